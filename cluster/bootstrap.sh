@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Sets up a Debian 12 machine for stdualx: the same script for people and for CI.
+#   cluster/bootstrap.sh demo    compilers, Open MPI, libraries; a venv with libtorch (CPU part) and the watch recordings
+#   cluster/bootstrap.sh test    all of that, and Python's torch, SciPy and scikit-learn as test references
+# Idempotent and pinned; says what it installs and why; under 2 s when nothing is missing. Needs root or sudo only
+# when a Debian package is missing. Wheels are kept in .wheels/, the venv in .venv/; git ignores both.
+set -euo pipefail
+mode=${1:-demo}
+case "$mode" in demo|test) ;; *) echo "bootstrap.sh: unknown mode '$mode'; expected 'demo' or 'test'" >&2; exit 2 ;; esac
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# package                        why
+packages=(
+  g++                            # the compiler
+  make                           # the commands of the README
+  cmake                          # the build
+  ninja-build                    # the build
+  ccache                         # rebuilds in seconds
+  pkg-config                     # finds libraries
+  python3 python3-venv           # the wheels of libtorch and of the test references
+  openmpi-bin libopenmpi-dev     # processes across hosts
+  openssh-client                 # Open MPI looks for it at start, also on one host
+  libboost-program-options-dev   # the command line
+  libboost-dev                   # Boost.Math: intervals and tests
+  libsqlite3-dev libsqlitecpp-dev # the store
+  nlohmann-json3-dev             # JSON and CBOR
+  libarchive-dev                 # reads zip and tar.xz where they lie
+  libxxhash-dev                  # state hashes
+  libssl-dev                     # SHA-256
+  libspdlog-dev libfmt-dev       # logs and text
+)
+[ "$mode" = demo ] || packages+=(
+  libgtest-dev libgmock-dev      # tests
+  libbenchmark-dev               # benchmarks
+  clang-format clang-tidy        # make format, make lint
+  sqlite3                        # tests read the store as a person would
+  procps                         # tests look for left-over processes
+)
+missing=()
+installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p')
+for package in "${packages[@]}"; do
+  grep -qx "$package" <<<"$installed" || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "bootstrap: installing Debian packages: ${missing[*]}"
+  as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "bootstrap: these packages need root or sudo: ${missing[*]}" >&2; exit 2; }
+    as_root=(sudo)
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+requirements=cluster/requirements-$mode.txt
+stamp=.venv/.installed-$mode
+want=$(sha256sum cluster/requirements-demo.txt cluster/requirements-test.txt cluster/bootstrap.sh)
+# 'test' holds all that 'demo' needs.
+for candidate in "$stamp" .venv/.installed-test; do
+  if [ -f "$candidate" ] && [ "$(cat "$candidate")" = "$want" ]; then exit 0; fi
+done
+[ -x .venv/bin/python ] || /usr/bin/python3 -m venv .venv
+mkdir -p .wheels
+# A wheel is downloaded once and kept; pip reads it from the folder from then on.
+echo "bootstrap: libtorch (CPU part) and the watch recordings into .venv (530 MB to fetch, 1.3 GB on disk)"
+.venv/bin/pip download -q --disable-pip-version-check --no-deps --find-links .wheels -d .wheels -r cluster/requirements-demo.txt
+.venv/bin/pip install -q --disable-pip-version-check --no-deps --find-links .wheels -r cluster/requirements-demo.txt
+if [ "$mode" = test ]; then
+  echo "bootstrap: Python's torch with all it imports, SciPy and scikit-learn: the tests' references (5 GB on disk)"
+  .venv/bin/pip download -q --disable-pip-version-check --find-links .wheels -d .wheels -r "$requirements"
+  .venv/bin/pip install -q --disable-pip-version-check --find-links .wheels -r "$requirements"
+fi
+echo "$want" >"$stamp"

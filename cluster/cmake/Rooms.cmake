@@ -1,0 +1,50 @@
+# The rooms of the house (ARCHITECTURE.md) and who may include whom.
+#
+# A room's headers are spelled "room/file.h". They are found through one include directory a room, holding nothing but a
+# link to that room, which a target sees only if it links the room: a header that may not be included cannot be found.
+
+include(GNUInstallDirs)
+
+# stdualx_include_root(<target> <visibility> <folder>...): lets <target> spell "<folder>/file.h".
+function(stdualx_include_root target visibility)
+  foreach(folder IN LISTS ARGN)
+    string(REPLACE "/" "-" room ${folder})
+    set(root "${CMAKE_BINARY_DIR}/rooms/${room}")
+    get_filename_component(parent "${root}/${folder}" DIRECTORY)
+    file(MAKE_DIRECTORY "${parent}")
+    if(NOT EXISTS "${root}/${folder}")
+      file(CREATE_LINK "${CMAKE_SOURCE_DIR}/${folder}" "${root}/${folder}" SYMBOLIC)
+    endif()
+    target_include_directories(${target} ${visibility} "${root}")
+  endforeach()
+endfunction()
+
+# Warnings are errors for our code; libraries' headers are system headers.
+add_library(stdualx_options INTERFACE)
+target_compile_features(stdualx_options INTERFACE cxx_std_20)
+target_compile_options(stdualx_options INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-Wnon-virtual-dtor;-Woverloaded-virtual>
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${STDUALX_WERROR}>>:-Werror>)
+
+# stdualx_library(<target> FOLDER <folder> SOURCES ... LINKS <public libraries> PRIVATE_LINKS ...)
+function(stdualx_library target)
+  cmake_parse_arguments(ROOM "" "FOLDER" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  list(TRANSFORM ROOM_SOURCES PREPEND "${CMAKE_SOURCE_DIR}/${ROOM_FOLDER}/")
+  add_library(${target} STATIC ${ROOM_SOURCES})
+  stdualx_include_root(${target} PUBLIC ${ROOM_FOLDER})
+  target_link_libraries(${target} PUBLIC ${ROOM_LINKS} PRIVATE stdualx_options ${ROOM_PRIVATE_LINKS})
+endfunction()
+
+# stdualx_tests(<room> SOURCES ... LINKS ...): one GoogleTest program a room, each of its tests known to ctest by name.
+function(stdualx_tests room)
+  if(NOT STDUALX_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS" ${ARGN})
+  list(TRANSFORM ROOM_SOURCES PREPEND "${CMAKE_SOURCE_DIR}/tests/${room}/")
+  add_executable(${room}_tests ${ROOM_SOURCES})
+  target_link_libraries(${room}_tests PRIVATE stdualx_options ${ROOM_LINKS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${room}_tests PRIVATE STDUALX_SOURCE_DIR="${CMAKE_SOURCE_DIR}" STDUALX_BUILD_DIR="${CMAKE_BINARY_DIR}")
+  set_target_properties(${room}_tests PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  gtest_discover_tests(${room}_tests TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS ${room})
+endfunction()

@@ -1,0 +1,30 @@
+// The kinds of error a person can meet, and the exit status each leads to (DESIGN: 0 done, 2 bad input, 3 runs failed,
+// 4 refused, 75 drained). Every message names the file, line or key, what was expected, and what to do.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace stdualx {
+
+enum class ExitStatus : int { done = 0, bad_input = 2, runs_failed = 3, refused = 4, drained = 75, stopped = 130 };
+
+/// Something a person gave is wrong: a sweep file, an option, a recording.
+class InputError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The store refuses: another coordinator holds it, or its schema is from a newer version.
+class RefusedError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A file of ours (checkpoint, cache, store) is damaged or cannot be written.
+class StorageError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+} // namespace stdualx
