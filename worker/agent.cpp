@@ -60,13 +60,24 @@ public:
       if (!leaving_) wait(busy);
     }
     end_trainer();
-    while (world_.unsent() > 0) ::sched_yield();
+    // No send may lack its receiver when MPI ends: all of ours first, then a goodbye, then what others still send, until
+    // the coordinator has everyone's goodbye.
+    while (world_.unsent() > 0 || !exchange_.all_sent()) receive_and_drop();
+    world_.send(coordinator_rank, MpiTag::control, encode({"goodbye", Json::object()}));
+    while (!parted_) receive_and_drop();
     return 0;
   }
 
 private:
   bool has_trainer() const { return !options_.trainer_command.empty(); }
   template <HasFields Struct> void tell(const std::string& type, const Struct& value) { world_.send(coordinator_rank, MpiTag::control, encode(Message::of(type, value))); }
+
+  void receive_and_drop() {
+    while (auto received = world_.poll(MpiTag::control)) parted_ = parted_ || decode(received->bytes).type == "part";
+    exchange_.pump();
+    world_.unsent();
+    ::usleep(100);
+  }
 
   // ---- the coordinator's messages
 
@@ -283,7 +294,7 @@ private:
   std::optional<Assignment> current_;
   bool ended_ = false;           // the end of `current_` was told and waits for its acknowledgement
   bool told_by_trainer_ = false; // by the trainer itself, which waits for it too
-  bool leaving_ = false;
+  bool leaving_ = false, parted_ = false;
   Clock::time_point last_beat_ = Clock::now();
   Clock::time_point last_busy_ = Clock::now();
 };

@@ -36,6 +36,8 @@ public:
   std::optional<CollectiveDone> take_done();
   /// A collective waits.
   bool open() const { return request_.has_value(); }
+  /// Every contribution has left.
+  bool all_sent() const { return outgoing_.empty(); }
 
 private:
   struct Header {
