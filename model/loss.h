@@ -13,10 +13,10 @@ struct LossTerms {
 };
 
 /// labels: [R, B] int64. Total of a replica = cross_entropy + triplet_weight * triplet.
-/// Triplet: batch-hard (Hermans et al. 2017, eq. 5) with the hinge [margin + d_positive - d_negative]_+ on the L2-normalised
+/// Triplet: batch-hard (Hermans et al. 2017) with the hinge [margin + d_positive - d_negative]_+ on the L2-normalised
 /// embedding, averaged over valid anchors (those with a positive and a negative in the global batch; none: 0). Hardest
 /// candidates tie to the lowest global index. d = sqrt(max(d2, 1e-12)), gradient 0 at and below 1e-12.
-/// With a group: two collectives (embeddings and labels in global order, cross-entropy sums), also from a rank without rows.
+/// With a group: one collective (cross-entropy sums, embeddings and labels in global order), also from a rank without rows.
 LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context);
 
 } // namespace stdualx
