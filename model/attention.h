@@ -16,7 +16,8 @@ struct Attention {
 
   Attention() = default;
   /// widths: real width of each sensor, divided by `heads`; `width`: of the tensors. See encoder_shape.h for where a real entry stands.
-  Attention(Initialiser& initialiser, const std::string& name, const std::vector<std::int64_t>& widths, std::int64_t width, std::int64_t heads);
+  Attention(Initialiser& initialiser, const std::string& name, const std::vector<std::int64_t>& widths, std::int64_t width,
+            std::int64_t heads);
 
   /// x: [G, B, tokens, width] -> the same. `key_mask`: added to the scores ([G or 1, 1, tokens or 1, tokens]; -inf hides a key),
   /// or undefined. `weights`, where not null, gets the attention weights [G, B, heads, tokens, tokens], detached.

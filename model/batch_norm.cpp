@@ -7,6 +7,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
+
 namespace stdualx {
 namespace {
 
@@ -27,11 +29,13 @@ struct Statistics {
 struct NormaliseOverGroup : torch::autograd::Function<NormaliseOverGroup> {
   // x, weight, bias, mask as in BatchNorm; `statistics` is filled for the running ones.
   static at::Tensor forward(torch::autograd::AutogradContext* node, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                            const at::Tensor& mask, BatchGroup* group, Statistics* statistics) {
+                            const std::optional<at::Tensor>& given_mask, BatchGroup* group, Statistics* statistics) {
+    const at::Tensor mask = given_mask.value_or(at::Tensor());
     const std::int64_t channels = x.size(2);
     const std::int64_t ranks = group == nullptr ? 1 : group->size(), rank = group == nullptr ? 0 : group->rank();
     // Values a row of the batch gives to a channel of each leading index.
-    const at::Tensor values_a_row = mask.defined() ? mask.flatten(1).sum(1, true) : at::full({x.size(0), 1}, static_cast<double>(x.size(3)), x.options());
+    const at::Tensor values_a_row =
+        mask.defined() ? mask.flatten(1).sum(1, true) : at::full({x.size(0), 1}, static_cast<double>(x.size(3)), x.options());
     const at::Tensor own_count = values_a_row * static_cast<double>(x.size(1));
     const at::Tensor own_mean = channel_sums(mask.defined() ? x * mask : x) / own_count.clamp_min(1);
     at::Tensor centred = x - spread(own_mean);
@@ -41,7 +45,8 @@ struct NormaliseOverGroup : torch::autograd::Function<NormaliseOverGroup> {
     at::Tensor gathered = at::zeros({ranks, x.size(0), 2 * channels + 1}, x.options());
     gathered.select(0, rank).copy_(at::cat({own_count, own_mean, own_squares}, 1));
     if (group != nullptr) group->all_reduce_sum(gathered);
-    const at::Tensor counts = gathered.narrow(2, 0, 1), means = gathered.narrow(2, 1, channels), squares = gathered.narrow(2, 1 + channels, channels);
+    const at::Tensor counts = gathered.narrow(2, 0, 1), means = gathered.narrow(2, 1, channels),
+                     squares = gathered.narrow(2, 1 + channels, channels);
     statistics->count = counts.sum(0);
     statistics->mean = (counts * means).sum(0) / statistics->count;
     statistics->variance = (squares + counts * (means - statistics->mean).square()).sum(0) / statistics->count;
@@ -89,7 +94,8 @@ at::Tensor BatchNorm::operator()(const at::Tensor& x, const StepContext& context
     return at::addcmul(spread(shift - mean * factor), x, spread(factor));
   }
   Statistics statistics;
-  const at::Tensor y = NormaliseOverGroup::apply(x, scale, shift, mask, context.group, &statistics);
+  const at::Tensor y =
+      NormaliseOverGroup::apply(x, scale, shift, mask.defined() ? std::optional(mask) : std::nullopt, context.group, &statistics);
   const at::NoGradGuard constant;
   mean.lerp_(statistics.mean, momentum);
   variance.lerp_(statistics.variance * (statistics.count / (statistics.count - 1).clamp_min(1)), momentum);

@@ -34,8 +34,8 @@ std::string divisors(std::int64_t of) {
 /// "/model/temporal_heads: 5 heads do not divide 32, the channels of the encoder; choose one of 1, 2, 4, 8, 16, 32"
 void check_heads(const std::string& key, std::int64_t heads, std::int64_t width, const std::string& what) {
   if (heads >= 1 && width % heads == 0) return;
-  throw InputError("/model/" + key + ": " + std::to_string(heads) + " heads do not divide " + std::to_string(width) + ", " + what + "; choose one of " +
-                   divisors(width));
+  throw InputError("/model/" + key + ": " + std::to_string(heads) + " heads do not divide " + std::to_string(width) + ", " + what +
+                   "; choose one of " + divisors(width));
 }
 
 void require(bool holds, const std::string& key, const std::string& sentence) {
@@ -47,15 +47,16 @@ void require(bool holds, const std::string& key, const std::string& sentence) {
 void check_model(const ModelConfig& config, const InputShape& shape) {
   require(config.architecture == "stdual_x", "/model/architecture", "expected stdual_x, found '" + config.architecture + "'");
   require(shape.sensors >= 1 && shape.steps >= 1 && shape.channels >= 1, "the data's shape",
-          "expected at least 1 sensor, step and channel, found " + std::to_string(shape.sensors) + ", " + std::to_string(shape.steps) + " and " +
-              std::to_string(shape.channels));
+          "expected at least 1 sensor, step and channel, found " + std::to_string(shape.sensors) + ", " + std::to_string(shape.steps) +
+              " and " + std::to_string(shape.channels));
   require(shape.classes >= 2, "the data's shape", "expected at least 2 classes, found " + std::to_string(shape.classes));
   const std::vector<std::int64_t> own = real_channels(shape);
   require(static_cast<std::int64_t>(own.size()) == shape.sensors, "the data's sensor_channels",
           "expected a number for each of " + std::to_string(shape.sensors) + " sensors, found " + std::to_string(own.size()));
   for (std::size_t s = 0; s < own.size(); ++s)
     require(own[s] >= 1 && own[s] <= shape.channels, "the data's sensor_channels",
-            "sensor " + std::to_string(s) + " has " + std::to_string(own[s]) + " channels; expected 1 to " + std::to_string(shape.channels));
+            "sensor " + std::to_string(s) + " has " + std::to_string(own[s]) + " channels; expected 1 to " +
+                std::to_string(shape.channels));
 
   if (config.stem_layers > 0) {
     require(config.stem_kernel % 2 == 1, "/model/stem_kernel", std::to_string(config.stem_kernel) + " is even; choose an odd width");
@@ -69,7 +70,8 @@ void check_model(const ModelConfig& config, const InputShape& shape) {
     else
       for (std::size_t s = 0; s < own.size(); ++s)
         check_heads("temporal_heads", config.temporal_heads, input_channels(config, own[s]), "the channels of sensor " + std::to_string(s));
-    check_heads("temporal_heads", config.temporal_heads, config.stem_layers > 0 ? config.stem_channels : input_channels(config, shape.channels),
+    check_heads("temporal_heads", config.temporal_heads,
+                config.stem_layers > 0 ? config.stem_channels : input_channels(config, shape.channels),
                 "the most channels that a sensor has in the encoder");
   }
   if (config.cross_sensor_attention) check_heads("cross_sensor_heads", config.cross_sensor_heads, config.sensor_width, "sensor_width");

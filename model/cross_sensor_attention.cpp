@@ -15,6 +15,8 @@ CrossSensorAttention::CrossSensorAttention(Initialiser& initialiser, const Model
   self_mask = initialiser.fixed(at::zeros({1, 1, sensors, sensors}).masked_fill_(self, -std::numeric_limits<double>::infinity()));
 }
 
-at::Tensor CrossSensorAttention::operator()(const at::Tensor& z, at::Tensor* weights) const { return norm(z + attention(z, self_mask, weights)); }
+at::Tensor CrossSensorAttention::operator()(const at::Tensor& z, at::Tensor* weights) const {
+  return norm(z + attention(z, self_mask, weights));
+}
 
 } // namespace stdualx

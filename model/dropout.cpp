@@ -43,9 +43,15 @@ at::Tensor Dropout::operator()(const at::Tensor& x, const StepContext& context) 
   if (!context.training || !context.dropout || rate == 0 || x.numel() == 0) return x;
   // The probability is rounded to a multiple of 2^-32, and the scale is that of the rounded one: the mean is kept exactly.
   const double threshold = std::round(rate * 0x1p32);
-  const DropoutMask what{.replicas = keys.size(0), .sensors = x.size(0) / keys.size(0), .rows = x.size(1), .places = x[0][0].numel(),
-                         .epoch = context.epoch, .step = context.step, .first_sample = static_cast<std::uint32_t>(context.first_sample),
-                         .threshold = static_cast<std::uint32_t>(threshold), .scale = 1.0 / (1.0 - threshold * 0x1p-32)};
+  const DropoutMask what{.replicas = keys.size(0),
+                         .sensors = x.size(0) / keys.size(0),
+                         .rows = x.size(1),
+                         .places = x[0][0].numel(),
+                         .epoch = context.epoch,
+                         .step = context.step,
+                         .first_sample = static_cast<std::uint32_t>(context.first_sample),
+                         .threshold = static_cast<std::uint32_t>(threshold),
+                         .scale = 1.0 / (1.0 - threshold * 0x1p-32)};
   at::Tensor mask = at::empty(x.sizes(), x.options().requires_grad(false).memory_format(at::MemoryFormat::Contiguous));
   if (x.scalar_type() == at::kDouble) fill<double>(what, keys, mask);
   else fill<float>(what, keys, mask);

@@ -69,7 +69,8 @@ std::vector<at::Tensor> all_real(std::int64_t sensors, std::int64_t width) {
 
 at::Tensor real_matrix(const at::Tensor& rows, const at::Tensor& columns) { return rows.unsqueeze(1).logical_and(columns.unsqueeze(0)); }
 
-Linear::Linear(Initialiser& initialiser, const std::string& name, const std::vector<at::Tensor>& inputs, const std::vector<at::Tensor>& outputs) {
+Linear::Linear(Initialiser& initialiser, const std::string& name, const std::vector<at::Tensor>& inputs,
+               const std::vector<at::Tensor>& outputs) {
   std::vector<UniformSlice> weights, biases;
   for (std::size_t s = 0; s < inputs.size(); ++s) {
     const double bound = 1.0 / std::sqrt(inputs[s].sum().item<double>());

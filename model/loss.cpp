@@ -43,12 +43,14 @@ LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const Traini
   const std::int64_t first = context.group == nullptr ? 0 : context.first_sample;
   const std::int64_t samples = context.group == nullptr ? batch : context.global_samples;
   if (labels.sizes() != at::IntArrayRef({replicas, batch}) || first < 0 || first + batch > samples || samples < 1)
-    throw std::invalid_argument("loss: labels " + c10::str(labels.sizes()) + " and rows " + std::to_string(first) + " to " + std::to_string(first + batch) +
-                                " of " + std::to_string(samples) + " do not fit logits " + c10::str(output.logits.sizes()));
+    throw std::invalid_argument("loss: labels " + c10::str(labels.sizes()) + " and rows " + std::to_string(first) + " to " +
+                                std::to_string(first + batch) + " of " + std::to_string(samples) + " do not fit logits " +
+                                c10::str(output.logits.sizes()));
 
   const at::Tensor log_probability = at::log_softmax(output.logits, -1);
   const at::Tensor of_label = log_probability.gather(2, labels.unsqueeze(2)).squeeze(2);
-  const at::Tensor smoothed = of_label * (1 - config.label_smoothing) + log_probability.sum(2) * (config.label_smoothing / static_cast<double>(classes));
+  const at::Tensor smoothed =
+      of_label * (1 - config.label_smoothing) + log_probability.sum(2) * (config.label_smoothing / static_cast<double>(classes));
   const at::Tensor own_cross_entropy = -smoothed.sum(1) / static_cast<double>(samples); // [R], this rank's share of the mean
 
   // What the ranks tell each other, in one collective: their shares, and for the triplet loss their rows in global order.
@@ -57,7 +59,8 @@ LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const Traini
   const std::int64_t width = contrastive ? normalised.size(2) : 0;
   at::Tensor cross_entropy = own_cross_entropy.detach().clone(), all_embeddings = normalised, all_labels = labels;
   if (context.group != nullptr) {
-    at::Tensor shared = at::zeros({replicas + (contrastive ? replicas * samples * (width + 1) : 0)}, output.logits.options().requires_grad(false));
+    at::Tensor shared =
+        at::zeros({replicas + (contrastive ? replicas * samples * (width + 1) : 0)}, output.logits.options().requires_grad(false));
     shared.narrow(0, 0, replicas).copy_(cross_entropy);
     const at::Tensor rows = shared.narrow(0, replicas, shared.numel() - replicas).view({replicas, contrastive ? samples : 0, width + 1});
     if (contrastive) {

@@ -10,7 +10,8 @@ namespace stdualx {
 Position::Position(Initialiser& initialiser, const ModelConfig& config, const EncoderShape& shape) {
   const auto steps = static_cast<double>(shape.steps), gaussians = static_cast<double>(config.gaussians);
   mean = initialiser.constant("position.mean", shape.sensors, at::arange(config.gaussians, at::kDouble) * (steps / gaussians));
-  log_sigma = initialiser.constant("position.log_sigma", shape.sensors, at::full({config.gaussians}, std::log(config.gaussian_sigma * steps), at::kDouble));
+  log_sigma = initialiser.constant("position.log_sigma", shape.sensors,
+                                   at::full({config.gaussians}, std::log(config.gaussian_sigma * steps), at::kDouble));
   const at::Tensor all = at::ones({config.gaussians}, at::kBool);
   std::vector<UniformSlice> slices;
   for (const at::Tensor& real : first_real(shape.sensor_channels, shape.channels))

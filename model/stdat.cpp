@@ -19,21 +19,24 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Ten
   if (batch == 0) return x.sum(2, true).expand({leading, batch, outputs, steps, channels}) + (weight.sum() + bias.sum()) * 0;
   const std::int64_t groups = leading * batch;
   const at::Tensor image = x.reshape({1, groups * inputs, steps, channels});
-  const at::Tensor weights = weight.unsqueeze(1).expand({leading, batch, outputs, inputs, kernel, kernel}).reshape({groups * outputs, inputs, kernel, kernel});
+  const at::Tensor weights =
+      weight.unsqueeze(1).expand({leading, batch, outputs, inputs, kernel, kernel}).reshape({groups * outputs, inputs, kernel, kernel});
   const at::Tensor biases = bias.unsqueeze(1).expand({leading, batch, outputs}).reshape({groups * outputs});
   return at::conv2d(image, weights, biases, 1, kernel / 2, 1, groups).view({leading, batch, outputs, steps, channels});
 }
 
 } // namespace
 
-ConvolutionBlock::ConvolutionBlock(Initialiser& initialiser, const std::string& name, const ModelConfig& config, const EncoderShape& shape) {
+ConvolutionBlock::ConvolutionBlock(Initialiser& initialiser, const std::string& name, const ModelConfig& config,
+                                   const EncoderShape& shape) {
   const std::int64_t units = config.convolution_units;
   const std::array<std::int64_t, 4> planes = {1, units, units, 1};
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const std::int64_t kernel = 2 * static_cast<std::int64_t>(i) + 1;
     const std::string stage = name + "." + std::to_string(i);
     const double bound = 1.0 / std::sqrt(static_cast<double>(planes[i] * kernel * kernel));
-    const std::vector<UniformSlice> weights(static_cast<std::size_t>(shape.sensors), {bound, at::ones({planes[i + 1], planes[i], kernel, kernel}, at::kBool)});
+    const std::vector<UniformSlice> weights(static_cast<std::size_t>(shape.sensors),
+                                            {bound, at::ones({planes[i + 1], planes[i], kernel, kernel}, at::kBool)});
     const std::vector<UniformSlice> biases(static_cast<std::size_t>(shape.sensors), {bound, at::ones({planes[i + 1]}, at::kBool)});
     stages[i].weight = initialiser.uniform(stage + ".weight", weights, true);
     stages[i].bias = initialiser.uniform(stage + ".bias", biases, false);
@@ -44,8 +47,9 @@ ConvolutionBlock::ConvolutionBlock(Initialiser& initialiser, const std::string& 
 
 at::Tensor ConvolutionBlock::operator()(const at::Tensor& x, const at::Tensor& mask, const StepContext& context) const {
   const std::int64_t steps = x.size(2), channels = x.size(3);
-  const at::Tensor plane_mask = mask.defined() ? mask.expand({x.size(0), 1, steps, channels}).flatten(2).unsqueeze(2) : at::Tensor(); // [M, 1, 1, L * C]
-  at::Tensor image = x.unsqueeze(2); // [M, B, 1, L, C]
+  const at::Tensor plane_mask =
+      mask.defined() ? mask.expand({x.size(0), 1, steps, channels}).flatten(2).unsqueeze(2) : at::Tensor(); // [M, 1, 1, L * C]
+  at::Tensor image = x.unsqueeze(2);                                                                        // [M, B, 1, L, C]
   for (const Stage& stage : stages) {
     const at::Tensor convolved = convolve(image, stage.weight, stage.bias).flatten(3); // [M, B, planes, L * C]
     image = at::relu(stage.dropout(stage.norm(convolved, context, plane_mask), context));
@@ -62,7 +66,8 @@ StdatLayer::StdatLayer(Initialiser& initialiser, const std::string& name, const 
   if (channel) {
     const std::vector<std::int64_t> widths(shape.sensor_channels.size(), shape.steps);
     channel_attention = Attention(initialiser, name + ".channel_attention", widths, shape.steps, config.channel_heads);
-    if (shape.mask.defined()) key_mask = at::zeros_like(shape.mask).masked_fill_(shape.mask.eq(0), -std::numeric_limits<double>::infinity());
+    if (shape.mask.defined())
+      key_mask = at::zeros_like(shape.mask).masked_fill_(shape.mask.eq(0), -std::numeric_limits<double>::infinity());
   }
   if (temporal || channel) attention_norm = LayerNorm(initialiser, name + ".attention_norm", shape.sensors, shape.channels);
   if (convolution) {

@@ -19,8 +19,12 @@ namespace {
 
 /// The planes that enter the network: L steps, each sensor's own channels and their asinh.
 EncoderShape input_shape(const ModelConfig& config, const InputShape& shape, std::int64_t replicas) {
-  EncoderShape input{.replicas = replicas, .sensors = shape.sensors, .steps = shape.steps, .channels = input_channels(config, shape.channels),
-                     .sensor_channels = {}, .mask = {}};
+  EncoderShape input{.replicas = replicas,
+                     .sensors = shape.sensors,
+                     .steps = shape.steps,
+                     .channels = input_channels(config, shape.channels),
+                     .sensor_channels = {},
+                     .mask = {}};
   for (const std::int64_t own : real_channels(shape)) input.sensor_channels.push_back(input_channels(config, own));
   return input;
 }
@@ -96,7 +100,8 @@ struct StdualX::Layers {
   }
 };
 
-StdualX::StdualX(const ModelConfig& config, const InputShape& shape, std::vector<std::int64_t> seeds, at::ScalarType type, at::Device device) {
+StdualX::StdualX(const ModelConfig& config, const InputShape& shape, std::vector<std::int64_t> seeds, at::ScalarType type,
+                 at::Device device) {
   check_model(config, shape);
   if (seeds.empty()) throw std::invalid_argument("StdualX needs one seed a replica, and got none");
   if (type != at::kFloat && type != at::kDouble) throw std::invalid_argument("StdualX computes in float32 or float64");
@@ -114,9 +119,9 @@ ModelOutput StdualX::forward(const at::Tensor& windows, const StepContext& conte
   const InputShape& shape = net.shape;
   const std::int64_t replicas = net.input.replicas, batch = windows.dim() > 1 ? windows.size(1) : 0, width = net.config.sensor_width;
   if (windows.sizes() != at::IntArrayRef({replicas, batch, shape.sensors, shape.steps, shape.channels}))
-    throw std::invalid_argument("StdualX::forward: expected windows [replicas, batch, sensors, steps, channels] = [" + std::to_string(replicas) + ", B, " +
-                                std::to_string(shape.sensors) + ", " + std::to_string(shape.steps) + ", " + std::to_string(shape.channels) +
-                                "], got " + c10::str(windows.sizes()));
+    throw std::invalid_argument("StdualX::forward: expected windows [replicas, batch, sensors, steps, channels] = [" +
+                                std::to_string(replicas) + ", B, " + std::to_string(shape.sensors) + ", " + std::to_string(shape.steps) +
+                                ", " + std::to_string(shape.channels) + "], got " + c10::str(windows.sizes()));
 
   // Each sensor by itself: [M, B, L, C], m = replica * sensors + sensor.
   at::Tensor x = net.with_derived_channels(windows).transpose(1, 2).flatten(0, 1);
@@ -128,7 +133,8 @@ ModelOutput StdualX::forward(const at::Tensor& windows, const StepContext& conte
   // The sensors together: [R, B, S, d].
   ModelOutput output;
   at::Tensor sensors = vectors.view({replicas, shape.sensors, batch, width}).transpose(1, 2);
-  if (net.config.cross_sensor_attention) sensors = net.cross_sensor_attention(sensors, context.want_attention ? &output.attention : nullptr);
+  if (net.config.cross_sensor_attention)
+    sensors = net.cross_sensor_attention(sensors, context.want_attention ? &output.attention : nullptr);
   const Head::Output head = net.head(sensors.reshape({replicas, batch, shape.sensors * width}), context);
   output.logits = head.logits;
   output.embedding = head.embedding;

@@ -27,7 +27,8 @@ struct NamedTensor {
 struct ModelOutput {
   at::Tensor logits;    // [R, B, classes]
   at::Tensor embedding; // [R, B, embedding], after the head's GELU and before its second dropout; not normalised
-  at::Tensor attention; // [R, B, heads, S, S] on request, row: the querying sensor, detached; undefined otherwise, and without cross-sensor attention
+  at::Tensor attention; // [R, B, heads, S, S] on request, row: the querying sensor, detached; undefined otherwise, and without cross-sensor
+                        // attention
 };
 
 class StdualX {

@@ -25,7 +25,8 @@ struct Type {
   const char* name;
   at::ScalarType type;
 };
-constexpr std::array<Type, 6> types = {{{"F32", at::kFloat}, {"F64", at::kDouble}, {"I64", at::kLong}, {"I32", at::kInt}, {"U8", at::kByte}, {"BOOL", at::kBool}}};
+constexpr std::array<Type, 6> types = {
+    {{"F32", at::kFloat}, {"F64", at::kDouble}, {"I64", at::kLong}, {"I32", at::kInt}, {"U8", at::kByte}, {"BOOL", at::kBool}}};
 constexpr std::uint64_t longest_header = 100'000'000; // the format's own limit, bytes
 
 [[noreturn]] void damaged(const std::filesystem::path& path, const std::string& what) {
@@ -34,15 +35,20 @@ constexpr std::uint64_t longest_header = 100'000'000; // the format's own limit,
 
 } // namespace
 
-void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
+void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
   Json header = Json::object(); // its keys are sorted, so equal input gives equal bytes
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::vector<at::Tensor> data; // in the order of their offsets
   std::int64_t end = 0;
   for (const NamedTensor& named : tensors) {
-    const auto* type = std::find_if(types.begin(), types.end(), [&](const Type& candidate) { return candidate.type == named.tensor.scalar_type(); });
-    if (type == types.end()) throw std::invalid_argument("write_safetensors: tensor '" + named.name + "' has type " + c10::toString(named.tensor.scalar_type()) + ", which is not written");
-    if (named.name == "__metadata__" || header.contains(named.name)) throw std::invalid_argument("write_safetensors: the name '" + named.name + "' is taken");
+    const auto* type =
+        std::find_if(types.begin(), types.end(), [&](const Type& candidate) { return candidate.type == named.tensor.scalar_type(); });
+    if (type == types.end())
+      throw std::invalid_argument("write_safetensors: tensor '" + named.name + "' has type " + c10::toString(named.tensor.scalar_type()) +
+                                  ", which is not written");
+    if (named.name == "__metadata__" || header.contains(named.name))
+      throw std::invalid_argument("write_safetensors: the name '" + named.name + "' is taken");
     data.push_back(named.tensor.detach().to(at::kCPU).contiguous());
     const std::int64_t begin = end;
     end += static_cast<std::int64_t>(data.back().nbytes());
@@ -55,9 +61,11 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Name
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(reinterpret_cast<const char*>(&length), sizeof length);
   file.write(text.data(), static_cast<std::streamsize>(text.size()));
-  for (const at::Tensor& tensor : data) file.write(static_cast<const char*>(tensor.const_data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
+  for (const at::Tensor& tensor : data)
+    file.write(static_cast<const char*>(tensor.const_data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
   file.close();
-  if (!file) throw StorageError(path.string() + ": could not be written: " + std::strerror(errno) + "; is the folder there, and is there space?");
+  if (!file)
+    throw StorageError(path.string() + ": could not be written: " + std::strerror(errno) + "; is the folder there, and is there space?");
 }
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
@@ -65,7 +73,8 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   if (!file) throw StorageError(path.string() + ": cannot be opened: " + std::strerror(errno));
   const std::uint64_t size = std::filesystem::file_size(path);
   std::uint64_t length = 0;
-  if (!file.read(reinterpret_cast<char*>(&length), sizeof length)) damaged(path, "it has " + std::to_string(size) + " bytes, too few for the header's length");
+  if (!file.read(reinterpret_cast<char*>(&length), sizeof length))
+    damaged(path, "it has " + std::to_string(size) + " bytes, too few for the header's length");
   if (length > longest_header || length > size - sizeof length)
     damaged(path, "its header says it has " + std::to_string(length) + " bytes, the whole file has " + std::to_string(size));
   std::string text(length, '\0');
@@ -99,17 +108,20 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
         bytes = empty ? 0 : bytes * extent;
       }
       if (offsets[0] > offsets[1] || offsets[1] > data_size || offsets[1] - offsets[0] != bytes)
-        damaged(path, "tensor '" + name + "' lies at bytes " + std::to_string(offsets[0]) + " to " + std::to_string(offsets[1]) + " of " + std::to_string(data_size) +
-                          ", but its type and shape need " + std::to_string(bytes));
+        damaged(path, "tensor '" + name + "' lies at bytes " + std::to_string(offsets[0]) + " to " + std::to_string(offsets[1]) + " of " +
+                          std::to_string(data_size) + ", but its type and shape need " + std::to_string(bytes));
       places.push_back({offsets[0], offsets[1], name, at::empty(std::vector<std::int64_t>(shape.begin(), shape.end()), type->type)});
     } catch (const Json::exception& error) {
       damaged(path, "the header's entry '" + name + "' is not understood (" + error.what() + ")");
     }
 
-  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
   std::uint64_t end = 0;
   for (Place& place : places) {
-    if (place.begin != end) damaged(path, "tensor '" + place.name + "' begins at byte " + std::to_string(place.begin) + " of the data, expected " + std::to_string(end));
+    if (place.begin != end)
+      damaged(path, "tensor '" + place.name + "' begins at byte " + std::to_string(place.begin) + " of the data, expected " +
+                        std::to_string(end));
     end = place.end;
     if (!file.read(static_cast<char*>(place.tensor.mutable_data_ptr()), static_cast<std::streamsize>(place.end - place.begin)))
       damaged(path, "tensor '" + place.name + "' cannot be read");

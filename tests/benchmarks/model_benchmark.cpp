@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
+#include <c10/core/GradMode.h>
 
 namespace stdualx {
 namespace {
@@ -25,7 +26,7 @@ void run(benchmark::State& state, const ModelConfig& config, bool training) {
   StdualX model(config, shape, {1}, at::kFloat, at::kCPU);
   const at::Tensor windows = at::randn({1, batch, 3, 128, 3}), labels = at::arange(batch, at::kLong).remainder(6).unsqueeze(0);
   StepContext context{.training = training};
-  const at::AutoGradMode gradients(training);
+  const c10::AutoGradMode gradients(training);
   for (auto _ : state) {
     ++context.step;
     const ModelOutput output = model.forward(windows, context);

@@ -13,14 +13,17 @@ namespace {
 template <class Real> __global__ void fill_dropout_mask(DropoutMask what, const std::int64_t* keys, Real* mask) {
   const std::int64_t blocks = (what.places + 3) / 4;
   const std::int64_t total = what.replicas * what.sensors * what.rows * blocks;
-  for (std::int64_t index = blockIdx.x * std::int64_t{blockDim.x} + threadIdx.x; index < total; index += std::int64_t{gridDim.x} * blockDim.x) {
+  for (std::int64_t index = blockIdx.x * std::int64_t{blockDim.x} + threadIdx.x; index < total;
+       index += std::int64_t{gridDim.x} * blockDim.x) {
     const std::int64_t block = index % blocks;
     const std::int64_t line = index / blocks; // (replica, sensor, row)
     const std::int64_t row = line % what.rows;
     const std::int64_t sensor = line / what.rows % what.sensors;
     const std::int64_t replica = line / (what.rows * what.sensors);
     const PhiloxKey key = {static_cast<std::uint32_t>(keys[2 * replica]), static_cast<std::uint32_t>(keys[2 * replica + 1])};
-    const PhiloxCounter words = philox({static_cast<std::uint32_t>(sensor * blocks + block), what.first_sample + static_cast<std::uint32_t>(row), what.step, what.epoch}, key);
+    const PhiloxCounter words = philox(
+        {static_cast<std::uint32_t>(sensor * blocks + block), what.first_sample + static_cast<std::uint32_t>(row), what.step, what.epoch},
+        key);
     for (std::int64_t i = 0; i < 4; ++i) {
       const std::int64_t place = i * blocks + block;
       if (place < what.places) mask[line * what.places + place] = words[i] < what.threshold ? Real(0) : static_cast<Real>(what.scale);
