@@ -2,8 +2,9 @@
 //
 // A write is durable when commit() returns (synchronous = FULL). Every insert is idempotent on its natural key, so a message
 // sent again changes nothing. Every transaction first checks, inside the database, that this process still holds the fence.
-// Errors: InputError (the path), RefusedError (another coordinator, a newer schema), StorageError (disk, damage, misuse);
-// after any of them the open transaction is rolled back and nothing committed before is lost. Not thread-safe.
+// Errors: InputError (the path), RefusedError (the fence is lost, a newer schema), StorageError (disk, damage, misuse). A call
+// that throws leaves no trace, and nothing committed before is lost; when the disk is full SQLite drops the whole open
+// transaction, and commit() then throws. Not thread-safe.
 #pragma once
 
 #include <chrono>

@@ -40,11 +40,12 @@ struct RunsFilter {
   std::string status; // as the store spells it, any case; "": all
   std::string sweep;  // name or start of the identity; "": all
 };
-/// One row a run, in the order of the sweeps that named them.
-TitledTable runs_table(Reader& reader, const RunsFilter& filter = {});
+/// One row a run, in the order of the sweeps that named them. A RUNNING run whose coordinator is gone (dead on this host, or
+/// silent for `lease_ms` before `now_ms`) shows as INTERRUPTED, though a reader writes nothing; so in status_tables.
+TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& filter = {}, std::int64_t lease_ms = 60000);
 
-/// Per sweep: runs by status, epochs done and planned; then the failures with their reason. A RUNNING run whose coordinator is
-/// gone (dead on this host, or silent for `lease_ms`) counts as INTERRUPTED, though a reader writes nothing.
+/// Per sweep: runs by status, epochs done and planned; then the runs that failed or wait, with the reason. A note says who holds
+/// the store.
 std::vector<TitledTable> status_tables(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms = 60000);
 
 /// The run whose identity starts with `prefix` (at least 4 digits). InputError: none, or several, which are named.
@@ -57,8 +58,8 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
 /// JSON pointers at which two runs differ, with both values.
 Table run_differences(const RunSpec& first, const RunSpec& second, const std::string& first_name, const std::string& second_name);
 
-/// Median training seconds of COMPLETE runs like this one (same data set, variant, epochs; of the same threads and group size
-/// where there are such).
+/// Median training seconds of COMPLETE runs like this one (same data set, preset, variant, epochs; of the same threads and group
+/// size where there are such).
 struct CostEstimate {
   std::optional<double> seconds; // none: nothing like it was ever run
   std::int64_t runs = 0;         // from how many
