@@ -17,10 +17,10 @@ struct JsonSource {
   std::map<std::string, std::int64_t> lines;    // pointer -> line of the key (in objects) or of the value (in lists), from 1
   std::map<std::string, std::string> overrides; // pointer -> the `--set` text that put the value there
 
-  /// "sweep.json:7: /fixed/training" or "--set training.epochs=x: /fixed/training/epochs"; a part that is not in the file
+  /// "sweep.json:7" or "--set training.epochs=x"; a part that is not in the file
   /// is placed at the nearest enclosing one that is.
   std::string place(const std::string& pointer) const;
-  /// Throws InputError "<place>: <what>".
+  /// Throws InputError "<place>: <pointer>: <what>".
   [[noreturn]] void fail(const std::string& pointer, const std::string& what) const;
   /// Throws the InputError of fields.h, "<pointer>: <what>", again with file and line in front.
   [[noreturn]] void fail(const InputError& error) const;

@@ -1,7 +1,6 @@
 // A sweep, planned: its runs with all that decides their numbers, and their identities (experiments/spec/plan.h).
 #pragma once
 
-#include "experiments/catalog.h"
 #include "experiments/spec/plan.h"
 #include "experiments/sweep.h"
 
@@ -9,12 +8,14 @@
 
 namespace stdualx {
 
+struct DataPaths; // experiments/catalog.h
+
 /// What a plan must know of the recordings.
 struct DatasetFacts {
   std::string dataset_hash;
   WindowSpec windows;              // as asked for, with the data set's own steps and stride in place of 0
   bool official_split = false;     // whether the publisher parted the people
-  std::vector<std::int64_t> people; // who is in it, ascending; of an official split with it: also those of the test part
+  std::vector<std::int64_t> people; // who is in it, ascending
 };
 using DatasetFactsReader = std::function<DatasetFacts(const std::string& dataset, const WindowSpec& windows)>;
 

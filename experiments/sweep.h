@@ -80,6 +80,9 @@ Sweep load_sweep(const std::filesystem::path& path, const std::vector<std::strin
 /// The same for text; `name` stands in messages where the file's name would.
 Sweep load_sweep_text(std::string_view text, const std::string& name = "sweep", const std::vector<std::string>& overrides = {});
 
+/// What one of its variants trains under one of its settings.
+Recipe recipe_of(const Sweep& sweep, const RecipeChanges& setting, const SweepVariant& variant);
+
 /// JSON Schema (draft 2020-12) of a sweep file; experiments/sweep.schema.json holds it.
 Json sweep_schema();
 
