@@ -269,8 +269,9 @@ TEST(Coordinator, ItsOwnPauseExpiresNobody) {
   bench.coordinator.on_tick(3);
   bench.coordinator.on_tick(5000); // suspended in between
   bench.take();
-  for (const auto& action : bench.log)
-    if (const auto* send = std::get_if<Send>(&action)) EXPECT_NE(send->message.type, "abandon");
+  for (const auto& action : bench.log) {
+    if (const auto* send = std::get_if<Send>(&action)) { EXPECT_NE(send->message.type, "abandon"); }
+  }
 }
 
 TEST(Coordinator, WithTooFewWorkersAGroupWaitsAndTheRestIsDone) {
