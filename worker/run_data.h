@@ -8,18 +8,8 @@
 
 namespace stdualx {
 
-/// Opens the window set (building its cache where there is none), splits it and standardises by the training windows. Keeps
-/// the set mapped. Throws InputError, also when the recordings are not those the run was planned with.
-class RunData {
-public:
-  explicit RunData(const Assignment& assignment);
-  ~RunData();
-  const AttemptData& attempt_data() const { return data_; }
-
-private:
-  struct Mapped; // the window set
-  const std::unique_ptr<Mapped> mapped_;
-  AttemptData data_;
-};
+/// Opens the window set (building its cache where there is none), splits it and standardises by the training windows. What is
+/// returned keeps the set mapped. Throws InputError, also when the recordings are not those the run was planned with.
+std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment);
 
 } // namespace stdualx

@@ -1,10 +1,8 @@
 // Assignments in, reports out.
 #include "worker/trainer.h"
 
-#include "worker/attempt.h"
 #include "worker/communicator_shared.h"
 #include "worker/platform.h"
-#include "worker/run_data.h"
 #ifdef STDUALX_WITH_CUDA
 #include "worker/communicator_nccl.h"
 #endif
@@ -98,15 +96,16 @@ void check_group(const Assignment& assignment) {
                      " ranks, but its assignment names " + std::to_string(members));
 }
 
-std::string train(const Assignment& assignment, Communicator& communicator, at::Device device, Reporter& reporter) {
+std::string train(const Assignment& assignment, Communicator& communicator, at::Device device, const OpenData& open_data,
+                  Reporter& reporter) {
   check_group(assignment);
   at::set_num_threads(static_cast<int>(assignment.run.threads));
-  const RunData data(assignment);
-  return run_attempt(assignment, data.attempt_data(), communicator, device, reporter);
+  const auto data = open_data(assignment);
+  return run_attempt(assignment, *data, communicator, device, reporter);
 }
 } // namespace
 
-void serve(AgentLink& link, at::Device device) {
+void serve(AgentLink& link, at::Device device, const OpenData& open_data) {
   try {
     link.send(Message::of("ready", this_placement(device)));
     while (true) {
@@ -115,7 +114,7 @@ void serve(AgentLink& link, at::Device device) {
       AgentReporter reporter(link, assignment);
       const AttemptEnd end = end_of_attempt(assignment, [&] {
         const auto communicator = make_communicator(link, assignment, device);
-        return train(assignment, *communicator, device, reporter);
+        return train(assignment, *communicator, device, open_data, reporter);
       });
       link.send(Message::of("end", end));
       for (bool free = false; !free;) {
@@ -129,12 +128,12 @@ void serve(AgentLink& link, at::Device device) {
   }
 }
 
-AttemptEnd run_alone(Assignment assignment, std::int64_t threads, at::Device device, std::ostream& out) {
+AttemptEnd run_alone(Assignment assignment, std::int64_t threads, at::Device device, const OpenData& open_data, std::ostream& out) {
   if (threads > 0) assignment.run.threads = threads;
   PrintingReporter reporter(out);
   const AttemptEnd end = end_of_attempt(assignment, [&] {
     const auto communicator = make_single_communicator();
-    return train(assignment, *communicator, device, reporter);
+    return train(assignment, *communicator, device, open_data, reporter);
   });
   reporter.print("end", end);
   if (end.reason == "complete") remove_all_checkpoints(assignment);

@@ -7,22 +7,26 @@
 // In a group member 0 tells epochs and evaluations; every member tells its end.
 #pragma once
 
-#include "experiments/spec/reports.h"
 #include "worker/agent_link.h"
+#include "worker/attempt.h"
 
 #include <c10/core/Device.h>
 
+#include <functional>
 #include <iosfwd>
-#include <string>
+#include <memory>
 
 namespace stdualx {
 
+/// Where an assignment's data come from: open_run_data (worker/run_data.h), or what a test gives.
+using OpenData = std::function<std::shared_ptr<const AttemptData>(const Assignment&)>;
+
 /// Serves the agent until it says exit or is gone.
-void serve(AgentLink& link, at::Device device);
+void serve(AgentLink& link, at::Device device, const OpenData& open_data);
 
 /// Runs one assignment without agents and writes each report to `out` as a line of JSON with its "type" (epoch, evaluation, end).
 /// A store_directory of "" keeps no files. `threads` above 0 replaces the run's. Throws InputError for a group of several.
-AttemptEnd run_alone(Assignment assignment, std::int64_t threads, at::Device device, std::ostream& out);
+AttemptEnd run_alone(Assignment assignment, std::int64_t threads, at::Device device, const OpenData& open_data, std::ostream& out);
 
 /// This process: host, pid, device, numeric platform, threads.
 Placement this_placement(at::Device device);

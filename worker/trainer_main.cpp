@@ -1,6 +1,7 @@
 // stdualx-trainer: started by an agent with its socket at descriptor 3 and shared memory at 4, or by hand on a file.
 #include "experiments/spec/errors.h"
 #include "worker/platform.h"
+#include "worker/run_data.h"
 #include "worker/trainer.h"
 
 #include <csignal>
@@ -65,13 +66,13 @@ int main(int count, char** values) {
     const at::Device device = stdualx::training_device();
     stdualx::make_deterministic(device);
     if (!options.assignment.empty()) {
-      const auto end = stdualx::run_alone(read_assignment(options.assignment), options.threads, device, std::cout);
+      const auto end = stdualx::run_alone(read_assignment(options.assignment), options.threads, device, stdualx::open_run_data, std::cout);
       return static_cast<int>(end.reason == "complete" ? ExitStatus::done : ExitStatus::runs_failed);
     }
     // The launcher takes the signals and tells the agents what to do; a terminal or Slurm sends them to every process.
     for (const int signal : {SIGINT, SIGUSR1, SIGHUP}) std::signal(signal, SIG_IGN);
     stdualx::AgentLink link(stdualx::trainer_socket_descriptor, stdualx::trainer_memory_descriptor);
-    stdualx::serve(link, device);
+    stdualx::serve(link, device, stdualx::open_run_data);
     return 0;
   } catch (const stdualx::InputError& failure) {
     std::fprintf(stderr, "stdualx-trainer: %s\n", failure.what());
