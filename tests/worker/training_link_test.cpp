@@ -22,8 +22,13 @@ TEST(AgentLinkTest, KeepsWhatArrivesOutOfTurnInOrder) {
   EXPECT_EQ(link->wait_for("acknowledge").as<Acknowledge>().epoch, 1);
   EXPECT_EQ(link->take("acknowledge")->as<Acknowledge>().epoch, 2);
   EXPECT_FALSE(link->take("acknowledge"));
-  link->begin_assignment();
-  EXPECT_FALSE(link->draining());
+  agent.socket.send({"assign"});
+  EXPECT_FALSE(link->draining()) << "a new assignment is not drained by what came before it";
+  agent.socket.send({"assign"});
+  agent.socket.send({"drain"});
+  link->wait_for("assign");
+  link->wait_for("assign");
+  EXPECT_TRUE(link->draining()) << "a drain right behind the assignment is not lost";
 }
 
 TEST(AgentLinkTest, LeavesOnExitAndWhenTheAgentIsGone) {

@@ -136,7 +136,7 @@ TEST(StateHash, SeesEachBitNameTypeShapeOrderAndStep) {
 }
 
 TEST(StateHash, IsPinnedSoThatStoredHashesStayComparable) {
-  EXPECT_EQ(state_hash({{"a", at::arange(6, at::kFloat)}}, 3), "c5b0a6e0d7e0f0aa0000000000000000");
+  EXPECT_EQ(state_hash({{"a", at::arange(6, at::kFloat)}}, 3), "1db4b38907a10a50ce78c91557cd75f7");
 }
 
 class AugmentationDraws : public ::testing::Test {
