@@ -65,7 +65,8 @@ std::string Attempt::run() {
     const EpochReport report = next_epoch();
     if (leads()) reporter_.epoch(report);
     // The report just told is not acknowledged yet, the one before it is: with its checkpoint and this one, two are kept.
-    if (keeps_files()) remove_checkpoints(assignment_.store_directory, assignment_.run_id, assignment_.attempt, reporter_.acknowledged() - 1);
+    if (keeps_files())
+      remove_checkpoints(assignment_.store_directory, assignment_.run_id, assignment_.attempt, reporter_.acknowledged() - 1);
     if (report.epoch < assignment_.run.training.epochs && group_drains()) {
       if (leads()) reporter_.settle();
       return "drained";
@@ -163,7 +164,8 @@ void Attempt::write_best_weights() {
                  {"attempt", std::to_string(assignment_.attempt)},
                  {"epoch", std::to_string(training_.progress().best_epoch)},
                  {"identity", run_identity_text(assignment_.run)},
-                 {"shape", to_json_all(windows.shape).dump()}});
+                 {"shape", to_json_all(windows.shape).dump()},
+                 {"dataset", data_.description}});
 }
 
 bool Attempt::group_drains() {

@@ -34,6 +34,7 @@ struct AttemptData {
   std::vector<std::int64_t> people; // [windows], who wore the sensors
   std::vector<std::int64_t> train, validation, test;
   double validation_overlap_share = 0, test_overlap_share = 0;
+  std::string description; // JSON of the DatasetInfo: names of sensors, channels and classes, kept beside the best weights
 };
 
 /// Runs the assignment on `data`. Every member of the group calls it; member 0 alone writes files and reports. Returns the

@@ -48,8 +48,8 @@ std::vector<double> warp_positions(std::int64_t steps, double strength, double s
 Augmentation::Augmentation(const AugmentationConfig& config, std::int64_t seed, InputShape shape,
                            std::vector<std::vector<std::int64_t>> triples, std::vector<float> deviation)
     : config_(config), shape_(std::move(shape)), triples_(std::move(triples)), deviation_(std::move(deviation)),
-      rotation_(seed, "augmentation", "rotation"), gain_(seed, "augmentation", "gain"),
-      time_warp_(seed, "augmentation", "time_warp"), jitter_(seed, "augmentation", "jitter") {}
+      rotation_(seed, "augmentation", "rotation"), gain_(seed, "augmentation", "gain"), time_warp_(seed, "augmentation", "time_warp"),
+      jitter_(seed, "augmentation", "jitter") {}
 
 std::int64_t Augmentation::own_channels(std::int64_t sensor) const {
   return shape_.sensor_channels.empty() ? shape_.channels : shape_.sensor_channels[at(sensor)];
@@ -113,8 +113,7 @@ void Augmentation::warp(std::span<const float> input, std::span<float> output, c
       const float* from = input.data() + (sensor * steps + left) * channels;
       const float* to = input.data() + (sensor * steps + right) * channels;
       float* target = output.data() + (sensor * steps + step) * channels;
-      for (std::size_t channel = 0; channel < channels; ++channel)
-        target[channel] = (1 - share) * from[channel] + share * to[channel];
+      for (std::size_t channel = 0; channel < channels; ++channel) target[channel] = (1 - share) * from[channel] + share * to[channel];
     }
   }
 }

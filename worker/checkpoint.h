@@ -13,7 +13,7 @@
 //   identity   the canonical text whose SHA-256 is run_id
 // best.safetensors holds NAME (the best averaged weights and statistics), standardisation.mean and .deviation
 // [sensors, channels], and as metadata format "stdualx weights", format_version, run_id, attempt, epoch, identity, shape
-// (JSON of InputShape).
+// (JSON of InputShape), dataset (JSON of DatasetInfo: names of sensors, channels and classes).
 //
 // A file is written to a temporary name, synced, renamed, and its folder synced; then its SHA-256 goes into a report. Only a
 // file whose hash stands in a committed report is loaded.

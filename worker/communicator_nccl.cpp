@@ -36,7 +36,8 @@ public:
 
   ~NcclCommunicator() override {
     // Left by an exception: the peers may be anywhere, so there is nothing to wait for.
-    if (!communicator_ || std::uncaught_exceptions() > exceptions_before_) return abort();
+    if (std::uncaught_exceptions() > exceptions_before_) abort();
+    if (!communicator_) return;
     // Every member finalizes, so that nobody frees memory a peer still reads; a peer that does not is left behind by an abort.
     try {
       check(ncclCommFinalize(communicator_));
@@ -63,7 +64,8 @@ public:
     try {
       check(ncclAllReduce(data, data, static_cast<std::size_t>(values.numel()), type, ncclSum, communicator_,
                           static_cast<cudaStream_t>(queue_->native())));
-      wait_until([] { return true; }, control_.deadline, control_.look); // the call itself may still be in progress; the mark must come after it
+      wait_until([] { return true; }, control_.deadline,
+                 control_.look); // the call itself may still be in progress; the mark must come after it
       queue_->mark();
       wait_until([this] { return queue_->passed(); }, control_.deadline, control_.look);
     } catch (...) {
@@ -98,9 +100,8 @@ private:
     throw GroupBroken(text);
   }
 
-  template <class Done>
-  void wait_until(const Done& done, std::chrono::milliseconds deadline, const std::function<void()>& look,
-                  std::source_location where = std::source_location::current()) {
+  template <class Done> void wait_until(const Done& done, std::chrono::milliseconds deadline, const std::function<void()>& look,
+                                        std::source_location where = std::source_location::current()) {
     const auto start = Clock::now();
     while (true) {
       ncclResult_t state = ncclSuccess;
@@ -109,8 +110,8 @@ private:
       if (state == ncclSuccess && done()) return;
       if (look) look();
       if (Clock::now() - start > deadline)
-        throw GroupBroken("an NCCL collective did not finish within " + std::to_string(deadline.count()) + " ms (" +
-                          where.file_name() + ":" + std::to_string(where.line()) + ")");
+        throw GroupBroken("an NCCL collective did not finish within " + std::to_string(deadline.count()) + " ms (" + where.file_name() +
+                          ":" + std::to_string(where.line()) + ")");
       ::sched_yield();
     }
   }

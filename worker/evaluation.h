@@ -12,10 +12,10 @@ namespace stdualx {
 
 /// Names as scikit-learn's. All NaN when nothing was classified.
 struct Measures {
-  double accuracy = 0;    // accuracy_score
-  double f1_macro = 0;    // f1_score(average="macro"): over classes that occur as label or prediction; 0 where undefined
-  double f1_weighted = 0; // f1_score(average="weighted"): weighted by the labels' counts
-  double log_loss = 0;    // log_loss(labels, softmax(logits)): probabilities clipped to [eps, 1 - eps], eps of float64
+  double accuracy = 0;                 // accuracy_score
+  double f1_macro = 0;                 // f1_score(average="macro"): over classes that occur as label or prediction; 0 where undefined
+  double f1_weighted = 0;              // f1_score(average="weighted"): weighted by the labels' counts
+  double log_loss = 0;                 // log_loss(labels, softmax(logits)): probabilities clipped to [eps, 1 - eps], eps of float64
   std::vector<std::int64_t> confusion; // [classes, classes], row: true label
   std::vector<std::int64_t> predicted; // [rows], the class with the largest logit, ties to the lowest
 

@@ -19,8 +19,8 @@ public:
   /// One step on `parameters` [size] in place, as torch.optim.AdamW with its fused = False arithmetic: the first `decayed`
   /// values shrink by 1 - learning_rate * weight_decay, then all move along the bias-corrected moments. `beta1` is this
   /// step's (the one-cycle schedule moves it) and corrects the bias too, as PyTorch does.
-  void update(at::Tensor& parameters, const at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config,
-              double learning_rate, double beta1);
+  void update(at::Tensor& parameters, const at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config, double learning_rate,
+              double beta1);
 
   at::Tensor first_moment;  // [size]
   at::Tensor second_moment; // [size]

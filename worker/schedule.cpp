@@ -6,8 +6,8 @@
 namespace stdualx {
 
 namespace {
-constexpr double start_divisor = 25;   // peak / this: the first step's learning rate
-constexpr double final_divisor = 1e4;  // that / this: the last step's
+constexpr double start_divisor = 25;  // peak / this: the first step's learning rate
+constexpr double final_divisor = 1e4; // that / this: the last step's
 constexpr double pi = 3.14159265358979323846;
 
 double cosine(double from, double to, double share) { return to + (from - to) / 2 * (1 + std::cos(pi * share)); }

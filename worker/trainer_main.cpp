@@ -38,7 +38,8 @@ Options parse(const std::vector<std::string>& arguments) {
       options.threads = std::stoi(value);
     }
   }
-  if (options.assignment.empty() && options.threads > 0) throw stdualx::InputError(std::string("--threads goes with --assignment\n") + usage);
+  if (options.assignment.empty() && options.threads > 0)
+    throw stdualx::InputError(std::string("--threads goes with --assignment\n") + usage);
   return options;
 }
 

@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-constexpr std::int64_t evaluation_batch = 256;   // windows; small enough for a laptop's cache, large enough for a GPU
+constexpr std::int64_t evaluation_batch = 256;    // windows; small enough for a laptop's cache, large enough for a GPU
 constexpr std::int64_t steps_between_checks = 50; // of the losses: reading one waits for the GPU
 
 at::ScalarType scalar_type(const TrainingConfig& config) { return config.precision == "float64" ? at::kDouble : at::kFloat; }

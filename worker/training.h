@@ -63,7 +63,8 @@ class Training {
 public:
   /// Every rank of the group makes one, from the same arguments. `windows` must stay mapped. Throws InputError when the model
   /// does not fit the windows, or there are fewer than two training windows.
-  Training(const RunSpec& run, TrainingWindows windows, std::vector<std::int64_t> train_rows, Communicator& communicator, at::Device device);
+  Training(const RunSpec& run, TrainingWindows windows, std::vector<std::int64_t> train_rows, Communicator& communicator,
+           at::Device device);
   ~Training();
 
   /// The next epoch (progress().epoch + 1). Throws NotFinite naming epoch and step, GroupBroken, what `observer` throws.

@@ -40,7 +40,8 @@ public:
   }
   std::vector<std::byte> read_values(std::size_t bytes) const {
     std::vector<std::byte> values(bytes);
-    if (::pread(memory_, values.data(), bytes, shared_values_offset) != static_cast<ssize_t>(bytes)) throw std::runtime_error("too few values in the shared memory");
+    if (::pread(memory_, values.data(), bytes, shared_values_offset) != static_cast<ssize_t>(bytes))
+      throw std::runtime_error("too few values in the shared memory");
     return values;
   }
   void write_values(const std::vector<std::byte>& values) {

@@ -131,11 +131,12 @@ TEST_F(Attempt, GivesThePinnedStateHashAfterTwoStepsOnItsPlatform) {
   const std::string platform = numeric_platform(at::kCPU);
   if (platform != pinned_platform) {
     RecordProperty("pin", "not checked");
-    std::cout << "[  NOTE    ] the pinned hash was not checked: it holds on '" << pinned_platform << "', this is '" << platform << "', where it is "
-              << hash << "; two runs agreed with each other\n";
+    std::cout << "[  NOTE    ] the pinned hash was not checked: it holds on '" << pinned_platform << "', this is '" << platform
+              << "', where it is " << hash << "; two runs agreed with each other\n";
     return;
   }
-  EXPECT_EQ(hash, pinned_hash) << "the numbers of training changed: raise training_code_version in experiments/spec/run_spec.h, then pin this hash";
+  EXPECT_EQ(hash, pinned_hash)
+      << "the numbers of training changed: raise training_code_version in experiments/spec/run_spec.h, then pin this hash";
 }
 
 TEST_F(Attempt, DoesNotDependOnWhetherItsPeopleAreEvaluatedOrItsFilesKept) {
@@ -170,7 +171,8 @@ TEST_F(Attempt, KeepsTwoCheckpointsThenOnlyTheBestWeights) {
   run(assignment, reporter);
   // When epoch e is told, e - 1 is acknowledged: e - 2 may still lie there, e - 3 not.
   EXPECT_THAT(seen[4], ::testing::UnorderedElementsAre("epoch-000003.safetensors", "epoch-000004.safetensors", "epoch-000005.safetensors"));
-  EXPECT_THAT(files(store.path), ::testing::UnorderedElementsAre("epoch-000004.safetensors", "epoch-000005.safetensors", "best.safetensors"));
+  EXPECT_THAT(files(store.path),
+              ::testing::UnorderedElementsAre("epoch-000004.safetensors", "epoch-000005.safetensors", "best.safetensors"));
   remove_all_checkpoints(assignment);
   EXPECT_THAT(files(store.path), ::testing::ElementsAre("best.safetensors"));
   const auto best = read_safetensors(store.path / best_weights_path(assignment.run_id, 1));

@@ -57,12 +57,16 @@ TEST(Checkpoint, IsRefusedWhenMissingOrOfAnotherRunOrModel) {
   const TemporaryFolder folder;
   EXPECT_THAT([&] { read_checkpoint(folder.path, "run/1/epoch-000001.safetensors", "", "run"); }, Throws<StorageError>());
   const WrittenFile file = write_durably(folder.path, "run/1/epoch-000001.safetensors", {{"a", at::rand({4})}}, metadata);
-  EXPECT_THAT([&] { read_checkpoint(folder.path, file.path, file.sha256, "other"); }, ThrowsMessage<StorageError>(HasSubstr("not of other")));
+  EXPECT_THAT([&] { read_checkpoint(folder.path, file.path, file.sha256, "other"); },
+              ThrowsMessage<StorageError>(HasSubstr("not of other")));
   const auto contents = read_checkpoint(folder.path, file.path, file.sha256, "run");
   EXPECT_THAT([&] { restore({{"a", at::zeros({5})}}, contents, file.path); }, ThrowsMessage<StorageError>(HasSubstr("'a'")));
   EXPECT_THAT([&] { restore({{"a", at::zeros({4}, at::kDouble)}}, contents, file.path); }, Throws<StorageError>());
-  EXPECT_THAT([&] { restore({{"a", at::zeros({4})}, {"b", at::zeros({4})}}, contents, file.path); },
-              ThrowsMessage<StorageError>(HasSubstr("'b'")));
+  EXPECT_THAT(
+      [&] {
+        restore({{"a", at::zeros({4})}, {"b", at::zeros({4})}}, contents, file.path);
+      },
+      ThrowsMessage<StorageError>(HasSubstr("'b'")));
   EXPECT_THAT([&] { restore({}, contents, file.path); }, Throws<StorageError>());
 }
 
@@ -101,8 +105,9 @@ TEST(Checkpoint, TidyingKeepsNewEpochsLaterAttemptsAndTheBestWeights) {
   std::vector<std::string> left;
   for (const auto& entry : fs::recursive_directory_iterator(folder.path))
     if (entry.is_regular_file()) left.push_back(fs::relative(entry.path(), folder.path).string());
-  EXPECT_THAT(left, ::testing::UnorderedElementsAre("run/2/epoch-000005.safetensors", "run/2/epoch-000006.safetensors", "run/2/best.safetensors",
-                                                    "run/3/epoch-000004.safetensors", "other/1/epoch-000001.safetensors"));
+  EXPECT_THAT(left,
+              ::testing::UnorderedElementsAre("run/2/epoch-000005.safetensors", "run/2/epoch-000006.safetensors", "run/2/best.safetensors",
+                                              "run/3/epoch-000004.safetensors", "other/1/epoch-000001.safetensors"));
 }
 
 } // namespace

@@ -26,8 +26,8 @@ Steps take_steps(const RunSpec& run, const std::vector<std::int64_t>& batch_size
     Steps& mine = each[static_cast<std::size_t>(rank)];
     std::size_t first = 0;
     for (std::size_t i = 0; i < batch_sizes.size(); ++i) {
-      const StepOutcome outcome =
-          training.train_step(1, static_cast<std::uint32_t>(i + 1), std::span(rows).subspan(first, static_cast<std::size_t>(batch_sizes[i])));
+      const StepOutcome outcome = training.train_step(1, static_cast<std::uint32_t>(i + 1),
+                                                      std::span(rows).subspan(first, static_cast<std::size_t>(batch_sizes[i])));
       first += static_cast<std::size_t>(batch_sizes[i]);
       mine.losses.push_back(outcome.loss.clone());
       mine.logits.push_back(outcome.logits);
@@ -126,8 +126,7 @@ TEST(TrainingGroupDrain, IsAgreedOnWhenOneMemberAloneHeardOfIt) {
     test::ThreadCommunicator communicator(group, rank);
     test::RecordingReporter reporter;
     reporter.drain = rank == 1;
-    reasons[static_cast<std::size_t>(rank)] =
-        run_attempt(test::small_assignment(), data.attempt_data(), communicator, at::kCPU, reporter);
+    reasons[static_cast<std::size_t>(rank)] = run_attempt(test::small_assignment(), data.attempt_data(), communicator, at::kCPU, reporter);
   });
   EXPECT_EQ(reasons, (std::vector<std::string>{"drained", "drained"}));
 }

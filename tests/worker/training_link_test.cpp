@@ -60,7 +60,8 @@ TEST(SharedCommunicatorTest, SumsBothTypesAndGrowsItsMemory) {
   std::vector<std::unique_ptr<AgentLink>> links;
   for (auto& agent : agents) links.push_back(agent.trainer_end());
   std::jthread serving([&] {
-    for (int i = 0; i < 3; ++i) test::serve_collective({&agents[0], &agents[1]}, {agents[0].expect("collective"), agents[1].expect("collective")});
+    for (int i = 0; i < 3; ++i)
+      test::serve_collective({&agents[0], &agents[1]}, {agents[0].expect("collective"), agents[1].expect("collective")});
   });
   std::vector<std::jthread> trainers;
   for (std::size_t rank = 0; rank < 2; ++rank)

@@ -152,7 +152,7 @@ protected:
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i));
     return values;
   }
-  static AugmentationConfig only(double AugmentationConfig::* member, double strength) {
+  static AugmentationConfig only(double AugmentationConfig::*member, double strength) {
     AugmentationConfig config{0, 0, 0, 0};
     config.*member = strength;
     return config;
@@ -193,7 +193,8 @@ TEST_F(AugmentationDraws, GainIsOneFactorASensor) {
 
 TEST_F(AugmentationDraws, WarpStaysInsideTheWindowWhateverIsDrawn) {
   for (const double speed : {-30.0, -1.0, 0.0, 5.0, 100.0})
-    for (const double position : warp_positions(40, 0.5, speed, {50, -50, 3, 0, -8, 9})) EXPECT_TRUE(position >= 0 && position <= 39) << position;
+    for (const double position : warp_positions(40, 0.5, speed, {50, -50, 3, 0, -8, 9}))
+      EXPECT_TRUE(position >= 0 && position <= 39) << position;
   const auto still = warp_positions(40, 0.5, 0, {});
   for (std::size_t i = 0; i < still.size(); ++i) EXPECT_DOUBLE_EQ(still[i], static_cast<double>(i));
   EXPECT_EQ(warp_positions(1, 0.5, 3, {1, 1, 1, 1, 1, 1}), std::vector<double>{0.0});
@@ -225,10 +226,10 @@ TEST(BatchReading, SplitsOverRanksWithoutChangingARow) {
   const BatchReader reader(windows, {}, 1, at::kFloat, at::kCPU);
   const std::vector<std::int64_t> rows{4, 0, 3, 1};
   const at::Tensor whole = reader.read_augmented(rows, {1, 1, 0});
-  const at::Tensor parts = at::cat({reader.read_augmented(std::span(rows).first(3), {1, 1, 0}),
-                                    reader.read_augmented(std::span(rows).subspan(3, 0), {1, 1, 3}),
-                                    reader.read_augmented(std::span(rows).last(1), {1, 1, 3})},
-                                   1);
+  const at::Tensor parts =
+      at::cat({reader.read_augmented(std::span(rows).first(3), {1, 1, 0}), reader.read_augmented(std::span(rows).subspan(3, 0), {1, 1, 3}),
+               reader.read_augmented(std::span(rows).last(1), {1, 1, 3})},
+              1);
   EXPECT_TRUE(at::equal(whole, parts));
   EXPECT_EQ(reader.labels(rows).view(-1)[0].item<std::int64_t>(), 1);
   EXPECT_FLOAT_EQ(reader.read(rows)[0][1][0][1][2].item<float>(), (5.0f - 3) / 6) << "row 0, step 1, channel 2";
