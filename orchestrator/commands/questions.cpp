@@ -66,7 +66,8 @@ int runs_command(const Command& command, const std::vector<std::string>& argumen
       "sweep", options::value<std::string>()->default_value("")->value_name("NAME"), "only runs of this sweep");
   if (!question.parse(command, arguments)) return 0;
   Reader reader = question.reader();
-  return question.show({runs_table(reader, {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return question.show({runs_table(reader, now, {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
 }
 
 int status_command(const Command& command, const std::vector<std::string>& arguments) {

@@ -258,7 +258,8 @@ TEST(Coordinator, ATrainerWithoutStepsIsTakenBackAfterItsLeaseAndASlowOneIsNot) 
   count();
   EXPECT_EQ(abandoned, 1);
   bench.end(1, "lease_expired");
-  EXPECT_EQ(bench.last(1).attempt, 2);
+  bench.complete(2);
+  EXPECT_EQ(bench.last(2).attempt, 2);
 }
 
 TEST(Coordinator, ItsOwnPauseExpiresNobody) {
