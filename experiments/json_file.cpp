@@ -73,7 +73,7 @@ public:
     frame.key = std::move(name);
     return true;
   }
-  bool parse_error(std::size_t position, const std::string& last_token, const nlohmann::detail::exception& error) {
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) {
     // The parser's message starts with its own code and place, which we say ourselves.
     std::string what = error.what();
     if (const auto place = what.find(", column "); place != std::string::npos) what = what.substr(what.find(": ", place) + 2);
@@ -81,13 +81,14 @@ public:
 
     std::size_t fault = std::min(position, text_.size());
     if (fault > 0) --fault;
-    if (last_token == "}" || last_token == "]") {
+    const char culprit = fault < text_.size() ? text_[fault] : '\0';
+    if (culprit == '}' || culprit == ']') {
       const auto before = fault == 0 ? std::string_view::npos : text_.find_last_not_of(" \t\r\n", fault - 1);
       if (before != std::string_view::npos && text_[before] == ',') {
         fault = before;
         what = "a comma after the last item; JSON allows none";
       }
-    } else if (!last_token.empty() && (last_token[0] == '/' || last_token[0] == '#')) {
+    } else if (culprit == '/' || culprit == '#') {
       what = "JSON has no comments; a sweep file has \"description\" for them";
     }
     const auto line_number = 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(fault), '\n');

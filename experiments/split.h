@@ -21,7 +21,8 @@ struct Split {
 /// set cannot serve (no official test people, more folds than people, fewer than two folds).
 std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol);
 
-/// Fold `fold` of a protocol; a pure function of its arguments. `official`: the publisher's test people.
+/// Fold `fold` of a protocol; a pure function of its arguments. `official`: the publisher's test people; where
+/// the validation people are named, any fold from 0 on (it numbers a sweep's validation groups).
 /// `leave_persons_out`: people dealt into folds that differ by at most one person. `random`: windows of each class dealt into
 /// folds, so that neighbours which share samples lie on both sides. The validation part is drawn from the training people
 /// (`random`: by class from the training windows), at least one; `open_test` is the caller's business.

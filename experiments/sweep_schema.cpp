@@ -21,7 +21,7 @@ Json distinct_numbers(const char* sentence) {
 
 Json variant_schema() {
   Json settings = Json::object();
-  for (const auto& path : recipe_paths()) settings[path] = recipe_path_schema(path);
+  for (const auto& path : recipe_paths()) settings[path] = {{"$ref", "#/$defs/" + path}};
   Json object = {
       {"type", "object"},
       {"required", {"name"}},
@@ -52,6 +52,8 @@ Json protocol_schema() {
 
 Json sweep_schema() {
   const Json text = {{"type", "string"}, {"minLength", 1}};
+  Json definitions = Json::object();
+  for (const auto& path : recipe_paths()) definitions[path] = recipe_path_schema(path);
   Json conditions = schema<EvaluationSpec>()["properties"]["condition"];
   Json properties = settings_schema();
   properties["$schema"] = described({{"type", "string"}}, "for editors: sweep.schema.json");
@@ -85,7 +87,8 @@ Json sweep_schema() {
           {"type", "object"},
           {"required", {"name", "dataset", "protocols"}},
           {"properties", std::move(properties)},
-          {"additionalProperties", false}};
+          {"additionalProperties", false},
+          {"$defs", std::move(definitions)}};
 }
 
 } // namespace stdualx

@@ -225,10 +225,11 @@ Json settings_schema() {
   Json lists = Json::object(), distributions = Json::object();
   for (const auto& path : recipe_paths()) {
     const Json& value = recipe_path_schema(path);
-    lists[path] = list_of(value, 1);
-    Json kinds = {{"choice", list_of(value, 1)}};
+    const Json reference = {{"$ref", "#/$defs/" + path}}; // sweep_schema() defines each path once
+    lists[path] = list_of(reference, 1);
+    Json kinds = {{"choice", list_of(reference, 1)}};
     if (value["type"] == "integer" || value["type"] == "number") {
-      Json ends = list_of(value, 2);
+      Json ends = list_of(reference, 2);
       ends["maxItems"] = 2;
       kinds["uniform"] = kinds["log_uniform"] = ends;
     }

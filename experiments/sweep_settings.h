@@ -10,7 +10,7 @@ namespace stdualx {
 /// that every machine's libm gives one identity. Throws InputError "<pointer>: <what>".
 std::vector<RecipeChanges> read_settings(const Json& sweep);
 
-/// The schema of `grid`, `zip` and `random`, by key.
+/// The schema of `grid`, `zip` and `random`, by key; refers to "#/$defs/<path>".
 Json settings_schema();
 
 } // namespace stdualx
