@@ -16,6 +16,11 @@ if(STDUALX_WITH_CUDA)
   target_link_libraries(stdualx_model PUBLIC torch::cuda)
 endif()
 
+stdualx_tests(model SOURCES reference.cpp reference_test.cpp LINKS stdualx_model)
+if(STDUALX_TESTS)
+  target_precompile_headers(model_tests PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h" <gtest/gtest.h>)
+endif()
+
 if(STDUALX_BENCHMARKS)
   find_package(benchmark REQUIRED)
   add_executable(model_benchmark "${CMAKE_SOURCE_DIR}/tests/benchmarks/model_benchmark.cpp")
