@@ -66,8 +66,9 @@ public:
     Frame& frame = open_.back();
     const std::string pointer = frame.pointer + "/" + name;
     if (frame.container->contains(name))
-      throw InputError(result_.source.file + ":" + std::to_string(line()) + ": " + pointer + ": stands twice in one object, first in line " +
-                       std::to_string(result_.source.lines.at(pointer)) + "; remove one of them");
+      throw InputError(result_.source.file + ":" + std::to_string(line()) + ": " + pointer +
+                       ": stands twice in one object, first in line " + std::to_string(result_.source.lines.at(pointer)) +
+                       "; remove one of them");
     result_.source.lines[pointer] = line();
     frame.key = std::move(name);
     return true;

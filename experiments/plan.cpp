@@ -21,7 +21,8 @@ void check_folds(const Sweep& sweep, const std::vector<std::int64_t>& folds, con
     for (std::size_t p = 0; p < sweep.protocols.size(); ++p) {
       const std::int64_t count = fold_count(sweep.protocols[p]);
       if (folds[i] >= count)
-        sweep.source.fail(pointer + "/" + std::to_string(i), "/protocols/" + std::to_string(p) + " (" + sweep.protocols[p].spec.kind + ") has " +
+        sweep.source.fail(pointer + "/" + std::to_string(i), "/protocols/" + std::to_string(p) + " (" + sweep.protocols[p].spec.kind +
+                                                                 ") has " +
                                                                  (count == 1 ? "fold 0 only" : "folds 0 to " + std::to_string(count - 1)));
     }
   }
@@ -31,7 +32,7 @@ void check_people(const Sweep& sweep, const DatasetFacts& facts) {
   for (std::size_t p = 0; p < sweep.protocols.size(); ++p) {
     const auto& [spec, groups] = sweep.protocols[p];
     const std::string pointer = "/protocols/" + std::to_string(p);
-    if (spec.kind == "official" && !facts.official_split)
+    if (spec.kind == "official" && facts.official_test_people.empty())
       sweep.source.fail(pointer + "/kind", sweep.dataset + " has no split of its publisher; use leave_persons_out");
     if (spec.kind == "leave_persons_out" && spec.folds > std::ssize(facts.people))
       sweep.source.fail(pointer + "/folds", std::to_string(spec.folds) + " folds of people, but " + sweep.dataset + " has " +
@@ -40,6 +41,9 @@ void check_people(const Sweep& sweep, const DatasetFacts& facts) {
       for (std::size_t i = 0; i < people.size(); ++i)
         if (!holds(facts.people, people[i]))
           sweep.source.fail(where + "/" + std::to_string(i), sweep.dataset + " has no person " + std::to_string(people[i]));
+        else if (spec.kind == "official" && holds(facts.official_test_people, people[i]))
+          sweep.source.fail(where + "/" + std::to_string(i),
+                            "person " + std::to_string(people[i]) + " is one of the publisher's test people");
     };
     check(spec.validation_people, pointer + "/validation_people");
     for (std::size_t g = 0; g < groups.size(); ++g) check(groups[g], pointer + "/validation_groups/" + std::to_string(g));

@@ -81,26 +81,30 @@ const std::vector<std::string>& recipe_paths() { return all_paths().names; }
 
 const Json& recipe_path_schema(const std::string& path) { return all_paths().schemas.at(path); }
 
+void check_recipe_path(const std::string& path, const std::string& pointer) {
+  if (all_paths().pointers.contains(path)) return;
+  std::string near = nearest_word(path, recipe_paths());
+  for (const auto& known : recipe_paths())
+    if (known.ends_with("." + path)) near = known; // the last word alone
+  throw InputError(
+      pointer + ": no such setting" +
+      (near.empty() ? "; expected a path such as training.learning_rate or model.stdat_layers" : "; did you mean '" + near + "'?"));
+}
+
 Json set_recipe_value(Recipe& recipe, const std::string& path, const Json& value, const std::string& pointer) {
-  const auto found = all_paths().pointers.find(path);
-  if (found == all_paths().pointers.end()) {
-    std::string near = nearest_word(path, recipe_paths());
-    for (const auto& known : recipe_paths())
-      if (known.ends_with("." + path)) near = known; // the last word alone
-    throw InputError(pointer + ": no such setting" +
-                     (near.empty() ? "; expected a path such as training.learning_rate or model.stdat_layers" : "; did you mean '" + near + "'?"));
-  }
+  check_recipe_path(path, pointer);
+  const auto& place = all_paths().pointers.at(path);
   Json nested = Json::object();
-  nested[found->second] = value;
+  nested[place] = value;
   try {
     update_from_json(recipe, nested, "");
   } catch (const InputError& error) {
     // The same words, with the place where the value was written.
     const std::string message = error.what();
-    const std::string inner = found->second.to_string();
+    const std::string inner = place.to_string();
     throw InputError(message.starts_with(inner) ? pointer + message.substr(inner.size()) : pointer + ": " + message);
   }
-  return to_json_all(recipe)[found->second];
+  return to_json_all(recipe)[place];
 }
 
 } // namespace stdualx

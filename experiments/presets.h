@@ -32,7 +32,10 @@ Recipe preset(const std::string& name);
 const std::vector<std::string>& recipe_paths();
 /// The JSON Schema of the value at one of recipe_paths().
 const Json& recipe_path_schema(const std::string& path);
-/// Sets one value by its path and returns it in the field's own type (1e1 as 10). Throws InputError "<pointer>: ..." for an unknown path, a wrong type, a value out of range.
+/// Throws InputError "<pointer>: ..." with the near path when there is no such path.
+void check_recipe_path(const std::string& path, const std::string& pointer);
+/// Sets one value by its path and returns it in the field's own type (1e1 as 10). Throws InputError "<pointer>: ..." for an unknown path, a
+/// wrong type, a value out of range.
 Json set_recipe_value(Recipe& recipe, const std::string& path, const Json& value, const std::string& pointer);
 
 } // namespace stdualx

@@ -29,9 +29,9 @@ using RecipeChanges = std::vector<std::pair<std::string, Json>>;
 
 struct SweepVariant {
   std::string name;
-  std::string base = "stdual_x"; // the ablation it starts from
-  RecipeChanges set;             // and further changes
-  std::int64_t ranks = 0;        // of its groups; 0: as resources says
+  std::string base = "stdual_x";   // the ablation it starts from
+  RecipeChanges set;               // and further changes
+  std::int64_t ranks = 0;          // of its groups; 0: as resources says
   std::vector<std::int64_t> folds; // empty: as the sweep says
 };
 
@@ -59,15 +59,15 @@ struct Sweep {
   std::string dataset;
   std::string preset = "default";
   WindowSpec windows;
-  Recipe fixed;                          // the preset with `fixed` applied
-  std::vector<RecipeChanges> settings;   // grid x zip x random, expanded; one empty entry when there is nothing to vary
+  Recipe fixed;                        // the preset with `fixed` applied
+  std::vector<RecipeChanges> settings; // grid x zip x random, expanded; one empty entry when there is nothing to vary
   std::vector<SweepVariant> variants;
   std::vector<SweepProtocol> protocols;
-  std::vector<std::int64_t> folds;       // empty: all
+  std::vector<std::int64_t> folds; // empty: all
   std::vector<std::int64_t> seeds;
   std::vector<EvaluationSpec> conditions;
   SweepResources resources;
-  JsonSource source;                     // for messages
+  JsonSource source; // for messages
 };
 
 /// Reads a sweep file and applies overrides "path=value" in order. A path is one of the top level ("seeds=[1,2]",

@@ -279,12 +279,14 @@ std::vector<int> Coordinator::choose_workers(const Run& run) const {
     if (!worker.ready || !worker.usable) continue;
     if (width == 1 ? worker.groups.size() < worker.depth : worker.groups.empty()) free.push_back(&worker);
   }
+  // A run that failed somewhere goes elsewhere while there is an elsewhere, also when that is busy now: a bad place must not
+  // eat all its tries within a minute.
+  const auto elsewhere = static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [&](const auto& entry) {
+    return entry.second.usable && !run.failed_ranks.contains(entry.first);
+  }));
+  if (elsewhere >= width) std::erase_if(free, [&](const Worker* worker) { return run.failed_ranks.contains(worker->rank); });
   if (free.size() < width) return {};
-  // A run that failed somewhere goes elsewhere if it can; members of a group lie on one host if they can.
-  std::stable_sort(free.begin(), free.end(), [&](const Worker* a, const Worker* b) {
-    const auto key = [&](const Worker* worker) { return std::make_pair(run.failed_ranks.count(worker->rank), worker->groups.size()); };
-    return key(a) < key(b);
-  });
+  std::stable_sort(free.begin(), free.end(), [](const Worker* a, const Worker* b) { return a->groups.size() < b->groups.size(); });
   std::vector<int> ranks;
   for (std::size_t i = 0; i < width; ++i) ranks.push_back(free[i]->rank);
   std::sort(ranks.begin(), ranks.end());
@@ -293,13 +295,17 @@ std::vector<int> Coordinator::choose_workers(const Run& run) const {
 
 void Coordinator::schedule(double now) {
   if (finished_) return;
-  while (!draining_ && !queue_.empty()) {
-    const std::size_t index = queue_.front();
+  for (auto next = queue_.begin(); next != queue_.end() && !draining_;) {
+    const bool any_free = std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) {
+      return entry.second.ready && entry.second.usable && entry.second.groups.size() < entry.second.depth;
+    });
+    if (!any_free) break;
+    const std::size_t index = *next;
     Run& run = runs_[index];
     const auto usable = std::count_if(workers_.begin(), workers_.end(), [](const auto& entry) { return entry.second.usable; });
     if (run.spec->world_size > usable) {
       // Never continued with another group size (DESIGN, The way of the data): it waits for a job with more workers.
-      queue_.pop_front();
+      next = queue_.erase(next);
       set_status(run, RunStatus::waiting);
       act(RecordStatus{run.run_id, RunStatus::waiting});
       act(Notice{"run " + short_id(run.run_id) + " waits: it needs a group of " + std::to_string(run.spec->world_size) + " ranks, and " +
@@ -307,8 +313,14 @@ void Coordinator::schedule(double now) {
       continue;
     }
     const std::vector<int> ranks = choose_workers(run);
-    if (ranks.empty()) break;
-    queue_.pop_front();
+    if (ranks.empty()) {
+      // A wide group waits for its ranks, and nothing slips past it. A narrow run only waits for another place than
+      // those it failed in; others may go first.
+      if (run.spec->world_size > 1) break;
+      ++next;
+      continue;
+    }
+    next = queue_.erase(next);
     hand_out(index, ranks, now);
   }
   finish_if_done();

@@ -1,1 +1,6 @@
-# Filled in by its room.
+# What to run: data sets and windows (experiments_data.cmake), and here sweep files and the plan.
+include(cluster/cmake/experiments_data.cmake)
+stdualx_library(stdualx_experiments FOLDER experiments
+  SOURCES json_file.cpp presets.cpp variants.cpp sweep.cpp sweep_settings.cpp sweep_schema.cpp plan.cpp plan_data.cpp
+  LINKS stdualx_experiments_data stdualx_spec)
+stdualx_tests(sweep SOURCES errors_test.cpp LINKS stdualx_experiments)
