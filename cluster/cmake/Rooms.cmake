@@ -35,8 +35,8 @@ function(stdualx_library target)
   target_link_libraries(${target} PUBLIC ${ROOM_LINKS} PRIVATE stdualx_options ${ROOM_PRIVATE_LINKS})
 endfunction()
 
-# stdualx_tests(<room> [FOLDER <folder under tests/, if not the room's name>] SOURCES ... LINKS ...): one GoogleTest program a
-# room (or part of one), each of its tests known to ctest by name.
+# stdualx_tests(<room> SOURCES ... LINKS ... [FOLDER <folder of tests>]): one GoogleTest program a room, or part of one whose
+# tests lie in the room's FOLDER; each of its tests known to ctest by name.
 function(stdualx_tests room)
   if(NOT STDUALX_TESTS)
     return()
