@@ -11,8 +11,8 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
     WindowSet windows;
     AttemptData data;
   };
-  const auto mapped = std::make_shared<Mapped>();
-  mapped->windows = open_window_set(run.dataset, run.windows, {assignment.data_directory, assignment.cache_directory});
+  const auto mapped = std::make_shared<Mapped>(
+      Mapped{open_window_set(run.dataset, run.windows, {assignment.data_directory, assignment.cache_directory}), {}});
   const WindowSet& set = mapped->windows;
   if (!run.dataset_hash.empty() && set.dataset_hash() != run.dataset_hash)
     throw InputError("the recordings of " + run.dataset + " on this host have hash " + set.dataset_hash() +
@@ -22,7 +22,9 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
   const Split split = make_split(set, run.protocol, run.fold);
   const Standardisation standardisation = standardise(set, split.train);
   data.windows = {set.shape(), set.values(), set.labels(), {}, standardisation.mean, standardisation.deviation};
-  for (const SensorInfo& sensor : set.info().sensors) data.windows.triples.push_back(axis_triples(sensor));
+  data.windows.triples.resize(static_cast<std::size_t>(set.shape().sensors));
+  for (const ChannelTriple& triple : set.channel_triples())
+    data.windows.triples[static_cast<std::size_t>(triple.sensor)].push_back(triple.first_channel);
   data.people.assign(set.people().begin(), set.people().end());
   data.train = split.train;
   data.validation = split.validation;

@@ -7,7 +7,7 @@ if(STDUALX_WITH_CUDA)
 endif()
 stdualx_library(stdualx_training FOLDER worker
   SOURCES ${stdualx_training_sources}
-  LINKS stdualx_model stdualx_experiments stdualx_messages torch::cpu
+  LINKS stdualx_model stdualx_experiments_data stdualx_messages torch::cpu
   PRIVATE_LINKS PkgConfig::xxhash)
 target_precompile_headers(stdualx_training PRIVATE <ATen/ATen.h> <nlohmann/json.hpp>)
 if(STDUALX_WITH_CUDA)
