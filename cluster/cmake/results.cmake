@@ -1,1 +1,20 @@
-# Filled in by its room.
+# The store and all that is read out of it. SQLite is seen here and nowhere else.
+set(stdualx_migrations "${CMAKE_SOURCE_DIR}/results/migrations/0001_first.sql")
+set(stdualx_paper_values "${CMAKE_SOURCE_DIR}/results/paper_values.json")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${stdualx_migrations} ${stdualx_paper_values})
+set(stdualx_embedded "${CMAKE_BINARY_DIR}/generated/results/embedded.cpp")
+file(READ ${stdualx_migrations} STDUALX_MIGRATION_0001)
+file(READ ${stdualx_paper_values} STDUALX_PAPER_VALUES)
+configure_file("${CMAKE_SOURCE_DIR}/results/embedded.cpp.in" ${stdualx_embedded} @ONLY)
+
+stdualx_library(stdualx_results FOLDER results
+  SOURCES accuracy_report.cpp cost.cpp database.cpp explain.cpp fence.cpp format.cpp migrate.cpp reader.cpp run_state.cpp statistics.cpp
+          status.cpp store.cpp store_claim.cpp verdict.cpp
+  LINKS stdualx_spec
+  PRIVATE_LINKS SQLiteCpp Boost::headers fmt::fmt)
+target_sources(stdualx_results PRIVATE ${stdualx_embedded})
+
+stdualx_tests(results
+  SOURCES accuracy_report_test.cpp explain_test.cpp fence_test.cpp format_test.cpp migrate_test.cpp reader_test.cpp statistics_test.cpp
+          status_test.cpp store_crash_test.cpp store_test.cpp
+  LINKS stdualx_results SQLiteCpp)

@@ -1,0 +1,91 @@
+// Statements are prepared once; what SQLite says is translated once.
+#include "results/database.h"
+
+#include <sqlite3.h>
+
+#include <cmath>
+
+#include "experiments/spec/errors.h"
+
+namespace stdualx {
+
+void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message) {
+  const std::string where = path.string() + ": ";
+  const std::string said = " (SQLite: " + message + ")";
+  switch (code) {
+  case SQLITE_FULL:
+    throw StorageError(
+        where + "the disk or the quota is full; nothing already recorded is lost: make room, then start the same command again" + said);
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+    throw StorageError(where + "another process keeps the store locked; end it (fuser, lsof name it) and start the same command again" +
+                       said);
+  case SQLITE_NOTADB: throw InputError(where + "this file is not an SQLite database; name a store, or a new file" + said);
+  case SQLITE_CORRUPT:
+    throw StorageError(where + "the store is damaged; copy it away, then restore a backup, or rescue it with: sqlite3 FILE .recover" +
+                       said);
+  case SQLITE_READONLY:
+    if (extended_code == SQLITE_READONLY_ROLLBACK || extended_code == SQLITE_READONLY_RECOVERY || extended_code == SQLITE_READONLY_CANTINIT)
+      throw StorageError(where +
+                         "its writer died in the middle of a commit, and only a writer may put that right: start the sweep again with "
+                         "`stdualx run`, then ask again" +
+                         said);
+    throw StorageError(where + "the store cannot be written; check the permissions of the file and of its folder" + said);
+  case SQLITE_CANTOPEN:
+    throw StorageError(where +
+                       "the store or a file beside it (-wal, -shm, -journal) cannot be opened; check the permissions of its folder" + said);
+  case SQLITE_IOERR:
+    throw StorageError(where + "reading or writing the store failed; check the disk and the quota; nothing already recorded is lost" +
+                       said);
+  case SQLITE_CONSTRAINT: throw StorageError(where + "a row that cannot be was refused: " + message);
+  default: throw StorageError(where + "the store refused a statement" + said);
+  }
+}
+
+std::string_view number_kind(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  return "finite";
+}
+
+namespace {
+SQLite::Database opened(const std::filesystem::path& path, const std::string& name, int flags, int busy_timeout_ms) {
+  try {
+    return SQLite::Database(name, flags, busy_timeout_ms);
+  } catch (const SQLite::Exception& error) {
+    throw_sqlite_error(path, error.getErrorCode(), error.getExtendedErrorCode(), error.what());
+  }
+}
+} // namespace
+
+Database::Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri)
+    : path_(path), database_(opened(path, uri.empty() ? path.string() : uri, flags, busy_timeout_ms)) {}
+
+void Database::Use::clear(SQLite::Statement& statement) { statement.clearBindings(); }
+
+SQLite::Statement& Database::prepared(std::string_view sql) {
+  const auto found = statements_.find(sql);
+  if (found != statements_.end()) return found->second;
+  std::string text(sql);
+  SQLite::Statement statement(database_, text);
+  return statements_.emplace(std::move(text), std::move(statement)).first->second;
+}
+
+void Database::script(std::string_view sql) {
+  guarded([&] { database_.exec(std::string(sql)); });
+}
+
+bool Database::begin_immediate() {
+  const int code = database_.tryExec("BEGIN IMMEDIATE");
+  if (code == SQLITE_BUSY) return false;
+  if (code != SQLITE_OK) throw_sqlite_error(path_, code, database_.getExtendedErrorCode(), database_.getErrorMsg());
+  return true;
+}
+
+bool Database::in_transaction() { return sqlite3_get_autocommit(database_.getHandle()) == 0; }
+
+void Database::rollback() noexcept {
+  if (in_transaction()) sqlite3_exec(database_.getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+} // namespace stdualx

@@ -1,0 +1,164 @@
+// All that the store knows of one run, and why another would be another.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "experiments/spec/errors.h"
+#include "results/rows.h"
+#include "results/tables.h"
+
+namespace stdualx {
+
+namespace {
+
+/// Lists stay whole, so that a list of people is one field.
+void flatten_into(const Json& json, const std::string& pointer, std::map<std::string, std::string>& fields) {
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_object()) flatten_into(value, pointer + "/" + key, fields);
+    else fields[pointer + "/" + key] = value.dump();
+  }
+}
+std::map<std::string, std::string> flattened(const Json& json) {
+  std::map<std::string, std::string> fields;
+  flatten_into(json, "", fields);
+  return fields;
+}
+
+TitledTable queried(Reader& reader, const std::string& title, const std::string& sql, const std::string& run_id) {
+  return {title, reader.query(sql, {run_id}), {}};
+}
+
+/// Columns of seconds become durations, columns of shares percents.
+void typed(Table& table, const std::set<std::string>& durations, const std::set<std::string>& shares) {
+  for (std::size_t c = 0; c < table.columns.size(); ++c)
+    for (auto& row : table.rows) {
+      if (is_null(row[c])) continue;
+      if (durations.contains(table.columns[c])) row[c] = Duration{real_of(row[c])};
+      if (shares.contains(table.columns[c])) row[c] = Percent{real_of(row[c])};
+    }
+}
+
+} // namespace
+
+std::string resolve_run(Reader& reader, const std::string& prefix) {
+  constexpr std::size_t fewest_digits = 4;
+  if (prefix.size() < fewest_digits)
+    throw InputError("'" + prefix + "': at least " + std::to_string(fewest_digits) +
+                     " digits of a run's identity are needed; `stdualx runs` lists them");
+  const Table found =
+      reader.query("SELECT run_id, dataset, variant, fold, seed FROM runs WHERE substr(run_id, 1, ?2) = ?1 ORDER BY run_id LIMIT 11",
+                   {prefix, static_cast<std::int64_t>(prefix.size())});
+  if (found.rows.empty())
+    throw InputError("the store " + reader.path().string() + " holds no run whose identity starts with '" + prefix +
+                     "'; `stdualx runs` lists them");
+  if (found.rows.size() == 1) return text_of(found.rows[0][0]);
+  std::string several;
+  for (std::size_t i = 0; i < std::min<std::size_t>(found.rows.size(), 10); ++i) {
+    const auto& row = found.rows[i];
+    several += "\n  " + text_of(row[0]) + "  " + text_of(row[1]) + " " + text_of(row[2]) + " fold " + std::to_string(integer_of(row[3])) +
+               " seed " + std::to_string(integer_of(row[4]));
+  }
+  if (found.rows.size() > 10) several += "\n  and more";
+  throw InputError("'" + prefix + "' starts the identity of several runs; give more digits:" + several);
+}
+
+Table run_differences(const RunSpec& first, const RunSpec& second, const std::string& first_name, const std::string& second_name) {
+  const auto one = flattened(to_json_all(first)), other = flattened(to_json_all(second));
+  Table table{{"field", first_name, second_name}, {}};
+  for (const auto& [pointer, value] : one)
+    if (other.at(pointer) != value) table.rows.push_back({pointer, value, other.at(pointer)});
+  return table;
+}
+
+std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const RunSpec* current) {
+  const Reader::Snapshot snapshot(reader);
+  const std::string run_id = resolve_run(reader, prefix);
+  const auto stored_row = reader.query("SELECT config, status, dataset_hash FROM runs WHERE run_id = ?1", {run_id}).rows.at(0);
+  RunSpec stored;
+  std::string unknown_fields;
+  try {
+    stored = from_json<RunSpec>(Json::parse(text_of(stored_row[0])));
+  } catch (const InputError& error) {
+    unknown_fields = error.what(); // written by another version of the program
+  }
+  std::vector<TitledTable> tables;
+
+  TitledTable head{"run", {{"run", "status", "sweeps"}, {}}, {}};
+  std::string sweeps;
+  for (const auto& row :
+       reader.query("SELECT s.name FROM sweeps s JOIN sweep_runs USING (sweep_id) WHERE run_id = ?1 ORDER BY s.rowid", {run_id}).rows)
+    sweeps += (sweeps.empty() ? "" : ", ") + text_of(row[0]);
+  head.table.rows.push_back({run_id, stored_row[1], sweeps});
+  if (unknown_fields.empty()) {
+    const std::string now = run_identity(stored);
+    head.notes.push_back("identity text: " + run_identity_text(stored));
+    head.notes.push_back(now == run_id ? "This program gives the run the same identity."
+                                       : "This program would give these fields the identity " + now +
+                                             ": a field that it does not know, or another neutral value.");
+  } else {
+    head.notes.push_back("Another version of the program wrote this run: " + unknown_fields);
+  }
+  tables.push_back(std::move(head));
+
+  TitledTable fields{"fields",
+                     {{"field", "value", "in the identity"}, {}},
+                     {"A field at its neutral value is left out of the identity, so that a field added later changes no old run."}};
+  const auto in_identity = flattened(identity_json(stored));
+  for (const auto& [pointer, value] : flattened(Json::parse(text_of(stored_row[0]))))
+    fields.table.rows.push_back({pointer, value, std::string(in_identity.contains(pointer) ? "yes" : "neutral")});
+  tables.push_back(std::move(fields));
+
+  tables.push_back(queried(reader, "attempts",
+                           "SELECT attempt, datetime(started_ms / 1000, 'unixepoch') || ' UTC' AS started, (ended_ms - started_ms) / "
+                           "1000.0 AS lasted, resume_epoch AS \"from epoch\", end_reason AS ended, "
+                           "end_detail AS detail, host, pid, device, threads, world_size AS ranks, slurm_job_id AS job, stderr_tail AS "
+                           "\"last lines\" FROM attempts WHERE run_id = ?1 ORDER BY attempt",
+                           run_id));
+  typed(tables.back().table, {"lasted"}, {});
+  tables.push_back(queried(reader, "epochs",
+                           "SELECT e.epoch, e.attempt, e.train_loss AS \"train loss\", e.kind, e.validation_loss AS \"validation loss\", "
+                           "e.validation_accuracy AS \"validation accuracy\", "
+                           "e.learning_rate AS \"learning rate\", e.wall_seconds AS time, e.best_epoch AS \"best epoch\", "
+                           "e.state_hash_after AS \"state after\", "
+                           "(SELECT count(*) FROM replays p WHERE p.run_id = e.run_id AND p.epoch = e.epoch) AS replays FROM epochs e "
+                           "WHERE e.run_id = ?1 ORDER BY e.epoch",
+                           run_id));
+  typed(tables.back().table, {"time"}, {"validation accuracy"});
+  tables.push_back(queried(reader, "evaluations",
+                           "SELECT v.condition, v.part, v.metric, v.value, v.kind, v.weights_epoch AS \"weights of epoch\", v.attempt, "
+                           "p.windows, p.overlap_share AS \"overlap with training\" "
+                           "FROM evaluations v JOIN evaluation_parts p USING (run_id, condition, part) WHERE v.run_id = ?1 ORDER BY "
+                           "v.condition, v.part, v.metric",
+                           run_id));
+  typed(tables.back().table, {}, {"overlap with training"});
+  tables.push_back(queried(reader, "checkpoints",
+                           "SELECT attempt, epoch, state, bytes, path, sha256 FROM checkpoints WHERE run_id = ?1 ORDER BY epoch, attempt",
+                           run_id));
+  tables.push_back(queried(
+      reader, "events",
+      "SELECT datetime(at_ms / 1000, 'unixepoch') || ' UTC' AS at, kind, text FROM events WHERE run_id = ?1 ORDER BY event_id", run_id));
+  std::erase_if(tables, [](const TitledTable& table) { return table.table.rows.empty(); });
+
+  if (unknown_fields.empty()) {
+    RunSpec now;
+    if (current != nullptr) {
+      now = *current;
+    } else { // the same place in the plan, with this program's defaults
+      now.dataset = stored.dataset;
+      now.dataset_hash = stored.dataset_hash;
+      now.windows.steps = stored.windows.steps;
+      now.windows.stride = stored.windows.stride;
+      now.protocol = stored.protocol;
+      now.fold = stored.fold;
+      now.seed = stored.seed;
+    }
+    TitledTable changes{"what would make it another run",
+                        run_differences(stored, now, "this run", current != nullptr ? "as planned now" : "this program's default"),
+                        {}};
+    if (changes.table.rows.empty()) changes.notes.push_back("Nothing differs: `run` would find it done.");
+    tables.push_back(std::move(changes));
+  }
+  return tables;
+}
+
+} // namespace stdualx

@@ -1,0 +1,35 @@
+// Every way in which a table leaves the program. Commands never print tables by themselves.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "results/table.h"
+
+namespace stdualx {
+
+enum class Format { table, csv, json, markdown, latex };
+
+/// "table", "csv", "json", "markdown", "latex". Throws InputError with the near word.
+Format format_named(std::string_view name);
+
+/// The cell as people read it: "97.02 %", "2 min 05 s", "—". Real without digits: shortest text of at most 6 significant digits.
+std::string cell_text(const Cell& cell);
+/// The cell as machines read it: plain number in full precision, "" for nothing, "nan", "inf", "-inf".
+std::string cell_value(const Cell& cell);
+/// Columns of a terminal that UTF-8 `text` takes: East Asian wide and emoji count two, combining marks none.
+std::size_t display_width(std::string_view text);
+
+/// One table, with a newline at its end. Nothing is ever cut short; line ends inside a cell show as "\n".
+///   table     aligned by Unicode width, numbers to the right
+///   csv       RFC 4180 (CRLF, quotes doubled), numbers in full precision
+///   json      an array of objects; a repeated column name gets ":2"; numbers that are not finite are strings
+///   markdown  a pipe table        latex  a tabular with booktabs rules, everything escaped
+std::string format_table(const Table& table, Format format);
+
+/// Several tables with titles and notes. csv: blocks of one table each, titles as "# " lines, parted by an empty line (a single
+/// one: bare CSV). json: an object by title; a single table: bare array.
+std::string format_tables(const std::vector<TitledTable>& tables, Format format);
+
+} // namespace stdualx

@@ -1,0 +1,191 @@
+// Read-only questions. What SQLite itself calls read-only still attaches files and sets pragmas, so an authorizer stands before it.
+#include "results/reader.h"
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+#include "experiments/spec/errors.h"
+#include "results/database.h"
+#include "results/migrate.h"
+#include "results/run_state_query.h"
+#include "results/store.h"
+#include "results/store_file.h"
+
+namespace stdualx {
+
+namespace {
+
+// A rollback journal's writer keeps readers out for a commit; a WAL's never does.
+constexpr int busy_timeout_ms = 20000;
+
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using StatementHandle = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
+// Pragmas that tell; all others, and these with a value where a value sets, are refused.
+constexpr std::string_view telling_pragmas[] = {"application_id", "user_version",    "journal_mode",  "page_count",    "page_size",
+                                                "encoding",       "compile_options", "database_list", "function_list", "pragma_list",
+                                                "freelist_count", "schema_version",  "data_version"};
+constexpr std::string_view asking_pragmas[] = {"table_info",  "table_xinfo",      "table_list",        "index_list",      "index_info",
+                                               "index_xinfo", "foreign_key_list", "foreign_key_check", "integrity_check", "quick_check"};
+
+int authorize(void* may_begin, int action, const char* first, const char* second, const char*, const char*) {
+  const auto is_in = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), std::string_view(first)) != std::end(names);
+  };
+  switch (action) {
+  case SQLITE_ATTACH:
+  case SQLITE_DETACH: return SQLITE_DENY;
+  case SQLITE_TRANSACTION:
+  case SQLITE_SAVEPOINT: return *static_cast<bool*>(may_begin) ? SQLITE_OK : SQLITE_DENY;
+  case SQLITE_PRAGMA: return is_in(asking_pragmas) || (second == nullptr && is_in(telling_pragmas)) ? SQLITE_OK : SQLITE_DENY;
+  case SQLITE_FUNCTION: return second != nullptr && std::string_view(second) == "load_extension" ? SQLITE_DENY : SQLITE_OK;
+  default: return SQLITE_OK;
+  }
+}
+
+/// A WAL store at rest in a folder where no -shm can be made is read as it lies there: nobody can be writing it.
+std::string uri_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, 20> start{};
+  file.read(start.data(), start.size());
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path);
+  if (start[18] != 2 || std::filesystem::exists(absolute.string() + "-wal", error) || ::access(absolute.parent_path().c_str(), W_OK) == 0)
+    return "";
+  std::string uri = "file:";
+  constexpr char hex[] = "0123456789ABCDEF";
+  for (const char letter : absolute.string()) {
+    if (letter == '%' || letter == '?' || letter == '#') (uri += '%') += {hex[letter >> 4], hex[letter & 15]};
+    else uri += letter;
+  }
+  return uri + "?immutable=1";
+}
+
+Cell cell_of(sqlite3_stmt* statement, int column) {
+  switch (sqlite3_column_type(statement, column)) {
+  case SQLITE_INTEGER: return static_cast<std::int64_t>(sqlite3_column_int64(statement, column));
+  case SQLITE_FLOAT: return Real{sqlite3_column_double(statement, column)};
+  case SQLITE_NULL: return std::monostate{};
+  case SQLITE_BLOB: {
+    const auto* bytes = static_cast<const unsigned char*>(sqlite3_column_blob(statement, column));
+    std::string text;
+    constexpr char hex[] = "0123456789abcdef";
+    for (int i = 0; i < sqlite3_column_bytes(statement, column); ++i) text += {hex[bytes[i] >> 4], hex[bytes[i] & 15]};
+    return text;
+  }
+  default:
+    return std::string(reinterpret_cast<const char*>(sqlite3_column_text(statement, column)),
+                       static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
+  }
+}
+
+void bind(sqlite3_stmt* statement, int index, const Parameter& parameter) {
+  if (const auto* integer = std::get_if<std::int64_t>(&parameter)) sqlite3_bind_int64(statement, index, *integer);
+  else if (const auto* real = std::get_if<double>(&parameter)) sqlite3_bind_double(statement, index, *real);
+  else if (const auto* text = std::get_if<std::string>(&parameter))
+    sqlite3_bind_text(statement, index, text->data(), static_cast<int>(text->size()), SQLITE_TRANSIENT);
+  else sqlite3_bind_null(statement, index);
+}
+
+} // namespace
+
+struct Reader::Impl {
+  explicit Impl(const std::filesystem::path& path)
+      : database(path, SQLite::OPEN_READONLY | SQLite::OPEN_URI, busy_timeout_ms, uri_of(path)) {
+    database.script("PRAGMA query_only = ON; PRAGMA mmap_size = 0");
+    const std::int64_t version = store_version(database, schema_version());
+    if (version == 0) throw InputError(path.string() + ": this file is empty; `stdualx run SWEEP --store FILE` makes a store of it");
+    if (version < schema_version())
+      throw RefusedError(path.string() + ": its schema is version " + std::to_string(version) + ", this program reads version " +
+                         std::to_string(schema_version()) + "; `stdualx db migrate` or the next `stdualx run` brings it up to date");
+    sqlite3_set_authorizer(handle(), authorize, &may_begin);
+  }
+  sqlite3* handle() { return database.raw().getHandle(); }
+
+  /// "...; views: v_accuracy, ..." under SQLite's own message.
+  [[noreturn]] void refuse(const std::string& message) {
+    std::string views;
+    database.each("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name",
+                  [&](SQLite::Statement& row) { views += (views.empty() ? "" : ", ") + row.getColumn(0).getString(); });
+    throw InputError(message + "\nviews to ask: " + views);
+  }
+
+  Database database;
+  bool may_begin = false;
+  bool in_snapshot = false;
+};
+
+Reader::Reader(const std::filesystem::path& path) {
+  check_store_path(path, true);
+  impl_ = std::make_unique<Impl>(path);
+}
+Reader::~Reader() = default;
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+const std::filesystem::path& Reader::path() const { return impl_->database.path(); }
+
+Table Reader::query(const std::string& sql, const std::vector<Parameter>& parameters) {
+  sqlite3* database = impl_->handle();
+  sqlite3_stmt* prepared = nullptr;
+  const char* tail = nullptr;
+  const int code = sqlite3_prepare_v2(database, sql.c_str(), static_cast<int>(sql.size()) + 1, &prepared, &tail);
+  StatementHandle statement(prepared);
+  if (code == SQLITE_AUTH) impl_->refuse("only a single statement that reads is allowed (no ATTACH, BEGIN, or PRAGMA that sets): " + sql);
+  if (code != SQLITE_OK && code != SQLITE_ERROR)
+    throw_sqlite_error(path(), code, sqlite3_extended_errcode(database), sqlite3_errmsg(database));
+  if (code != SQLITE_OK) impl_->refuse(std::string("SQLite: ") + sqlite3_errmsg(database) + ", in: " + sql);
+  if (!statement) impl_->refuse("there is no statement in: '" + sql + "'");
+  // What follows the statement may be white space and comments: then nothing comes out of it.
+  sqlite3_stmt* next = nullptr;
+  const int next_code = sqlite3_prepare_v2(database, tail, -1, &next, nullptr);
+  const StatementHandle next_statement(next);
+  if (next_code != SQLITE_OK || next_statement) impl_->refuse("only one statement at a time; this follows the first: " + std::string(tail));
+  if (sqlite3_stmt_readonly(statement.get()) == 0) impl_->refuse("only statements that read are allowed: " + sql);
+  if (sqlite3_bind_parameter_count(statement.get()) != static_cast<int>(parameters.size()))
+    impl_->refuse("the statement has " + std::to_string(sqlite3_bind_parameter_count(statement.get())) + " parameters, " +
+                  std::to_string(parameters.size()) + " were given: " + sql);
+  for (std::size_t i = 0; i < parameters.size(); ++i) bind(statement.get(), static_cast<int>(i) + 1, parameters[i]);
+
+  Table table;
+  const int columns = sqlite3_column_count(statement.get());
+  for (int column = 0; column < columns; ++column) table.columns.emplace_back(sqlite3_column_name(statement.get(), column));
+  int step = SQLITE_OK;
+  while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    auto& row = table.rows.emplace_back();
+    for (int column = 0; column < columns; ++column) row.push_back(cell_of(statement.get(), column));
+  }
+  if (step == SQLITE_ERROR) impl_->refuse(std::string("SQLite: ") + sqlite3_errmsg(database) + ", in: " + sql);
+  if (step != SQLITE_DONE) throw_sqlite_error(path(), step & 0xFF, sqlite3_extended_errcode(database), sqlite3_errmsg(database));
+  return table;
+}
+
+std::vector<RunState> Reader::run_states(std::span<const std::string> run_ids) {
+  const Snapshot snapshot(*this);
+  std::vector<RunState> states;
+  states.reserve(run_ids.size());
+  for (const auto& run_id : run_ids) states.push_back(run_state(impl_->database, run_id));
+  return states;
+}
+
+Reader::Snapshot::Snapshot(Reader& reader) : reader_(reader), outermost_(!reader.impl_->in_snapshot) {
+  if (!outermost_) return;
+  reader_.impl_->may_begin = true;
+  reader_.impl_->database.script("BEGIN");
+  reader_.impl_->may_begin = false;
+  reader_.impl_->in_snapshot = true;
+}
+Reader::Snapshot::~Snapshot() {
+  if (!outermost_) return;
+  reader_.impl_->may_begin = true;
+  reader_.impl_->database.rollback();
+  reader_.impl_->may_begin = false;
+  reader_.impl_->in_snapshot = false;
+}
+
+} // namespace stdualx

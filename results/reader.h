@@ -1,0 +1,54 @@
+// Questions to a store. Never writes to it, never waits for its writer, never keeps the writer waiting for long.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "results/run_state.h"
+#include "results/table.h"
+
+namespace stdualx {
+
+using Parameter = std::variant<std::monostate, std::int64_t, double, std::string>;
+
+class Reader {
+public:
+  /// InputError: no file, not a store, a directory. RefusedError: a newer schema, or an older one that only a writer may migrate.
+  explicit Reader(const std::filesystem::path& path);
+  ~Reader();
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+
+  const std::filesystem::path& path() const;
+
+  /// One read-only statement; `parameters` are bound to ?1, ?2, ... Reals come as Real, blobs as hex text. InputError with
+  /// SQLite's own message and the names of the views when the statement is wrong, writes, or is not a single one.
+  Table query(const std::string& sql, const std::vector<Parameter>& parameters = {});
+
+  /// In the order of `run_ids`; runs that the store does not hold come with known = false.
+  std::vector<RunState> run_states(std::span<const std::string> run_ids);
+
+  /// All queries while it lives see one state of the store.
+  class Snapshot {
+  public:
+    explicit Snapshot(Reader& reader);
+    ~Snapshot();
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+
+  private:
+    Reader& reader_;
+    bool outermost_;
+  };
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace stdualx

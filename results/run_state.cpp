@@ -1,0 +1,85 @@
+// The state of runs, asked alike by the writer and by readers.
+#include "results/run_state.h"
+
+#include <algorithm>
+#include <array>
+
+#include "experiments/spec/errors.h"
+#include "results/run_state_query.h"
+
+namespace stdualx {
+
+namespace {
+constexpr std::array<std::string_view, 7> names{"PLANNED", "WAITING", "RUNNING", "INTERRUPTED", "COMPLETE", "FAILED", "QUARANTINED"};
+
+bool is_failure(std::string_view reason) {
+  return reason == "not_finite" || reason == "error" || reason == "trainer_died" || reason == "lease_expired";
+}
+} // namespace
+
+std::string_view status_name(RunStatus status) { return names[static_cast<std::size_t>(status)]; }
+
+RunStatus status_named(std::string_view name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) throw StorageError("'" + std::string(name) + "' is no status of a run");
+  return static_cast<RunStatus>(found - names.begin());
+}
+
+RunState run_state(Database& database, const std::string& run_id) {
+  RunState state;
+  state.run_id = run_id;
+  std::int64_t forgiven = 0;
+  state.known = database.first(
+      "SELECT status, forgiven_attempt FROM runs WHERE run_id = ?1",
+      [&](SQLite::Statement& row) {
+        state.status = status_named(row.getColumn(0).getString());
+        forgiven = row.getColumn(1).getInt64();
+      },
+      run_id);
+  if (!state.known) return state;
+  database.each(
+      "SELECT attempt, end_reason, host FROM attempts WHERE run_id = ?1 ORDER BY attempt",
+      [&](SQLite::Statement& row) {
+        state.last_attempt = row.getColumn(0).getInt64();
+        if (state.last_attempt <= forgiven || !is_failure(row.getColumn(1).getString())) return;
+        ++state.failures;
+        const std::string host = row.getColumn(2).getString();
+        if (std::find(state.failed_hosts.begin(), state.failed_hosts.end(), host) == state.failed_hosts.end())
+          state.failed_hosts.push_back(host);
+      },
+      run_id);
+  if (state.last_attempt == 0) return state; // all else comes from attempts
+  std::int64_t best_epoch = 0;
+  database.first(
+      "SELECT epoch, best_epoch FROM epochs WHERE run_id = ?1 ORDER BY epoch DESC LIMIT 1",
+      [&](SQLite::Statement& row) {
+        state.epochs_recorded = row.getColumn(0).getInt64();
+        best_epoch = row.getColumn(1).getInt64();
+      },
+      run_id);
+  for (CheckpointRef& checkpoint : live_checkpoints(database, run_id)) {
+    if (checkpoint.epoch == best_epoch) state.best_checkpoint = checkpoint;
+    state.latest_checkpoint = std::move(checkpoint);
+  }
+  database.each(
+      "SELECT condition, part FROM evaluation_parts WHERE run_id = ?1 ORDER BY condition, part",
+      [&](SQLite::Statement& row) {
+        state.evaluations.push_back({row.getColumn(0).getString(), row.getColumn(1).getString()});
+      },
+      run_id);
+  return state;
+}
+
+std::vector<CheckpointRef> live_checkpoints(Database& database, const std::string& run_id) {
+  std::vector<CheckpointRef> checkpoints;
+  database.each(
+      "SELECT attempt, epoch, path, sha256 FROM checkpoints WHERE run_id = ?1 AND state = 'live' ORDER BY epoch, attempt",
+      [&](SQLite::Statement& row) {
+        checkpoints.push_back(
+            {row.getColumn(0).getInt64(), row.getColumn(1).getInt64(), row.getColumn(2).getString(), row.getColumn(3).getString()});
+      },
+      run_id);
+  return checkpoints;
+}
+
+} // namespace stdualx

@@ -1,0 +1,46 @@
+// What the store knows about a run, for whoever decides what is left to do.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stdualx {
+
+enum class RunStatus { planned, waiting, running, interrupted, complete, failed, quarantined };
+/// "PLANNED", ... as the store spells it.
+std::string_view status_name(RunStatus status);
+/// Throws StorageError for any other word.
+RunStatus status_named(std::string_view name);
+
+/// A checkpoint whose hash stands in a committed report. Only such a file is ever loaded.
+struct CheckpointRef {
+  std::int64_t attempt = 0;
+  std::int64_t epoch = 0;
+  std::string path; // relative to STORE.d
+  std::string sha256;
+  bool operator==(const CheckpointRef&) const = default;
+};
+
+struct EvaluatedPart {
+  std::string condition;
+  std::string part;
+  bool operator==(const EvaluatedPart&) const = default;
+};
+
+struct RunState {
+  std::string run_id;
+  bool known = false; // false: not in the store, everything else is at its default
+  RunStatus status = RunStatus::planned;
+  std::int64_t epochs_recorded = 0;               // epochs 1 to this one are recorded
+  std::int64_t last_attempt = 0;                  // 0: never begun
+  std::optional<CheckpointRef> latest_checkpoint; // the live one of the highest epoch
+  std::optional<CheckpointRef> best_checkpoint;   // the live one of the best epoch so far
+  std::int64_t failures = 0;             // attempts since the last retry that ended by not_finite, error, trainer_died, lease_expired
+  std::vector<std::string> failed_hosts; // where, each once
+  std::vector<EvaluatedPart> evaluations;
+};
+
+} // namespace stdualx

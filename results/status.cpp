@@ -1,0 +1,114 @@
+// How sweeps stand, without writing a byte.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <set>
+
+#include "experiments/spec/errors.h"
+#include "results/fence.h"
+#include "results/format.h"
+#include "results/rows.h"
+#include "results/tables.h"
+
+namespace stdualx {
+
+namespace {
+
+struct HolderView {
+  bool gone = true;
+  std::string words; // for a note
+};
+
+HolderView holder_of(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms) {
+  const Table newest = reader.query(
+      "SELECT host, boot_id, pid, process_start, heartbeat_ms, released_ms, job FROM coordinators ORDER BY coordinator_id DESC LIMIT 1");
+  if (newest.rows.empty()) return {true, "No coordinator ever held this store."};
+  const auto& row = newest.rows[0];
+  const ProcessIdentity holder{text_of(row[0]), text_of(row[1]), integer_of(row[2]), integer_of(row[3])};
+  const std::string job = text_of(row[6]);
+  const std::string who = "process " + std::to_string(holder.pid) + " on host " + holder.host + (job.empty() ? "" : " (job " + job + ")");
+  if (!is_null(row[5])) return {true, "No coordinator holds the store; the last one, " + who + ", gave it back."};
+  const std::int64_t silent = now_ms - integer_of(row[4]);
+  const std::string heard = cell_text(Duration{static_cast<double>(std::max<std::int64_t>(silent, 0)) / 1000}) + " ago";
+  switch (look_at(holder, this_process())) {
+  case Holder::alive: return {false, "Held by " + who + ", last heartbeat " + heard + "."};
+  case Holder::dead: return {true, "The coordinator, " + who + ", died; the same `run` again goes on."};
+  case Holder::elsewhere: break;
+  }
+  if (silent > lease_ms)
+    return {true, "The coordinator, " + who + ", was last heard " + heard + " and counts as dead; the same `run` again goes on."};
+  return {false, "Held by " + who + ", last heartbeat " + heard + "."};
+}
+
+constexpr std::array<const char*, 7> statuses{"PLANNED", "WAITING", "RUNNING", "INTERRUPTED", "COMPLETE", "FAILED", "QUARANTINED"};
+
+} // namespace
+
+TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& filter, std::int64_t lease_ms) {
+  const Reader::Snapshot snapshot(reader);
+  const HolderView holder = holder_of(reader, now_ms, lease_ms);
+  std::string status = filter.status;
+  std::transform(status.begin(), status.end(), status.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+  if (!status.empty() && std::find(statuses.begin(), statuses.end(), status) == statuses.end())
+    throw InputError("'" + filter.status +
+                     "' is no status; expected PLANNED, WAITING, RUNNING, INTERRUPTED, COMPLETE, FAILED or QUARANTINED");
+  if (!filter.sweep.empty() && reader.query("SELECT 1 FROM sweeps WHERE name = ?1 OR sweep_id GLOB ?1 || '*'", {filter.sweep}).rows.empty())
+    throw InputError("the store " + reader.path().string() + " holds no sweep with the name '" + filter.sweep +
+                     "' or an identity that starts so; `stdualx status` names them");
+  const Table found = reader.query(
+      "SELECT r.short_id, CASE WHEN r.status = 'RUNNING' AND ?1 THEN 'INTERRUPTED' ELSE r.status END AS shown, r.dataset, r.protocol, "
+      "r.folds, r.fold, r.seed, "
+      "r.preset, r.variant, r.epochs_done, r.epochs_planned, r.attempts, r.seconds, r.validation_accuracy, r.accuracy, r.f1_macro "
+      "FROM v_runs r JOIN (SELECT sr.run_id, min(s.rowid) AS sweep_order, sr.ordinal FROM sweep_runs sr JOIN sweeps s USING (sweep_id) "
+      "WHERE ?3 = '' OR s.name = ?3 OR s.sweep_id GLOB ?3 || '*' GROUP BY sr.run_id) o USING (run_id) "
+      "WHERE ?2 = '' OR shown = ?2 ORDER BY o.sweep_order, o.ordinal",
+      {std::int64_t{holder.gone}, status, filter.sweep});
+  TitledTable titled{"runs", {}, {holder.words}};
+  titled.table.columns = {"run",           "status",         "data set", "protocol", "fold", "seed",
+                          "preset",        "variant",        "epochs",   "attempts", "time", "validation accuracy",
+                          "test accuracy", "test F1 (macro)"};
+  for (const auto& row : found.rows)
+    titled.table.rows.push_back({row[0], row[1], row[2], protocol_words(text_of(row[3]), integer_of(row[4])), row[5], row[6], row[7],
+                                 row[8], std::to_string(integer_of(row[9])) + " of " + std::to_string(integer_of(row[10])), row[11],
+                                 Duration{real_of(row[12])}, percent_or_nothing(real_of(row[13])), percent_or_nothing(real_of(row[14])),
+                                 percent_or_nothing(real_of(row[15]))});
+  return titled;
+}
+
+std::vector<TitledTable> status_tables(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms) {
+  const Reader::Snapshot snapshot(reader);
+  const HolderView holder = holder_of(reader, now_ms, lease_ms);
+  std::vector<TitledTable> tables{{"sweeps", {}, {holder.words}}};
+  Table& sweeps = tables[0].table;
+  sweeps.columns = {"sweep", "identity", "runs"};
+  sweeps.columns.insert(sweeps.columns.end(), statuses.begin(), statuses.end());
+  sweeps.columns.insert(sweeps.columns.end(), {"epochs done", "epochs planned", "time"});
+  std::string counts;
+  for (const char* status : statuses) counts += std::string("count(*) FILTER (WHERE shown = '") + status + "'), ";
+  sweeps.rows = reader
+                    .query("SELECT s.name, substr(s.sweep_id, 1, 10), count(*), " + counts +
+                               "sum(epochs_done), sum(epochs_planned), total(seconds) FROM sweeps s JOIN sweep_runs USING (sweep_id) JOIN "
+                               "(SELECT run_id, CASE WHEN status = 'RUNNING' AND ?1 THEN 'INTERRUPTED' ELSE status END AS shown, "
+                               "epochs_done, epochs_planned, seconds FROM v_runs) "
+                               "USING (run_id) GROUP BY s.sweep_id ORDER BY s.rowid",
+                           {std::int64_t{holder.gone}})
+                    .rows;
+  for (auto& row : sweeps.rows) row.back() = Duration{real_of(row.back())};
+
+  TitledTable attention{
+      "failed or waiting", {}, {"`stdualx explain RUN` tells all about one; `stdualx retry` has failed ones tried again."}};
+  attention.table.columns = {"run", "status", "data set", "variant", "fold", "seed", "attempts", "reason", "detail", "host"};
+  attention.table.rows =
+      reader
+          .query("SELECT r.short_id, r.status, r.dataset, r.variant, r.fold, r.seed, r.attempts, "
+                 "CASE r.status WHEN 'WAITING' THEN 'needs ' || r.world_size || ' ranks' ELSE r.end_reason END, "
+                 "CASE r.status WHEN 'WAITING' THEN NULL ELSE r.end_detail END, CASE r.status WHEN 'WAITING' THEN NULL ELSE a.host END "
+                 "FROM v_runs r LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempts "
+                 "WHERE r.status IN ('FAILED', 'QUARANTINED', 'WAITING') ORDER BY r.status, r.dataset, r.variant, r.fold, r.seed")
+          .rows;
+  if (!attention.table.rows.empty()) tables.push_back(std::move(attention));
+  return tables;
+}
+
+} // namespace stdualx

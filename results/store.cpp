@@ -1,0 +1,382 @@
+// What the coordinator writes. Each method is one short transaction, or a part of the caller's.
+#include "results/store.h"
+
+#include <algorithm>
+
+#include "results/migrate.h"
+#include "results/run_state_query.h"
+#include "results/store_impl.h"
+
+namespace stdualx {
+
+std::int64_t schema_version() { return static_cast<std::int64_t>(embedded_migrations().size()); }
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&& other) noexcept {
+  if (this != &other) {
+    Store old(std::move(*this)); // releases
+    impl_ = std::move(other.impl_);
+  }
+  return *this;
+}
+Store::~Store() {
+  if (!impl_) return;
+  try {
+    release();
+  } catch (const std::exception&) {
+    // A fence that is lost needs no release; one that could not be written is taken over after a lease.
+  }
+}
+
+const std::filesystem::path& Store::path() const { return impl_->database.path(); }
+JournalMode Store::journal_mode() const { return impl_->journal; }
+std::int64_t Store::coordinator_id() const { return impl_->coordinator_id; }
+const TakeOver& Store::take_over() const { return impl_->take_over; }
+
+void Store::begin() { impl_->begin(); }
+void Store::commit() { impl_->commit(); }
+void Store::rollback() noexcept {
+  if (impl_) impl_->database.rollback();
+}
+
+void Store::Impl::begin() {
+  if (released) throw StorageError(database.path().string() + ": the store was given back; open it again to write");
+  if (database.in_transaction()) throw StorageError(database.path().string() + ": a transaction is open already");
+  if (!database.begin_immediate())
+    throw StorageError(database.path().string() +
+                       ": another process kept the write lock for too long; end it (fuser, lsof name it) and start again");
+  std::int64_t newest = 0;
+  std::string holder;
+  database.first("SELECT coordinator_id, host, pid FROM coordinators ORDER BY coordinator_id DESC LIMIT 1", [&](SQLite::Statement& row) {
+    newest = row.getColumn(0).getInt64();
+    if (newest != coordinator_id) holder = "process " + row.getColumn(2).getString() + " on host " + row.getColumn(1).getString();
+  });
+  if (newest == coordinator_id) return;
+  database.rollback();
+  throw RefusedError(database.path().string() + ": " + holder +
+                     " has taken the store over, since this process was silent for longer than a lease; it ends without writing");
+}
+
+void Store::Impl::commit() {
+  if (!database.in_transaction())
+    throw StorageError(database.path().string() + ": there is no open transaction to commit; what was written since begin() was dropped");
+  try {
+    database.execute("COMMIT");
+  } catch (...) {
+    database.rollback();
+    throw;
+  }
+}
+
+void Store::Impl::undo(bool own_transaction) noexcept {
+  if (own_transaction) {
+    database.rollback();
+    return;
+  }
+  try {
+    if (database.in_transaction()) {
+      database.execute("ROLLBACK TO one_call");
+      database.execute("RELEASE one_call");
+    }
+  } catch (const std::exception&) {
+    database.rollback(); // then the caller's commit() throws
+  }
+}
+
+std::int64_t Store::register_sweep(const Plan& plan) {
+  return impl_->write([&] {
+    Database& database = impl_->database;
+    const std::int64_t now = impl_->now();
+    database.execute("INSERT INTO sweeps (sweep_id, name, sweep, first_seen_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                     plan.sweep_id, plan.name, plan.sweep_text, now);
+    std::int64_t added = 0, ordinal = 0;
+    for (const auto& [run_id, run] : plan.runs) {
+      if (!database.integer("SELECT 1 FROM runs WHERE run_id = ?1", run_id)) {
+        // The identity's text, without what runs of one recipe, or of one split, differ in.
+        Json recipe = identity_json(run);
+        recipe.erase("fold");
+        recipe.erase("seed");
+        Json split = {{"dataset", run.dataset},
+                      {"dataset_hash", run.dataset_hash},
+                      {"windows", identity_json(run.windows)},
+                      {"protocol", identity_json(run.protocol)}};
+        split["protocol"].erase("open_test");
+        database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, "
+                         "variant, epochs, world_size, threads, "
+                         "open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
+                         "VALUES (?1, 'PLANNED', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?2, ?18)",
+                         run_id, now, run.dataset, run.dataset_hash, run.protocol.kind,
+                         run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
+                         run.training.epochs, run.world_size, run.threads, run.protocol.open_test, sha256_hex(split.dump()).substr(0, 16),
+                         sha256_hex(recipe.dump()).substr(0, 16), run.code_version, to_json_all(run).dump());
+        ++added;
+      }
+      database.execute("INSERT INTO sweep_runs (sweep_id, run_id, ordinal) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", plan.sweep_id,
+                       run_id, ordinal++);
+    }
+    return added;
+  });
+}
+
+std::vector<RunState> Store::run_states(std::span<const std::string> run_ids) {
+  std::vector<RunState> states;
+  states.reserve(run_ids.size());
+  for (const auto& run_id : run_ids) states.push_back(run_state(impl_->database, run_id));
+  return states;
+}
+
+std::int64_t Store::begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size,
+                                  std::int64_t resume_epoch) {
+  return impl_->write([&] {
+    Database& database = impl_->database;
+    const auto status = database.text("SELECT status FROM runs WHERE run_id = ?1", run_id);
+    if (!status) throw StorageError("run " + run_id + " is not in the store " + path().string() + ": register its sweep first");
+    if (*status == "COMPLETE") throw StorageError("run " + run_id + " is COMPLETE: it is not trained again");
+    if (const auto open = database.integer("SELECT attempt FROM attempts WHERE run_id = ?1 AND ended_ms IS NULL", run_id))
+      throw StorageError("run " + run_id + " is being trained in attempt " + std::to_string(*open) + ": that one must end first");
+    const std::int64_t now = impl_->now();
+    const auto attempt = database.integer("INSERT INTO attempts (run_id, attempt, coordinator_id, started_ms, resume_epoch, world_size, "
+                                          "host, pid, device, platform, threads, slurm_job_id) "
+                                          "SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM "
+                                          "attempts WHERE run_id = ?1 RETURNING attempt",
+                                          run_id, impl_->coordinator_id, now, resume_epoch, world_size, placement.host, placement.pid,
+                                          placement.device, placement.platform, placement.threads, impl_->options.job);
+    database.execute("UPDATE runs SET status = 'RUNNING', status_ms = ?2 WHERE run_id = ?1", run_id, now);
+    return attempt.value();
+  });
+}
+
+bool Store::Impl::attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform) {
+  bool open = false;
+  const bool found = database.first(
+      "SELECT ended_ms IS NULL, platform FROM attempts WHERE run_id = ?1 AND attempt = ?2",
+      [&](SQLite::Statement& row) {
+        open = row.getColumn(0).getInt() != 0;
+        if (platform != nullptr) *platform = row.getColumn(1).getString();
+      },
+      run_id, attempt);
+  if (!found)
+    throw StorageError("a report speaks of attempt " + std::to_string(attempt) + " of run " + run_id + ", which the store " +
+                       database.path().string() + " does not know");
+  return open;
+}
+
+EpochOutcome Store::record_epoch(const EpochReport& report) {
+  return impl_->write([&] {
+    Database& database = impl_->database;
+    const std::int64_t now = impl_->now();
+    std::string platform;
+    const bool open = impl_->attempt_is_open(report.run_id, report.attempt, &platform);
+    EpochOutcome outcome = EpochOutcome::recorded;
+    std::int64_t recorded_attempt = 0;
+    std::string recorded_hash, recorded_platform;
+    const bool recorded = database.first(
+        "SELECT e.attempt, e.state_hash_after, a.platform FROM epochs e JOIN attempts a ON a.run_id = e.run_id AND a.attempt = e.attempt "
+        "WHERE e.run_id = ?1 AND e.epoch = ?2",
+        [&](SQLite::Statement& row) {
+          recorded_attempt = row.getColumn(0).getInt64();
+          recorded_hash = row.getColumn(1).getString();
+          recorded_platform = row.getColumn(2).getString();
+        },
+        report.run_id, report.epoch);
+    if (recorded && recorded_attempt == report.attempt && recorded_hash == report.state_hash_after) return EpochOutcome::repeated;
+    const std::string which = "epoch " + std::to_string(report.epoch) + " of attempt " + std::to_string(report.attempt);
+    if (recorded && database.integer("SELECT 1 FROM replays WHERE run_id = ?1 AND epoch = ?2 AND attempt = ?3 AND state_hash_after = ?4",
+                                     report.run_id, report.epoch, report.attempt, report.state_hash_after))
+      return EpochOutcome::repeated;
+    if (!open) {
+      impl_->event("stale_attempt", report.run_id, which + " came after that attempt was over and was not recorded");
+      return EpochOutcome::stale;
+    }
+    if (recorded) {
+      const bool agrees = recorded_hash == report.state_hash_after;
+      outcome = agrees                          ? EpochOutcome::replay_agrees
+                : recorded_platform == platform ? EpochOutcome::hash_mismatch
+                                                : EpochOutcome::other_platform;
+      database.execute("INSERT INTO replays (run_id, epoch, attempt, state_hash_after, platform, agrees, recorded_ms) VALUES (?1, ?2, ?3, "
+                       "?4, ?5, ?6, ?7) "
+                       "ON CONFLICT DO UPDATE SET state_hash_after = excluded.state_hash_after, agrees = excluded.agrees, recorded_ms = "
+                       "excluded.recorded_ms",
+                       report.run_id, report.epoch, report.attempt, report.state_hash_after, platform, agrees, now);
+      if (!agrees)
+        impl_->event(outcome == EpochOutcome::hash_mismatch ? "hash_mismatch" : "other_platform", report.run_id,
+                     which + " ended in state " + report.state_hash_after + ", attempt " + std::to_string(recorded_attempt) + " in " +
+                         recorded_hash +
+                         (outcome == EpochOutcome::hash_mismatch ? ", on an equal platform: the run is not repeatable"
+                                                                 : "; platforms differ, where equal bits are not promised"));
+    } else {
+      database.execute(
+          "INSERT INTO epochs (run_id, epoch, attempt, recorded_ms, train_loss, kind, validation_loss, validation_accuracy, "
+          "validation_macro_f1, learning_rate, windows, "
+          "compute_seconds, data_seconds, communication_seconds, wall_seconds, best_epoch, state_hash_before, state_hash_after) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+          report.run_id, report.epoch, report.attempt, now, report.train_loss, number_kind(report.train_loss), report.validation_loss,
+          report.validation_accuracy, report.validation_macro_f1, report.learning_rate, report.windows, report.compute_seconds,
+          report.data_seconds, report.communication_seconds, report.wall_seconds, report.best_epoch, report.state_hash_before,
+          report.state_hash_after);
+    }
+    if (!report.checkpoint_path.empty())
+      database.execute("INSERT INTO checkpoints (run_id, attempt, epoch, path, sha256, bytes, state, recorded_ms) VALUES (?1, ?2, ?3, ?4, "
+                       "?5, ?6, 'live', ?7) "
+                       "ON CONFLICT DO UPDATE SET path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes, state = 'live', "
+                       "recorded_ms = excluded.recorded_ms",
+                       report.run_id, report.attempt, report.epoch, report.checkpoint_path, report.checkpoint_sha256,
+                       report.checkpoint_bytes, now);
+    return outcome;
+  });
+}
+
+namespace {
+void check_shape(const EvaluationReport& report) {
+  const std::size_t count = report.windows.size();
+  const auto classes = static_cast<std::size_t>(std::max<std::int64_t>(report.classes, 0));
+  if (report.people.size() != count || report.labels.size() != count || report.predicted.size() != count ||
+      (!report.confusion.empty() && report.confusion.size() != classes * classes))
+    throw StorageError("the evaluation of run " + report.run_id + " (" + report.condition + ", " + report.part +
+                       ") does not hold together: " + std::to_string(count) + " windows, " + std::to_string(report.people.size()) +
+                       " people, " + std::to_string(report.labels.size()) + " labels, " + std::to_string(report.predicted.size()) +
+                       " predictions, " + std::to_string(report.confusion.size()) + " confusion counts of " + std::to_string(classes) +
+                       " classes");
+}
+} // namespace
+
+bool Store::record_evaluation(const EvaluationReport& report) {
+  return impl_->write([&] {
+    Database& database = impl_->database;
+    check_shape(report);
+    const std::string which = report.part + " under " + report.condition + " in attempt " + std::to_string(report.attempt);
+    const bool open = impl_->attempt_is_open(report.run_id, report.attempt);
+    if (database.integer("SELECT 1 FROM evaluation_parts WHERE run_id = ?1 AND condition = ?2 AND part = ?3", report.run_id,
+                         report.condition, report.part)) {
+      for (const auto& [name, value] : report.metrics)
+        if (!database.integer("SELECT 1 FROM evaluations WHERE run_id = ?1 AND condition = ?2 AND part = ?3 AND metric = ?4 AND kind = ?5 "
+                              "AND value IS ?6",
+                              report.run_id, report.condition, report.part, name, number_kind(value), value)) {
+          impl_->event("evaluation_differs", report.run_id, name + " of " + which + " differs from the one recorded before, which stands");
+          break;
+        }
+      return false;
+    }
+    if (!open) {
+      impl_->event("stale_attempt", report.run_id, "the evaluation of " + which + " came after that attempt was over and was not recorded");
+      return false;
+    }
+    const std::int64_t evaluation = database
+                                        .integer("INSERT INTO evaluation_parts (run_id, condition, part, attempt, weights_epoch, "
+                                                 "overlap_share, windows, classes, recorded_ms) "
+                                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING evaluation_id",
+                                                 report.run_id, report.condition, report.part, report.attempt, report.weights_epoch,
+                                                 report.overlap_share, report.windows.size(), report.classes, impl_->now())
+                                        .value();
+    for (const auto& [name, value] : report.metrics)
+      database.execute("INSERT INTO evaluations (run_id, condition, part, metric, value, kind, attempt, weights_epoch) VALUES (?1, ?2, ?3, "
+                       "?4, ?5, ?6, ?7, ?8)",
+                       report.run_id, report.condition, report.part, name, value, number_kind(value), report.attempt, report.weights_epoch);
+    for (std::size_t i = 0; i < report.windows.size(); ++i)
+      database.execute("INSERT INTO predictions (evaluation_id, window, person, label, predicted) VALUES (?1, ?2, ?3, ?4, ?5)", evaluation,
+                       report.windows[i], report.people[i], report.labels[i], report.predicted[i]);
+    for (std::size_t i = 0; i < report.confusion.size(); ++i)
+      if (report.confusion[i] != 0)
+        database.execute("INSERT INTO confusion (evaluation_id, label, predicted, windows) VALUES (?1, ?2, ?3, ?4)", evaluation,
+                         static_cast<std::int64_t>(i) / report.classes, static_cast<std::int64_t>(i) % report.classes, report.confusion[i]);
+    return true;
+  });
+}
+
+void Store::Impl::set_status(const std::string& run_id, RunStatus status) {
+  try {
+    if (database.execute("UPDATE runs SET status = ?2, status_ms = ?3 WHERE run_id = ?1", run_id, status_name(status), now()) == 0)
+      throw StorageError("it is not in the store");
+  } catch (const StorageError& error) {
+    throw StorageError("run " + run_id + " does not become " + std::string(status_name(status)) + ": " + error.what());
+  }
+}
+
+bool Store::end_attempt(const AttemptEnd& end, RunStatus status) {
+  return impl_->write([&] {
+    if (!impl_->attempt_is_open(end.run_id, end.attempt)) return false;
+    impl_->set_status(end.run_id, status);
+    impl_->database.execute(
+        "UPDATE attempts SET ended_ms = ?3, end_reason = ?4, end_detail = ?5, stderr_tail = ?6 WHERE run_id = ?1 AND attempt = ?2",
+        end.run_id, end.attempt, impl_->now(), end.reason, end.detail, end.stderr_tail);
+    return true;
+  });
+}
+
+void Store::set_status(const std::string& run_id, RunStatus status) {
+  impl_->write([&] { impl_->set_status(run_id, status); });
+}
+
+bool Store::retry(const std::string& run_id) {
+  return impl_->write([&] {
+    return impl_->database.execute("UPDATE runs SET status = 'PLANNED', status_ms = ?2, forgiven_attempt = (SELECT coalesce(max(attempt), "
+                                   "0) FROM attempts WHERE run_id = ?1) "
+                                   "WHERE run_id = ?1 AND status IN ('FAILED', 'QUARANTINED', 'INTERRUPTED')",
+                                   run_id, impl_->now()) == 1;
+  });
+}
+
+std::vector<CheckpointRef> Store::live_checkpoints(const std::string& run_id) { return stdualx::live_checkpoints(impl_->database, run_id); }
+
+void Store::checkpoint_deleted(const std::string& run_id, std::int64_t attempt, std::int64_t epoch) {
+  impl_->write([&] {
+    impl_->database.execute("UPDATE checkpoints SET state = 'deleted' WHERE run_id = ?1 AND attempt = ?2 AND epoch = ?3", run_id, attempt,
+                            epoch);
+  });
+}
+
+void Store::Impl::event(std::string_view kind, const std::string& run_id, std::string_view text) {
+  database.execute("INSERT INTO events (at_ms, kind, run_id, coordinator_id, text) VALUES (?1, ?2, ?3, ?4, ?5)", now(), kind,
+                   run_id.empty() ? std::optional<std::string>() : std::optional<std::string>(run_id), coordinator_id, text);
+}
+void Store::event(std::string_view kind, const std::string& run_id, std::string_view text) {
+  impl_->write([&] { impl_->event(kind, run_id, text); });
+}
+
+void Store::host(const std::string& name, const Json& facts) {
+  impl_->write([&] {
+    impl_->database.execute("INSERT INTO hosts (host, first_seen_ms, last_seen_ms, facts) VALUES (?1, ?2, ?2, ?3) "
+                            "ON CONFLICT DO UPDATE SET last_seen_ms = excluded.last_seen_ms, facts = excluded.facts",
+                            name, impl_->now(), facts.dump());
+  });
+}
+
+void Store::heartbeat() {
+  impl_->write([&] {
+    impl_->database.execute("UPDATE coordinators SET heartbeat = heartbeat + 1, heartbeat_ms = ?2 WHERE coordinator_id = ?1",
+                            impl_->coordinator_id, impl_->now());
+  });
+}
+
+std::int64_t Store::Impl::end_open_attempts(std::string_view detail, bool own_too) {
+  const std::int64_t runs = database.execute(
+      "UPDATE runs SET status = 'INTERRUPTED', status_ms = ?1 WHERE status = 'RUNNING' AND NOT EXISTS "
+      "(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.ended_ms IS NULL AND a.coordinator_id = ?2 AND NOT ?3)",
+      now(), coordinator_id, own_too);
+  database.execute("UPDATE attempts SET ended_ms = ?1, end_reason = 'interrupted', end_detail = ?4 WHERE ended_ms IS NULL AND "
+                   "(coordinator_id <> ?2 OR ?3)",
+                   now(), coordinator_id, own_too, detail);
+  return runs;
+}
+std::int64_t Store::mark_interrupted(std::string_view detail, bool own_too) {
+  return impl_->write([&] { return impl_->end_open_attempts(detail, own_too); });
+}
+
+void Store::release() {
+  if (impl_->released) return;
+  impl_->database.rollback();
+  impl_->write([&] {
+    impl_->database.execute("UPDATE coordinators SET released_ms = ?2 WHERE coordinator_id = ?1", impl_->coordinator_id, impl_->now());
+  });
+  impl_->released = true;
+  if (impl_->journal != JournalMode::wal) return;
+  // At rest the store is one file that can be copied, and read without leaving -wal and -shm behind.
+  try {
+    impl_->database.script("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE");
+  } catch (const StorageError&) {
+    // A reader is at it; the store stays in WAL mode, which any reader and the next writer understand.
+  }
+}
+
+} // namespace stdualx

@@ -1,0 +1,135 @@
+// The store's one writer. All that a sweep learns goes through here into one SQLite file (results/migrations).
+//
+// A write is durable when commit() returns (synchronous = FULL). Every insert is idempotent on its natural key, so a message
+// sent again changes nothing. Every transaction first checks, inside the database, that this process still holds the fence.
+// Errors: InputError (the path), RefusedError (the fence is lost, a newer schema), StorageError (disk, damage, misuse). A call
+// that throws leaves no trace, and nothing committed before is lost; when the disk is full SQLite drops the whole open
+// transaction, and commit() then throws. Not thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/spec/plan.h"
+#include "experiments/spec/reports.h"
+#include "results/fence.h"
+#include "results/run_state.h"
+
+namespace stdualx {
+
+/// Schema version that this program writes (SQLite's user_version).
+std::int64_t schema_version();
+
+struct StoreOptions {
+  ProcessIdentity identity = this_process();
+  std::string job;                                      // Slurm's job id; "": none. Stored with every attempt
+  std::chrono::milliseconds lease{60000};               // a holder on another host whose heartbeat stands still that long is taken for dead
+  std::function<void(std::chrono::milliseconds)> sleep; // empty: std::this_thread::sleep_for
+  std::function<std::int64_t()> now_ms;                 // empty: the system clock
+};
+
+/// What became of a reported epoch.
+enum class EpochOutcome {
+  recorded,       // new
+  repeated,       // the same message again: nothing to do but acknowledge
+  replay_agrees,  // computed again from an older checkpoint, same bits
+  other_platform, // computed again on another numeric platform, other bits: no fault
+  hash_mismatch,  // computed again on an equal platform, other bits: a fault, stands in `events`
+  stale,          // from an attempt that is over: nothing was written but an event
+};
+
+struct TakeOver {
+  bool happened = false; // the holder before had not released the store
+  std::string previous_host;
+  std::int64_t previous_pid = 0;
+  std::int64_t interrupted_runs = 0;
+};
+
+class Store {
+public:
+  /// Opens `path`, creating it or migrating an older schema (a copy goes beside it first, FILE.before-version-N), and claims it.
+  /// Another coordinator that lives: RefusedError at once on this host, after watching one lease elsewhere. A dead one's open
+  /// attempts end as `interrupted` and its RUNNING runs become INTERRUPTED, in the same transaction as the claim.
+  static Store open_for_writing(const std::filesystem::path& path, StoreOptions options = {});
+  ~Store(); // releases
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+
+  const std::filesystem::path& path() const;
+  JournalMode journal_mode() const;
+  std::int64_t coordinator_id() const;
+  const TakeOver& take_over() const;
+
+  /// Between begin and commit many messages share one commit. A write outside makes a transaction of its own.
+  void begin();
+  void commit();
+  void rollback() noexcept;
+  /// Rolls back unless committed.
+  class Transaction {
+  public:
+    explicit Transaction(Store& store) : store_(&store) { store.begin(); }
+    ~Transaction() {
+      if (store_ != nullptr) store_->rollback();
+    }
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    void commit() {
+      store_->commit();
+      store_ = nullptr;
+    }
+
+  private:
+    Store* store_;
+  };
+
+  /// Adds the sweep and those of its runs that are not there yet (PLANNED). Returns how many runs were new.
+  std::int64_t register_sweep(const Plan& plan);
+  /// In the order of `run_ids`.
+  std::vector<RunState> run_states(std::span<const std::string> run_ids);
+
+  /// Opens the next attempt and sets the run RUNNING. `placement` is that of the group's first member. StorageError when the
+  /// run is unknown, COMPLETE, or has an open attempt: no run is ever trained twice at a time.
+  std::int64_t begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size, std::int64_t resume_epoch = 0);
+  /// Records the epoch and its checkpoint.
+  EpochOutcome record_epoch(const EpochReport& report);
+  /// False: that part under that condition is there already (an event says so when the numbers differ), or the attempt is over.
+  bool record_evaluation(const EvaluationReport& report);
+  /// Ends the attempt and gives the run its status. False: the attempt was over already, nothing changed. COMPLETE without the
+  /// evaluation of the part that is scored (test; validation while the test part is closed) is a StorageError.
+  bool end_attempt(const AttemptEnd& end, RunStatus status);
+  /// Not for ends of attempts. COMPLETE is checked as in end_attempt.
+  void set_status(const std::string& run_id, RunStatus status);
+  /// A FAILED, QUARANTINED or INTERRUPTED run becomes PLANNED and its failures are forgiven. False: it was none of these.
+  bool retry(const std::string& run_id);
+
+  /// Live checkpoints of a run, oldest first: what may be deleted, and what is loaded.
+  std::vector<CheckpointRef> live_checkpoints(const std::string& run_id);
+  void checkpoint_deleted(const std::string& run_id, std::int64_t attempt, std::int64_t epoch);
+
+  /// Something worth telling; `run_id` may be "".
+  void event(std::string_view kind, const std::string& run_id, std::string_view text);
+  /// What is known of a host: a JSON object (cores, memory, devices, ...).
+  void host(const std::string& name, const Json& facts);
+  /// Counts our heartbeat on: at least every lease / 4.
+  void heartbeat();
+  /// Ends, as `interrupted`, attempts that no living coordinator owns (an earlier one's, or, `own_too`, ours after our mpirun
+  /// broke). Returns how many runs became INTERRUPTED. open_for_writing does the first by itself.
+  std::int64_t mark_interrupted(std::string_view detail, bool own_too = false);
+
+  /// Gives the fence back; the file is then one file, without -wal and -shm, if no reader is at it. Nothing may follow.
+  void release();
+
+private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace stdualx

@@ -1,0 +1,175 @@
+// Opening the store for writing: the path, the fence, the schema, the journal.
+#include "results/store_impl.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <thread>
+
+#include "results/migrate.h"
+#include "results/store_file.h"
+
+namespace stdualx {
+
+namespace {
+
+// A commit waits for readers of a rollback journal, and for a backup; beyond this something hangs.
+constexpr int busy_timeout_ms = 20000;
+
+struct Claimant {
+  std::int64_t coordinator_id = 0;
+  std::int64_t heartbeat = 0;
+  bool released = true;
+  ProcessIdentity identity;
+  std::string job;
+};
+
+Claimant newest_coordinator(Database& database) {
+  Claimant claimant;
+  database.first("SELECT coordinator_id, heartbeat, released_ms IS NOT NULL, host, boot_id, pid, process_start, job FROM coordinators "
+                 "ORDER BY coordinator_id DESC LIMIT 1",
+                 [&](SQLite::Statement& row) {
+                   claimant.coordinator_id = row.getColumn(0).getInt64();
+                   claimant.heartbeat = row.getColumn(1).getInt64();
+                   claimant.released = row.getColumn(2).getInt() != 0;
+                   claimant.identity = {row.getColumn(3).getString(), row.getColumn(4).getString(), row.getColumn(5).getInt64(),
+                                        row.getColumn(6).getInt64()};
+                   claimant.job = row.getColumn(7).getString();
+                 });
+  return claimant;
+}
+
+std::string described(const Claimant& claimant) {
+  return "process " + std::to_string(claimant.identity.pid) + " on host " + claimant.identity.host +
+         (claimant.job.empty() ? "" : " (job " + claimant.job + ")");
+}
+
+/// Null when the holder may be replaced, else why not.
+std::optional<std::string> why_held(Database& database, const Claimant& holder, const StoreOptions& options) {
+  if (holder.released) return std::nullopt;
+  switch (look_at(holder.identity, options.identity)) {
+  case Holder::dead: return std::nullopt;
+  case Holder::alive: return "it runs";
+  case Holder::elsewhere: break;
+  }
+  // Its clock and ours may differ, so only standing still by our own clock counts.
+  const auto step = std::max(std::chrono::milliseconds(1), options.lease / 20);
+  for (std::chrono::milliseconds watched{0}; watched < options.lease; watched += step) {
+    options.sleep(step);
+    const Claimant now = newest_coordinator(database);
+    if (now.coordinator_id != holder.coordinator_id || now.released) return std::nullopt; // judged anew by the caller
+    if (now.heartbeat != holder.heartbeat) return "its heartbeat goes on";
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
+void check_store_path(const std::filesystem::path& path, bool must_exist) {
+  std::error_code error;
+  const std::string name = path.string();
+  if (name.empty()) throw InputError("the store's path is empty; name a file with --store");
+  if (std::filesystem::is_directory(path, error)) throw InputError(name + ": this is a directory; name a file in it with --store");
+  if (!std::filesystem::exists(path, error)) {
+    if (must_exist) throw InputError(name + ": there is no store; `stdualx run SWEEP` makes one, --store FILE names another");
+    const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+    if (!std::filesystem::is_directory(folder, error))
+      throw InputError(name + ": the folder " + folder.string() + " does not exist; make it, or name another store with --store");
+    if (::access(folder.c_str(), W_OK) != 0)
+      throw StorageError(name + ": the folder " + folder.string() + " cannot be written (" + std::strerror(errno) +
+                         "); name another store with --store");
+    return;
+  }
+  if (::access(path.c_str(), must_exist ? R_OK : R_OK | W_OK) != 0)
+    throw StorageError(name + ": cannot be " + (must_exist ? "read" : "written") + " (" + std::strerror(errno) +
+                       "); check its permissions, or name another store with --store");
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, 16> start{};
+  file.read(start.data(), start.size());
+  constexpr std::string_view magic("SQLite format 3\0", 16);
+  if (file.gcount() != 0 && std::string_view(start.data(), static_cast<std::size_t>(file.gcount())) != magic)
+    throw InputError(name + ": this file is not an SQLite database, so it is no store; name another with --store");
+}
+
+Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
+    : options(std::move(store_options)), database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, busy_timeout_ms) {
+  if (!options.sleep) options.sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
+  if (!options.now_ms)
+    options.now_ms = [] {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    };
+  database.script("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0");
+}
+
+Store Store::open_for_writing(const std::filesystem::path& path, StoreOptions options) {
+  check_store_path(path, false);
+  auto impl = std::make_unique<Impl>(path, std::move(options));
+  Database& database = impl->database;
+  // An older store is claimed before it is migrated (`coordinators` is the same in every version), or a living writer of the
+  // older version would find another schema under its feet.
+  if (store_version(database, schema_version()) == 0) migrate(database, embedded_migrations());
+  impl->claim();
+  impl->set_journal_mode();
+  migrate(database, embedded_migrations());
+  impl->write([&] { write_paper_values(database, embedded_paper_values()); });
+  return Store(std::move(impl));
+}
+
+void Store::Impl::claim() {
+  while (true) {
+    const Claimant holder = newest_coordinator(database);
+    const auto refuse = [&](const std::string& why) {
+      throw RefusedError(database.path().string() + ": " + described(holder) + " holds the store (" + why +
+                         "); wait for it or end it (`stdualx cancel`), then start again, or name another store with --store");
+    };
+    if (const auto why = why_held(database, holder, options)) refuse(*why);
+    if (!database.begin_immediate()) refuse("its write lock was not given back");
+    const Claimant now = newest_coordinator(database);
+    if (now.coordinator_id != holder.coordinator_id || now.heartbeat != holder.heartbeat || now.released != holder.released) {
+      database.rollback(); // somebody else was quicker, or the holder woke up: look again
+      continue;
+    }
+    try {
+      coordinator_id = database
+                           .integer("INSERT INTO coordinators (host, boot_id, pid, process_start, heartbeat_ms, claimed_ms, job) "
+                                    "VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6) RETURNING coordinator_id",
+                                    options.identity.host, options.identity.boot_id, options.identity.pid, options.identity.process_start,
+                                    this->now(), options.job)
+                           .value();
+      const std::string detail = holder.coordinator_id == 0 ? "" : described(holder) + " ended without giving the store back";
+      const std::int64_t interrupted = end_open_attempts(detail, false);
+      if (!holder.released) {
+        take_over = {true, holder.identity.host, holder.identity.pid, interrupted};
+        event("take_over", "",
+              described(holder) + " ended without giving the store back; " + std::to_string(interrupted) + " runs were interrupted");
+      }
+      database.script("COMMIT");
+    } catch (...) {
+      database.rollback();
+      throw;
+    }
+    return;
+  }
+}
+
+void Store::Impl::set_journal_mode() {
+  const std::filesystem::path folder = std::filesystem::absolute(database.path()).parent_path();
+  const std::string kind = file_system_name(folder);
+  const bool wal_wanted = journal_mode_for(kind) == JournalMode::wal;
+  std::string mode;
+  try {
+    mode = database.text(wal_wanted ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE").value_or("");
+  } catch (const StorageError&) { // readers are at it
+    mode = database.text("PRAGMA journal_mode").value_or("");
+  }
+  journal = mode == "wal" ? JournalMode::wal : JournalMode::rollback;
+  if (journal == JournalMode::wal && !wal_wanted)
+    throw StorageError(database.path().string() + ": the store is in WAL mode, which the file system here (" + kind +
+                       ") cannot bear, and another process has it open; end that one and start again");
+}
+
+} // namespace stdualx

@@ -1,0 +1,65 @@
+// What a Store holds. Inside the room only.
+#pragma once
+
+#include "results/database.h"
+#include "results/store.h"
+
+namespace stdualx {
+
+struct Store::Impl {
+  Impl(const std::filesystem::path& path, StoreOptions store_options);
+
+  std::int64_t now() const { return options.now_ms(); }
+
+  /// Becomes the newest coordinator, or throws RefusedError. Ends what a dead one left open.
+  void claim();
+  /// WAL or rollback journal, as the file system asks for.
+  void set_journal_mode();
+
+  /// Starts a transaction and checks the fence in it.
+  void begin();
+  void commit();
+  /// Runs `function` in the open transaction, undone if it throws, or in one of its own.
+  template <class Function> auto write(Function&& function) -> decltype(function()) {
+    const bool own = !database.in_transaction();
+    if (own) begin();
+    else database.execute("SAVEPOINT one_call");
+    struct Undo {
+      Impl& impl;
+      bool own_transaction;
+      bool done = false;
+      ~Undo() {
+        if (!done) impl.undo(own_transaction);
+      }
+    } undo_guard{*this, own};
+    const auto finish = [&] {
+      if (own) commit();
+      else database.execute("RELEASE one_call");
+      undo_guard.done = true;
+    };
+    if constexpr (std::is_void_v<decltype(function())>) {
+      function();
+      finish();
+    } else {
+      auto result = function();
+      finish();
+      return result;
+    }
+  }
+  void undo(bool own_transaction) noexcept;
+
+  std::int64_t end_open_attempts(std::string_view detail, bool own_too);
+  void event(std::string_view kind, const std::string& run_id, std::string_view text);
+  void set_status(const std::string& run_id, RunStatus status);
+  /// Throws StorageError when there is no such attempt. True: it is not over.
+  bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr);
+
+  StoreOptions options;
+  Database database;
+  JournalMode journal = JournalMode::rollback;
+  std::int64_t coordinator_id = 0;
+  TakeOver take_over;
+  bool released = false;
+};
+
+} // namespace stdualx

@@ -1,0 +1,69 @@
+// The tables of the commands: report, runs, status, explain, and what a run will cost.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/spec/run_spec.h"
+#include "results/reader.h"
+#include "results/statistics.h"
+#include "results/table.h"
+
+namespace stdualx {
+
+/// What a number of ours says about a number of the paper's. `interval` in shares; see DESIGN, "Reproducing a table":
+///   NOT RUN           nothing there                     UNDERPOWERED     inside an interval wider than +-1 point, or no interval
+///   REPRODUCED        inside, half-width <= 1 point     WITHIN TOLERANCE outside, but at most 0.5 points away
+///   BETTER            outside, ours higher              NOT REPRODUCED   outside, ours lower
+///   SUBSTITUTED DATA  not the paper's data              OTHER HARDWARE   a speed or memory measured on another device
+struct VerdictQuestion {
+  double paper = 0;
+  std::optional<Interval> ours; // none: not run
+  bool substituted_data = false;
+  bool other_hardware = false;
+};
+std::string_view verdict(const VerdictQuestion& question);
+
+/// "leave persons out, 6 folds", "random windows, 10 folds (overlapping windows leak)", "official split by person".
+std::string protocol_words(std::string_view protocol, std::int64_t folds);
+
+/// Accuracy on the test part beside the paper's, one row a data set, protocol and recipe, and the runs whose test part stays
+/// closed in a second table "validation (choices are made here)". Folds: seeds are averaged within a fold, then corrected
+/// resampled t over folds. Official split: bootstrap over test people on stored predictions. A random split never stands
+/// without the person-wise row beside it. Data sets of the paper without a run are NOT RUN.
+std::vector<TitledTable> accuracy_report(Reader& reader);
+
+struct RunsFilter {
+  std::string status; // as the store spells it, any case; "": all
+  std::string sweep;  // name or start of the identity; "": all
+};
+/// One row a run, in the order of the sweeps that named them. A RUNNING run whose coordinator is gone (dead on this host, or
+/// silent for `lease_ms` before `now_ms`) shows as INTERRUPTED, though a reader writes nothing; so in status_tables.
+TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& filter = {}, std::int64_t lease_ms = 60000);
+
+/// Per sweep: runs by status, epochs done and planned; then the runs that failed or wait, with the reason. A note says who holds
+/// the store.
+std::vector<TitledTable> status_tables(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms = 60000);
+
+/// The run whose identity starts with `prefix` (at least 4 digits). InputError: none, or several, which are named.
+std::string resolve_run(Reader& reader, const std::string& prefix);
+
+/// All about one run: fields, identity text, attempts, epochs, evaluations, events, and which fields differ from `current`
+/// (default: a RunSpec of this program's defaults on the same data), that is, why a new run would be another one.
+std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const RunSpec* current = nullptr);
+
+/// JSON pointers at which two runs differ, with both values.
+Table run_differences(const RunSpec& first, const RunSpec& second, const std::string& first_name, const std::string& second_name);
+
+/// Median training seconds of COMPLETE runs like this one (same data set, preset, variant, epochs; of the same threads and group
+/// size where there are such).
+struct CostEstimate {
+  std::optional<double> seconds; // none: nothing like it was ever run
+  std::int64_t runs = 0;         // from how many
+};
+CostEstimate cost_of(Reader& reader, const RunSpec& run);
+
+} // namespace stdualx
