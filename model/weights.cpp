@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <stdexcept>
 #include <tuple>
 
@@ -71,7 +72,9 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Name
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw StorageError(path.string() + ": cannot be opened: " + std::strerror(errno));
-  const std::uint64_t size = std::filesystem::file_size(path);
+  std::error_code unknown_size;
+  const std::uint64_t size = std::filesystem::file_size(path, unknown_size);
+  if (unknown_size) throw StorageError(path.string() + ": has no size: " + unknown_size.message());
   std::uint64_t length = 0;
   if (!file.read(reinterpret_cast<char*>(&length), sizeof length))
     damaged(path, "it has " + std::to_string(size) + " bytes, too few for the header's length");
@@ -103,10 +106,12 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
       // Bytes that the shape asks for; checked against the file at each factor, so that a damaged number neither overflows nor allocates.
       std::uint64_t bytes = c10::elementSize(type->type);
       const bool empty = std::find(shape.begin(), shape.end(), 0u) != shape.end();
+      const std::uint64_t most = empty ? std::numeric_limits<std::int64_t>::max() : data_size; // strides of an empty tensor must fit, too
       for (const std::uint64_t extent : shape) {
-        if (!empty && extent > data_size / bytes) damaged(path, "tensor '" + name + "' is larger than the file");
-        bytes = empty ? 0 : bytes * extent;
+        if (extent > most / bytes) damaged(path, "tensor '" + name + "' is larger than the file");
+        bytes *= std::max<std::uint64_t>(extent, 1);
       }
+      if (empty) bytes = 0;
       if (offsets[0] > offsets[1] || offsets[1] > data_size || offsets[1] - offsets[0] != bytes)
         damaged(path, "tensor '" + name + "' lies at bytes " + std::to_string(offsets[0]) + " to " + std::to_string(offsets[1]) + " of " +
                           std::to_string(data_size) + ", but its type and shape need " + std::to_string(bytes));

@@ -16,7 +16,7 @@ if(STDUALX_WITH_CUDA)
   target_link_libraries(stdualx_model PUBLIC torch::cuda)
 endif()
 
-stdualx_tests(model SOURCES reference.cpp reference_test.cpp LINKS stdualx_model)
+stdualx_tests(model SOURCES reference.cpp dropout_test.cpp group_test.cpp loss_test.cpp network_test.cpp reference_test.cpp weights_test.cpp LINKS stdualx_model)
 if(STDUALX_TESTS)
   target_precompile_headers(model_tests PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h" <gtest/gtest.h>)
 endif()
