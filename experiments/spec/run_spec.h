@@ -7,7 +7,7 @@
 
 namespace stdualx {
 
-/// Raised by whoever changes what a run computes; the pinned state hash in tests/spec notices when it was forgotten.
+/// Raised by whoever changes what a run computes; the pinned state hash in tests/worker notices when it was forgotten.
 inline constexpr std::int64_t training_code_version = 1;
 
 /// How recordings are cut. 0 means "as the data set's catalogue entry says"; a planned run never holds 0.
