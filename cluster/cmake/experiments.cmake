@@ -1,4 +1,5 @@
-# What to run: sweep files and the plan, on the data sets and windows of experiments_data.cmake.
+# What to run: data sets and windows (experiments_data.cmake); here sweep files and the plan.
+include(cluster/cmake/experiments_data.cmake)
 stdualx_library(stdualx_experiments FOLDER experiments
   SOURCES json_file.cpp presets.cpp variants.cpp sweep.cpp sweep_settings.cpp sweep_schema.cpp plan.cpp plan_data.cpp
   LINKS stdualx_experiments_data stdualx_spec)
