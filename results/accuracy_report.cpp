@@ -124,8 +124,10 @@ std::map<std::string, std::string> differing_fields(const std::vector<Recipe>& r
   for (const auto& [key, group] : alike) {
     if (group.size() < 2) continue;
     std::map<std::string, std::vector<std::string>> fields; // values of each field, one a recipe
-    for (const Recipe* recipe : group)
-      for (const auto& [pointer, value] : Json::parse(recipe->config).flatten().items()) fields[pointer].push_back(value.dump());
+    for (const Recipe* recipe : group) {
+      const Json config = Json::parse(recipe->config).flatten();
+      for (const auto& [pointer, value] : config.items()) fields[pointer].push_back(value.dump());
+    }
     for (const auto& [pointer, values] : fields) {
       if (pointer == "/fold" || pointer == "/seed" ||
           std::all_of(values.begin(), values.end(), [&](const auto& value) { return value == values[0]; }))

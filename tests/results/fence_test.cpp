@@ -73,7 +73,8 @@ TEST(Fence, ALivingCoordinatorOnThisHostIsNotDisturbed) {
   Child holder([&] { new Store(Store::open_for_writing(file)); }); // held until the process dies
   ASSERT_TRUE(holder.ready());
   EXPECT_THAT(message_of<RefusedError>([&] { Store::open_for_writing(file); }),
-              AllOf(HasSubstr("process " + std::to_string(holder.pid()) + " on host " + this_process().host), HasSubstr("holds the store"), HasSubstr("--store")));
+              AllOf(HasSubstr("process " + std::to_string(holder.pid()) + " on host " + this_process().host), HasSubstr("holds the store"),
+                    HasSubstr("--store")));
 }
 
 TEST(Fence, ACoordinatorKilledIsReplacedAtOnceAndItsRunsAreInterrupted) {
@@ -237,8 +238,10 @@ TEST(Fence, APidUsedAgainIsAnotherProcess) {
 }
 
 TEST(Journal, OnlyFileSystemsKnownToBeLocalGetAWal) {
-  for (const char* name : {"ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "f2fs"}) EXPECT_EQ(journal_mode_for(name), JournalMode::wal) << name;
-  for (const char* name : {"nfs", "lustre", "gpfs", "beegfs", "ceph", "weka", "afs", "cifs", "smb2", "fuse", "9p", "virtiofs", "unknown", "", "ext4 ", "newfs"})
+  for (const char* name : {"ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "f2fs"})
+    EXPECT_EQ(journal_mode_for(name), JournalMode::wal) << name;
+  for (const char* name : {"nfs", "lustre", "gpfs", "beegfs", "ceph", "weka", "afs", "cifs", "smb2", "fuse", "9p", "virtiofs", "unknown",
+                           "", "ext4 ", "newfs"})
     EXPECT_EQ(journal_mode_for(name), JournalMode::rollback) << name;
 }
 

@@ -56,7 +56,9 @@ inline Plan a_plan(const std::vector<RunSpec>& runs, const std::string& name = "
   return plan;
 }
 
-inline Placement a_place(const std::string& host = "node1", const std::string& platform = "cpu A") { return {host, 4711, "cpu", platform, 1}; }
+inline Placement a_place(const std::string& host = "node1", const std::string& platform = "cpu A") {
+  return {host, 4711, "cpu", platform, 1};
+}
 
 inline EpochReport an_epoch(const std::string& run_id, std::int64_t attempt, std::int64_t epoch) {
   EpochReport report;
@@ -83,8 +85,8 @@ inline EpochReport an_epoch(const std::string& run_id, std::int64_t attempt, std
 }
 
 /// Two classes; the first `right` of `count` windows are right; window i was worn by person i % people + 1.
-inline EvaluationReport an_evaluation(const std::string& run_id, std::int64_t attempt, const std::string& part = "test", std::int64_t right = 9, std::int64_t count = 10,
-                                      std::int64_t people = 3) {
+inline EvaluationReport an_evaluation(const std::string& run_id, std::int64_t attempt, const std::string& part = "test",
+                                      std::int64_t right = 9, std::int64_t count = 10, std::int64_t people = 3) {
   EvaluationReport report;
   report.run_id = run_id;
   report.attempt = attempt;
@@ -115,7 +117,9 @@ inline void complete(Store& store, const RunSpec& run, std::int64_t right = 9, s
   store.end_attempt({run_id, attempt, "complete", "", ""}, RunStatus::complete);
 }
 
-inline std::int64_t integer_at(Reader& reader, const std::string& sql) { return std::get<std::int64_t>(reader.query(sql).rows.at(0).at(0)); }
+inline std::int64_t integer_at(Reader& reader, const std::string& sql) {
+  return std::get<std::int64_t>(reader.query(sql).rows.at(0).at(0));
+}
 inline std::string text_at(Reader& reader, const std::string& sql) { return std::get<std::string>(reader.query(sql).rows.at(0).at(0)); }
 
 /// What `function` throws as `Error`; "no error" when it throws nothing.

@@ -50,8 +50,10 @@ TEST(Format, CsvFollowsRfc4180) {
 }
 
 TEST(Format, JsonKeepsOrderTypesAndEveryColumn) {
-  EXPECT_EQ(Json::parse(format_table(example(), Format::json)),
-            Json::parse(R"([{"name": "plain", "runs": 3, "accuracy": 0.97021, "time": 125.0}, {"name": "a \"b\", c\nd | 50%_$", "runs": 1200, "accuracy": null, "time": 0.0016}])"));
+  EXPECT_EQ(
+      Json::parse(format_table(example(), Format::json)),
+      Json::parse(
+          R"([{"name": "plain", "runs": 3, "accuracy": 0.97021, "time": 125.0}, {"name": "a \"b\", c\nd | 50%_$", "runs": 1200, "accuracy": null, "time": 0.0016}])"));
   const std::string text = format_table({{"z", "a", "a"}, {{Real{nan}, std::int64_t{1}, Real{0.1}}}}, Format::json);
   EXPECT_EQ(text, "[\n  {\n    \"z\": \"nan\",\n    \"a\": 1,\n    \"a:2\": 0.1\n  }\n]\n");
   EXPECT_EQ(format_table({{"a"}, {}}, Format::json), "[]\n");
@@ -62,11 +64,14 @@ TEST(Format, MarkdownAndLatexAreEscaped) {
                                                        "| --- | ---: | ---: | ---: |\n"
                                                        "| plain | 3 | 97.02 % | 2 min 05 s |\n"
                                                        "| a \"b\", c\\\\nd \\| 50%\\_$ | 1200 | — | 1.6 ms |\n");
-  EXPECT_EQ(format_table(example(), Format::latex), "\\begin{tabular}{lrrr}\n\\toprule\nname & runs & accuracy & time \\\\\n\\midrule\n"
-                                                    "plain & 3 & 97.02 \\% & 2 min 05 s \\\\\n"
-                                                    "a \"b\", c\\textbackslash{}nd | 50\\%\\_\\$ & 1200 & — & 1.6 ms \\\\\n\\bottomrule\n\\end{tabular}\n");
+  EXPECT_EQ(format_table(example(), Format::latex),
+            "\\begin{tabular}{lrrr}\n\\toprule\nname & runs & accuracy & time \\\\\n\\midrule\n"
+            "plain & 3 & 97.02 \\% & 2 min 05 s \\\\\n"
+            "a \"b\", c\\textbackslash{}nd | 50\\%\\_\\$ & 1200 & — & 1.6 ms \\\\\n\\bottomrule\n\\end{tabular}\n");
   EXPECT_EQ(format_table({{"a&b"}, {{std::string("~^\\{}#<>")}}}, Format::latex),
-            "\\begin{tabular}{l}\n\\toprule\na\\&b \\\\\n\\midrule\n\\textasciitilde{}\\textasciicircum{}\\textbackslash{}\\{\\}\\#\\textless{}\\textgreater{} \\\\\n\\bottomrule\n\\end{tabular}\n");
+            "\\begin{tabular}{l}\n\\toprule\na\\&b "
+            "\\\\\n\\midrule\n\\textasciitilde{}\\textasciicircum{}\\textbackslash{}\\{\\}\\#\\textless{}\\textgreater{} "
+            "\\\\\n\\bottomrule\n\\end{tabular}\n");
 }
 
 TEST(Format, CellsReadAsPeopleAndMachinesReadThem) {
@@ -81,8 +86,18 @@ TEST(Format, CellsReadAsPeopleAndMachinesReadThem) {
   EXPECT_EQ(cell_value(Real{-std::numeric_limits<double>::infinity()}), "-inf");
   EXPECT_EQ(cell_text({}), "—");
   EXPECT_EQ(cell_value({}), "");
-  const std::vector<std::pair<double, std::string>> durations{{0, "0 s"},       {2.5e-5, "25 us"},       {0.0016, "1.6 ms"},      {0.25, "250 ms"},        {1, "1.0 s"},          {59.94, "59.9 s"},
-                                                              {99.9, "99.9 s"}, {99.96, "1 min 40 s"}, {3599.6, "1 h 00 min"}, {7380, "2 h 03 min"}, {360000, "100 h 00 min"}, {-2, "-2.0 s"}};
+  const std::vector<std::pair<double, std::string>> durations{{0, "0 s"},
+                                                              {2.5e-5, "25 us"},
+                                                              {0.0016, "1.6 ms"},
+                                                              {0.25, "250 ms"},
+                                                              {1, "1.0 s"},
+                                                              {59.94, "59.9 s"},
+                                                              {99.9, "99.9 s"},
+                                                              {99.96, "1 min 40 s"},
+                                                              {3599.6, "1 h 00 min"},
+                                                              {7380, "2 h 03 min"},
+                                                              {360000, "100 h 00 min"},
+                                                              {-2, "-2.0 s"}};
   for (const auto& [seconds, text] : durations) EXPECT_EQ(cell_text(Duration{seconds}), text) << seconds;
 }
 
@@ -98,7 +113,8 @@ TEST(Format, SeveralTablesKeepTheirTitlesAndNotes) {
 
 TEST(Format, AnUnknownFormatIsAnsweredWithTheNearOne) {
   EXPECT_EQ(format_named("latex"), Format::latex);
-  EXPECT_EQ(message_of<InputError>([] { format_named("jsn"); }), "--format: expected one of table, csv, json, markdown, latex, found 'jsn'; did you mean 'json'?");
+  EXPECT_EQ(message_of<InputError>([] { format_named("jsn"); }),
+            "--format: expected one of table, csv, json, markdown, latex, found 'jsn'; did you mean 'json'?");
 }
 
 } // namespace

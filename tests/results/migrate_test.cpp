@@ -54,7 +54,8 @@ TEST(Migration, AMigrationThatFailsLeavesTheStoreAsItWas) {
   const auto file = folder / "results.db";
   { Store store = Store::open_for_writing(file); }
   Database database(file, read_write, 1000);
-  const std::vector<std::string_view> broken{embedded_migrations()[0], "CREATE TABLE colours (name TEXT) STRICT; CREATE TABLE runs (run_id TEXT) STRICT;"};
+  const std::vector<std::string_view> broken{embedded_migrations()[0],
+                                             "CREATE TABLE colours (name TEXT) STRICT; CREATE TABLE runs (run_id TEXT) STRICT;"};
   EXPECT_THROW(migrate(database, broken), StorageError);
   EXPECT_EQ(database.integer("PRAGMA user_version"), 1);
   EXPECT_EQ(database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'colours'"), 0);
@@ -78,7 +79,8 @@ TEST(Migration, ANewerStoreIsRefusedWithBothVersions) {
 TEST(StorePath, WhatIsNoStoreIsSaidInASentence) {
   TemporaryFolder folder;
   EXPECT_THAT(message_of<InputError>([&] { Store::open_for_writing(folder.path()); }), HasSubstr("is a directory"));
-  EXPECT_THAT(message_of<InputError>([&] { Store::open_for_writing(folder / "nowhere/results.db"); }), HasSubstr("does not exist; make it"));
+  EXPECT_THAT(message_of<InputError>([&] { Store::open_for_writing(folder / "nowhere/results.db"); }),
+              HasSubstr("does not exist; make it"));
   EXPECT_THAT(message_of<InputError>([&] { Store::open_for_writing(""); }), HasSubstr("--store"));
   std::ofstream(folder / "notes.txt") << "these are only my notes, of some length";
   EXPECT_THAT(message_of<InputError>([&] { Store::open_for_writing(folder / "notes.txt"); }), HasSubstr("not an SQLite database"));
@@ -130,7 +132,8 @@ TEST(StorePath, AFullDiskLosesNothingThatWasRecorded) {
   const std::int64_t pages = database.integer("PRAGMA page_count").value();
   database.script("PRAGMA max_page_count = " + std::to_string(pages + 3)); // SQLite's own way to a full disk
   database.script("INSERT INTO filler VALUES (zeroblob(4000))");
-  EXPECT_THAT(message_of<StorageError>([&] { database.script("INSERT INTO filler VALUES (zeroblob(400000))"); }), AllOf(HasSubstr("quota is full"), HasSubstr("make room")));
+  EXPECT_THAT(message_of<StorageError>([&] { database.script("INSERT INTO filler VALUES (zeroblob(400000))"); }),
+              AllOf(HasSubstr("quota is full"), HasSubstr("make room")));
   EXPECT_EQ(database.integer("SELECT count(*) FROM filler"), 1);
 }
 

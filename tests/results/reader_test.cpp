@@ -47,7 +47,8 @@ TEST_F(ReaderTest, ReadingChangesNoByteAndLeavesNoFile) {
 
 TEST_F(ReaderTest, TypesComeAsTheyAreStored) {
   Reader reader(file);
-  const Table table = reader.query("SELECT ?1 AS a, ?2 AS b, ?3 AS c, ?4 AS d, x'00ff' AS e;  -- that is all\n", {std::int64_t{7}, 2.5, std::string("x"), std::monostate{}});
+  const Table table = reader.query("SELECT ?1 AS a, ?2 AS b, ?3 AS c, ?4 AS d, x'00ff' AS e;  -- that is all\n",
+                                   {std::int64_t{7}, 2.5, std::string("x"), std::monostate{}});
   EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b", "c", "d", "e"}));
   EXPECT_EQ(table.rows.at(0), (std::vector<Cell>{std::int64_t{7}, Real{2.5}, std::string("x"), std::monostate{}, std::string("00ff")}));
 }
@@ -55,11 +56,29 @@ TEST_F(ReaderTest, TypesComeAsTheyAreStored) {
 TEST_F(ReaderTest, OnlyOneStatementThatReadsIsAllowed) {
   Reader reader(file);
   const std::string other = (folder / "other.db").string();
-  for (const std::string& sql : std::vector<std::string>{
-           "DELETE FROM runs", "UPDATE runs SET status = 'FAILED'", "DROP VIEW v_runs", "CREATE TABLE t (a)", "CREATE TEMP TABLE t (a)", "ATTACH '" + other + "' AS other",
-           "DETACH main", "PRAGMA user_version = 9", "PRAGMA journal_mode = DELETE", "PRAGMA query_only = OFF", "PRAGMA writable_schema = ON", "PRAGMA wal_checkpoint", "VACUUM",
-           "VACUUM INTO '" + other + "'", "BEGIN", "SAVEPOINT s", "REINDEX", "SELECT 1; DELETE FROM runs", "SELECT 1; SELECT 2", "", "  -- nothing", "SELECT load_extension('x')",
-           "WITH t AS (SELECT 1) INSERT INTO hosts SELECT 'a', 1, 1, ''"})
+  for (const std::string& sql : std::vector<std::string>{"DELETE FROM runs",
+                                                         "UPDATE runs SET status = 'FAILED'",
+                                                         "DROP VIEW v_runs",
+                                                         "CREATE TABLE t (a)",
+                                                         "CREATE TEMP TABLE t (a)",
+                                                         "ATTACH '" + other + "' AS other",
+                                                         "DETACH main",
+                                                         "PRAGMA user_version = 9",
+                                                         "PRAGMA journal_mode = DELETE",
+                                                         "PRAGMA query_only = OFF",
+                                                         "PRAGMA writable_schema = ON",
+                                                         "PRAGMA wal_checkpoint",
+                                                         "VACUUM",
+                                                         "VACUUM INTO '" + other + "'",
+                                                         "BEGIN",
+                                                         "SAVEPOINT s",
+                                                         "REINDEX",
+                                                         "SELECT 1; DELETE FROM runs",
+                                                         "SELECT 1; SELECT 2",
+                                                         "",
+                                                         "  -- nothing",
+                                                         "SELECT load_extension('x')",
+                                                         "WITH t AS (SELECT 1) INSERT INTO hosts SELECT 'a', 1, 1, ''"})
     EXPECT_THAT(message_of<InputError>([&] { reader.query(sql); }), HasSubstr("views to ask: v_ablation, v_accuracy")) << sql;
   EXPECT_FALSE(std::filesystem::exists(other));
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM runs"), 2);
@@ -69,7 +88,8 @@ TEST_F(ReaderTest, OnlyOneStatementThatReadsIsAllowed) {
 
 TEST_F(ReaderTest, AWrongStatementIsAnsweredWithSQLitesWordsAndTheViews) {
   Reader reader(file);
-  EXPECT_THAT(message_of<InputError>([&] { reader.query("SELECT * FROM v_run"); }), AllOf(HasSubstr("no such table: v_run"), HasSubstr("v_runs")));
+  EXPECT_THAT(message_of<InputError>([&] { reader.query("SELECT * FROM v_run"); }),
+              AllOf(HasSubstr("no such table: v_run"), HasSubstr("v_runs")));
   EXPECT_THAT(message_of<InputError>([&] { reader.query("SELEC 1"); }), HasSubstr("syntax error"));
   EXPECT_THAT(message_of<InputError>([&] { reader.query("SELECT ?1"); }), HasSubstr("1 parameters, 0 were given"));
   EXPECT_THAT(message_of<InputError>([&] { reader.query("SELECT json('{')"); }), HasSubstr("malformed JSON")) << "found only while it runs";
@@ -95,8 +115,9 @@ TEST_F(ReaderTest, AWriterKilledInARollbackJournalIsNamedAsTheReason) {
   const auto copy = folder / "hot.db";
   {
     SQLite::Database raw(file.string(), SQLite::OPEN_READWRITE);
-    raw.exec("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN; UPDATE runs SET threads = 7; CREATE TABLE filler (a BLOB);"
-             "INSERT INTO filler WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT randomblob(4000) FROM n");
+    raw.exec(
+        "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN; UPDATE runs SET threads = 7; CREATE TABLE filler (a BLOB);"
+        "INSERT INTO filler WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT randomblob(4000) FROM n");
     std::filesystem::copy_file(file, copy);
     std::filesystem::copy_file(file.string() + "-journal", copy.string() + "-journal");
     raw.exec("ROLLBACK");

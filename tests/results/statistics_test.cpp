@@ -28,7 +28,9 @@ std::vector<double> drawn_normals(std::int64_t seed, int count, double center, d
 std::vector<std::int64_t> drawn_labels(std::int64_t seed, int count, std::int64_t classes) {
   const RandomStream stream(seed, "statistics_test labels");
   std::vector<std::int64_t> labels;
-  for (int i = 0; i < count; ++i) labels.push_back(static_cast<std::int64_t>(stream.words(0, 0, 0, static_cast<std::uint32_t>(i))[0] % static_cast<std::uint64_t>(classes)));
+  for (int i = 0; i < count; ++i)
+    labels.push_back(
+        static_cast<std::int64_t>(stream.words(0, 0, 0, static_cast<std::uint32_t>(i))[0] % static_cast<std::uint64_t>(classes)));
   return labels;
 }
 
@@ -42,7 +44,8 @@ struct F1Case {
   }
 };
 
-const std::vector<std::int64_t> person_hits{250, 301, 199, 330, 280, 310, 295, 270, 333}, person_windows{300, 320, 290, 340, 330, 320, 300, 290, 350};
+const std::vector<std::int64_t> person_hits{250, 301, 199, 330, 280, 310, 295, 270, 333},
+    person_windows{300, 320, 290, 340, 330, 320, 300, 290, 350};
 // Class 3 occurs nowhere, class 2 is never predicted, class 4 never true: where averages differ between libraries.
 const std::vector<std::int64_t> odd_labels{0, 0, 1, 1, 1, 2, 2, 0, 1, 5}, odd_predicted{0, 1, 1, 1, 0, 0, 1, 0, 4, 5};
 
@@ -58,17 +61,22 @@ Json cases() {
     all["corrected" + n] = {{"kind", "corrected_interval"}, {"values", values}, {"ratio", 1.0 / 9}, {"confidence", 0.99}};
     all["corrected_test" + n] = {{"kind", "corrected_test"}, {"values", drawn_normals(count, count, 0.02, 0.03)}, {"ratio", 0.25}};
   }
-  for (const int count : {1, 4, 9, 25, 50}) all["wilcoxon" + std::to_string(count)] = {{"kind", "wilcoxon"}, {"values", drawn_normals(100 + count, count, 0.3, 1)}, {"method", "exact"}};
+  for (const int count : {1, 4, 9, 25, 50})
+    all["wilcoxon" + std::to_string(count)] = {
+        {"kind", "wilcoxon"}, {"values", drawn_normals(100 + count, count, 0.3, 1)}, {"method", "exact"}};
   all["wilcoxon_many"] = {{"kind", "wilcoxon"}, {"values", drawn_normals(160, 60, 0.2, 1)}, {"method", "approx"}};
   all["wilcoxon_tied"] = {{"kind", "wilcoxon"}, {"values", tied}, {"method", "approx"}};
   for (const auto& [b, c] : std::vector<std::pair<int, int>>{{0, 0}, {1, 0}, {10, 3}, {7, 7}, {120, 161}, {900, 1000}})
     all["mcnemar" + std::to_string(b) + "_" + std::to_string(c)] = {{"kind", "mcnemar"}, {"only_first", b}, {"only_second", c}};
   all["holm"] = {{"kind", "holm"}, {"values", {0.04, 0.001, 0.03, 0.03, 0.5, 0.012}}};
   all["quantile"] = {{"kind", "quantile"}, {"values", {1.0, 2.0, 4.0, 8.0, 16.0}}, {"probability", 0.3}};
-  all["bootstrap"] = {{"kind", "bootstrap"}, {"hits", person_hits}, {"windows", person_windows}, {"resamples", 2000}, {"key", key(1)}, {"confidence", 0.95}};
+  all["bootstrap"] = {{"kind", "bootstrap"}, {"hits", person_hits}, {"windows", person_windows},
+                      {"resamples", 2000},   {"key", key(1)},       {"confidence", 0.95}};
   const F1Case f1;
-  all["bootstrap_f1"] = {{"kind", "bootstrap_f1"}, {"labels", f1.labels}, {"predicted", f1.predicted}, {"person", f1.person}, {"resamples", 200}, {"key", key(5)}, {"confidence", 0.9}};
-  all["classification"] = {{"kind", "classification"}, {"labels", drawn_labels(1, 500, 6)}, {"predicted", drawn_labels(2, 500, 6)}, {"classes", 6}};
+  all["bootstrap_f1"] = {{"kind", "bootstrap_f1"}, {"labels", f1.labels}, {"predicted", f1.predicted}, {"person", f1.person},
+                         {"resamples", 200},       {"key", key(5)},       {"confidence", 0.9}};
+  all["classification"] = {
+      {"kind", "classification"}, {"labels", drawn_labels(1, 500, 6)}, {"predicted", drawn_labels(2, 500, 6)}, {"classes", 6}};
   all["classification_odd"] = {{"kind", "classification"}, {"labels", odd_labels}, {"predicted", odd_predicted}, {"classes", 6}};
   return all;
 }
@@ -79,7 +87,8 @@ protected:
     TemporaryFolder folder;
     std::ofstream(folder / "cases.json") << cases();
     const std::string source = STDUALX_SOURCE_DIR;
-    const std::string command = source + "/.venv/bin/python " + source + "/tests/reference/statistics_reference.py " + (folder / "cases.json").string();
+    const std::string command =
+        source + "/.venv/bin/python " + source + "/tests/reference/statistics_reference.py " + (folder / "cases.json").string();
     FILE* pipe = ::popen(command.c_str(), "r");
     ASSERT_NE(pipe, nullptr);
     std::string text;
@@ -116,11 +125,13 @@ TEST_F(Statistics, IntervalsAndTestsOverFoldsAgreeWithSciPy) {
 TEST_F(Statistics, TheCorrectionWidensTheInterval) {
   const auto values = drawn_normals(10, 10, 0.9, 0.03);
   EXPECT_NEAR(corrected_resampled_interval(values, 0).half_width(), t_interval(values).half_width(), 1e-15);
-  EXPECT_NEAR(corrected_resampled_interval(values, 0.3).half_width(), 2 * t_interval(values).half_width(), 1e-12) << "(1/10 + 3/10) / (1/10) = 4";
+  EXPECT_NEAR(corrected_resampled_interval(values, 0.3).half_width(), 2 * t_interval(values).half_width(), 1e-12)
+      << "(1/10 + 3/10) / (1/10) = 4";
 }
 
 TEST_F(Statistics, WilcoxonAgreesWithSciPy) {
-  for (const int count : {1, 4, 9, 25, 50}) expect("wilcoxon" + std::to_string(count), wilcoxon_signed_rank(drawn_normals(100 + count, count, 0.3, 1)));
+  for (const int count : {1, 4, 9, 25, 50})
+    expect("wilcoxon" + std::to_string(count), wilcoxon_signed_rank(drawn_normals(100 + count, count, 0.3, 1)));
   expect("wilcoxon_many", wilcoxon_signed_rank(drawn_normals(160, 60, 0.2, 1)));
   expect("wilcoxon_tied", wilcoxon_signed_rank(tied));
 }
@@ -133,7 +144,8 @@ TEST_F(Statistics, McNemarAndHolmAgree) {
 
 TEST_F(Statistics, TheClusterBootstrapDrawsTheSamePeopleEverywhere) {
   std::vector<Cluster> people;
-  for (std::size_t i = 0; i < person_hits.size(); ++i) people.push_back({static_cast<double>(person_hits[i]), static_cast<double>(person_windows[i])});
+  for (std::size_t i = 0; i < person_hits.size(); ++i)
+    people.push_back({static_cast<double>(person_hits[i]), static_cast<double>(person_windows[i])});
   expect("bootstrap", cluster_bootstrap(people, 2000));
   const F1Case f1;
   const auto macro = [&](std::span<const std::int64_t> drawn) {

@@ -62,7 +62,8 @@ TEST(StoreCrash, AWriterKilledTwentyTimesLosesNothingThatItCommitted) {
     // Killed after a number of messages and a few milliseconds at most, both drawn: any place of a transaction can be hit.
     const auto draw = random.words(0, 0, round, 0);
     std::uint32_t index = 0;
-    for (std::uint32_t i = 0; i < 1 + draw[0] % 20 && ::read(words[0], &index, sizeof index) == sizeof index; ++i) committed.push_back(index);
+    for (std::uint32_t i = 0; i < 1 + draw[0] % 20 && ::read(words[0], &index, sizeof index) == sizeof index; ++i)
+      committed.push_back(index);
     const auto moment = std::chrono::steady_clock::now() + std::chrono::microseconds(draw[1] % 3000);
     while (std::chrono::steady_clock::now() < moment) {
     }
@@ -80,12 +81,14 @@ TEST(StoreCrash, AWriterKilledTwentyTimesLosesNothingThatItCommitted) {
   ASSERT_GE(committed.size(), 20u);
   Store store = Store::open_for_writing(file);
   Reader reader(file);
-  for (const std::uint32_t i : committed) EXPECT_EQ(store.run_states(std::vector{run_identity(runs[i])}).at(0).status, RunStatus::complete) << i;
+  for (const std::uint32_t i : committed)
+    EXPECT_EQ(store.run_states(std::vector{run_identity(runs[i])}).at(0).status, RunStatus::complete) << i;
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM runs"), 2000);
   // Half a transaction would show as a run with one epoch, or as an evaluation without its predictions or its end.
   EXPECT_EQ(reader.query("SELECT run_id FROM epochs GROUP BY run_id HAVING count(*) <> 2").rows.size(), 0u);
   EXPECT_EQ(reader.query("SELECT run_id FROM v_predictions GROUP BY run_id HAVING count(*) <> 200").rows.size(), 0u);
-  EXPECT_EQ(reader.query("SELECT run_id FROM runs WHERE (status = 'COMPLETE') <> (run_id IN (SELECT run_id FROM evaluations))").rows.size(), 0u);
+  EXPECT_EQ(reader.query("SELECT run_id FROM runs WHERE (status = 'COMPLETE') <> (run_id IN (SELECT run_id FROM evaluations))").rows.size(),
+            0u);
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM attempts WHERE ended_ms IS NULL"), 0) << "what the dead left open is closed";
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM runs WHERE status = 'RUNNING'"), 0);
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM events WHERE kind = 'take_over'"), 20);

@@ -199,7 +199,9 @@ TEST_F(StoreTest, NaNIsAResult) {
   EXPECT_FALSE(store.record_evaluation(evaluation));
   Reader reader(file);
   EXPECT_EQ(text_at(reader, "SELECT group_concat(kind || coalesce(train_loss, '')) FROM (SELECT * FROM epochs ORDER BY epoch)"), "nan,inf");
-  EXPECT_EQ(text_at(reader, "SELECT group_concat(metric || ' ' || kind) FROM (SELECT * FROM evaluations WHERE value IS NULL ORDER BY metric)"), "log_loss nan,other -inf");
+  EXPECT_EQ(
+      text_at(reader, "SELECT group_concat(metric || ' ' || kind) FROM (SELECT * FROM evaluations WHERE value IS NULL ORDER BY metric)"),
+      "log_loss nan,other -inf");
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM events"), 0) << "NaN equals NaN when it is sent again";
 }
 
@@ -215,7 +217,8 @@ TEST_F(StoreTest, AnEvaluationThatDiffersFromTheRecordedOneIsReported) {
 TEST_F(StoreTest, PredictionsAndConfusionCanBeAsked) {
   complete(store, run);
   Reader reader(file);
-  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM v_predictions WHERE run_id = '" + run_id + "' AND part = 'test' AND label = predicted"), 9);
+  EXPECT_EQ(
+      integer_at(reader, "SELECT count(*) FROM v_predictions WHERE run_id = '" + run_id + "' AND part = 'test' AND label = predicted"), 9);
   EXPECT_EQ(integer_at(reader, "SELECT sum(windows) FROM v_confusion WHERE label <> predicted"), 1);
   EXPECT_EQ(integer_at(reader, "SELECT person FROM v_predictions WHERE window = 4"), 2);
 }
@@ -233,7 +236,10 @@ TEST_F(StoreTest, AnEvaluationThatDoesNotHoldTogetherIsRefusedWhole) {
   store.event("after", "", "stays too");
   store.commit();
   Reader reader(file);
-  EXPECT_EQ(integer_at(reader, "SELECT (SELECT count(*) FROM evaluation_parts) + (SELECT count(*) FROM evaluations) + (SELECT count(*) FROM predictions)"), 0);
+  EXPECT_EQ(integer_at(
+                reader,
+                "SELECT (SELECT count(*) FROM evaluation_parts) + (SELECT count(*) FROM evaluations) + (SELECT count(*) FROM predictions)"),
+            0);
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM events WHERE kind IN ('before', 'after')"), 2);
 }
 
@@ -299,11 +305,13 @@ TEST_F(StoreTest, ViewsPairVariantsAndTimeEpochs) {
   const Table timing = reader.query("SELECT other_seconds, windows_per_second FROM v_timing WHERE run_id = ?1 AND epoch = 1", {run_id});
   EXPECT_NEAR(std::get<Real>(timing.rows[0][0]).value, 0.25, 1e-12);
   EXPECT_NEAR(std::get<Real>(timing.rows[0][1]).value, 100.0 / 3, 1e-12);
-  const Table efficiency = reader.query("SELECT windows_per_second, seconds_per_epoch, communication_share, epochs FROM v_efficiency WHERE variant = 'stdual_x'");
+  const Table efficiency = reader.query(
+      "SELECT windows_per_second, seconds_per_epoch, communication_share, epochs FROM v_efficiency WHERE variant = 'stdual_x'");
   EXPECT_NEAR(std::get<Real>(efficiency.rows[0][0]).value, 100.0 / 3, 1e-12);
   EXPECT_NEAR(std::get<Real>(efficiency.rows[0][1]).value, 3, 1e-12);
   EXPECT_NEAR(std::get<Real>(efficiency.rows[0][2]).value, 0.25 / 3, 1e-12);
-  const Table runs = reader.query("SELECT epochs_done, epochs_planned, attempts, seconds, accuracy, overlap_share FROM v_runs WHERE run_id = ?1", {run_id});
+  const Table runs = reader.query(
+      "SELECT epochs_done, epochs_planned, attempts, seconds, accuracy, overlap_share FROM v_runs WHERE run_id = ?1", {run_id});
   EXPECT_EQ(runs.rows[0], (std::vector<Cell>{std::int64_t{2}, std::int64_t{2}, std::int64_t{1}, Real{6}, Real{0.9}, Real{0.25}}));
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM v_accuracy"), 2);
   EXPECT_EQ(reader.query("SELECT * FROM v_robustness").rows.size(), 0u);
