@@ -5,8 +5,8 @@
 //
 //   trainer -> agent        ready(Placement) collective(Collective) epoch(EpochReport) evaluation(EvaluationReport) end(AttemptEnd)
 //   agent   -> trainer      assign(Assignment) acknowledge(Acknowledge) collective_done(CollectiveDone) drain exit
-//   agent   -> coordinator  hello(Hello) ready(Placement) epoch evaluation end heartbeat(Heartbeat)
-//   coordinator -> agent    assign acknowledge abandon(Abandon) drain exit
+//   agent   -> coordinator  hello(Hello) ready(Placement) epoch evaluation end heartbeat(Heartbeat) unusable(AttemptEnd) goodbye
+//   coordinator -> agent    assign acknowledge abandon(Abandon) drain exit part
 //
 // An epoch is acknowledged after its COMMIT. A trainer is at most one unacknowledged epoch ahead; an `end` is
 // acknowledged too (epoch = 0), and only then does the trainer count as free.

@@ -35,13 +35,17 @@ function(stdualx_library target)
   target_link_libraries(${target} PUBLIC ${ROOM_LINKS} PRIVATE stdualx_options ${ROOM_PRIVATE_LINKS})
 endfunction()
 
-# stdualx_tests(<room> SOURCES ... LINKS ...): one GoogleTest program a room, each of its tests known to ctest by name.
+# stdualx_tests(<room> SOURCES ... LINKS ... [FOLDER <folder of tests>]): one GoogleTest program a room, or part of one whose
+# tests lie in the room's FOLDER; each of its tests known to ctest by name.
 function(stdualx_tests room)
   if(NOT STDUALX_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS" ${ARGN})
-  list(TRANSFORM ROOM_SOURCES PREPEND "${CMAKE_SOURCE_DIR}/tests/${room}/")
+  cmake_parse_arguments(ROOM "" "FOLDER" "SOURCES;LINKS" ${ARGN})
+  if(NOT ROOM_FOLDER)
+    set(ROOM_FOLDER ${room})
+  endif()
+  list(TRANSFORM ROOM_SOURCES PREPEND "${CMAKE_SOURCE_DIR}/tests/${ROOM_FOLDER}/")
   add_executable(${room}_tests ${ROOM_SOURCES})
   target_link_libraries(${room}_tests PRIVATE stdualx_options ${ROOM_LINKS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${room}_tests PRIVATE STDUALX_SOURCE_DIR="${CMAKE_SOURCE_DIR}" STDUALX_BUILD_DIR="${CMAKE_BINARY_DIR}")

@@ -1,1 +1,3 @@
-# Filled in by its room.
+# Machines: processes and launch (no MPI), and all of MPI in a target of its own.
+stdualx_library(stdualx_cluster FOLDER cluster SOURCES process.cpp launch.cpp LINKS stdualx_spec)
+stdualx_library(stdualx_mpi FOLDER cluster SOURCES mpi.cpp LINKS stdualx_spec PRIVATE_LINKS MPI::MPI_CXX)

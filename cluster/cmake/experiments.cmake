@@ -1,1 +1,7 @@
-# Filled in by its room.
+# What to run: sweep files and the plan, on the data sets and windows of experiments_data.cmake.
+stdualx_library(stdualx_experiments FOLDER experiments
+  SOURCES json_file.cpp presets.cpp variants.cpp sweep.cpp sweep_settings.cpp sweep_schema.cpp plan.cpp plan_data.cpp
+  LINKS stdualx_experiments_data stdualx_spec)
+stdualx_tests(sweep FOLDER experiments
+  SOURCES sweep_errors_test.cpp sweep_expansion_test.cpp sweep_json_test.cpp sweep_plan_test.cpp sweep_real_test.cpp sweep_shipped_test.cpp
+  LINKS stdualx_experiments)

@@ -1,1 +1,28 @@
-# Filled in by its room.
+# model/: the network. All of torch that is not training.
+stdualx_library(stdualx_model FOLDER model
+  SOURCES attention.cpp batch_norm.cpp check_model.cpp cross_sensor_attention.cpp dropout.cpp head.cpp initialisation.cpp loss.cpp
+          position.cpp sensor_vector.cpp stdat.cpp stdual_x.cpp stem.cpp weights.cpp kernels/cpu/dropout.cpp
+  LINKS stdualx_spec torch::cpu)
+target_precompile_headers(stdualx_model PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h")
+
+# The kernels see no torch; -O3 is what vectorises their loops.
+set_source_files_properties("${CMAKE_SOURCE_DIR}/model/kernels/cpu/dropout.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS -O3)
+
+if(STDUALX_WITH_CUDA)
+  target_sources(stdualx_model PRIVATE "${CMAKE_SOURCE_DIR}/model/kernels/cuda/dropout.cu")
+  # Philox is constexpr, and so serves the device too.
+  target_compile_options(stdualx_model PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
+  target_compile_definitions(stdualx_model PRIVATE STDUALX_WITH_CUDA)
+  target_link_libraries(stdualx_model PUBLIC torch::cuda)
+endif()
+
+stdualx_tests(model SOURCES reference.cpp reference_test.cpp LINKS stdualx_model)
+if(STDUALX_TESTS)
+  target_precompile_headers(model_tests PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h" <gtest/gtest.h>)
+endif()
+
+if(STDUALX_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+  add_executable(model_benchmark "${CMAKE_SOURCE_DIR}/tests/benchmarks/model_benchmark.cpp")
+  target_link_libraries(model_benchmark PRIVATE stdualx_options stdualx_model benchmark::benchmark_main)
+endif()

@@ -1,0 +1,45 @@
+# The commands of the README. Each does its own set-up (cluster/bootstrap.sh) and can be typed on a fresh machine.
+BUILD := build
+
+.PHONY: demo test build format lint bench asan clean
+
+demo: ## a real sweep on real recordings: watch, two workers
+	cluster/bootstrap.sh demo
+	cmake --preset release -DSTDUALX_CUDA=OFF -DSTDUALX_TESTS=OFF
+	cmake --build $(BUILD) --target stdualx stdualx-trainer
+	.venv/bin/python experiments/datasets/watch_to_csv.py watch-data
+	$(BUILD)/bin/stdualx run experiments/sweeps/demo.json --workers 2
+
+test: ## everything: unit tests, real MPI processes, real recordings
+	cluster/bootstrap.sh test
+	cmake --preset release -DSTDUALX_CUDA=AUTO -DSTDUALX_TESTS=ON
+	cmake --build $(BUILD)
+	.venv/bin/python experiments/datasets/watch_to_csv.py watch-data
+	ctest --test-dir $(BUILD) --output-on-failure
+
+build:
+	cmake --preset release
+	cmake --build $(BUILD)
+
+asan: ## unit tests under the address and undefined-behaviour sanitizers
+	cluster/bootstrap.sh test
+	cmake --preset asan
+	cmake --build build-asan
+	ctest --test-dir build-asan --output-on-failure -LE 'end_to_end'
+
+bench: ## ratios, both sides interleaved
+	cluster/bootstrap.sh test
+	cmake --preset release -DSTDUALX_BENCHMARKS=ON
+	cmake --build $(BUILD)
+	tests/benchmarks/run.sh
+
+format:
+	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format -i
+
+lint:
+	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format --dry-run --Werror
+	tests/rooms/check_rooms.sh
+	git ls-files 'orchestrator/*.cpp' 'cluster/*.cpp' 'results/*.cpp' 'experiments/*.cpp' 'worker/agent.cpp' 'worker/group.cpp' 'worker/exchange.cpp' | xargs clang-tidy --quiet -p $(BUILD)
+
+clean:
+	rm -rf build build-*

@@ -1,0 +1,47 @@
+# The torch half of the room worker: the training of a run, and the trainer, the program that does it.
+set(stdualx_training_sources
+  agent_link.cpp attempt.cpp augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp
+  evaluation.cpp flat_tensors.cpp optimizer.cpp platform.cpp run_data.cpp schedule.cpp state_hash.cpp trainer.cpp training.cpp)
+if(STDUALX_WITH_CUDA)
+  list(APPEND stdualx_training_sources communicator_nccl.cpp cuda_queue.cpp)
+endif()
+stdualx_library(stdualx_training FOLDER worker
+  SOURCES ${stdualx_training_sources}
+  LINKS stdualx_model stdualx_experiments_data stdualx_messages torch::cpu
+  PRIVATE_LINKS PkgConfig::xxhash)
+target_precompile_headers(stdualx_training PRIVATE <ATen/ATen.h> <nlohmann/json.hpp>)
+if(STDUALX_WITH_CUDA)
+  target_compile_definitions(stdualx_training PUBLIC STDUALX_WITH_CUDA)
+  target_link_libraries(stdualx_training PUBLIC torch::cuda PRIVATE nccl::nccl)
+  # Nothing of ours names a symbol of libtorch_cuda, whose kernels register themselves when it is loaded.
+  target_link_options(stdualx_training PUBLIC -Wl,--no-as-needed)
+endif()
+
+add_executable(stdualx-trainer "${CMAKE_SOURCE_DIR}/worker/trainer_main.cpp")
+target_link_libraries(stdualx-trainer PRIVATE stdualx_options stdualx_training)
+
+stdualx_tests(training FOLDER worker
+  SOURCES training_attempt_test.cpp training_checkpoint_test.cpp training_group_test.cpp training_link_test.cpp
+          training_trainer_test.cpp training_units_test.cpp
+  LINKS stdualx_training)
+if(STDUALX_TESTS)
+  target_precompile_headers(training_tests PRIVATE <ATen/ATen.h> <gtest/gtest.h> <nlohmann/json.hpp>)
+
+  # Independent references in Python: PyTorch's optimiser and schedule, scikit-learn's measures, NumPy's augmentation.
+  add_executable(training_probe "${CMAKE_SOURCE_DIR}/tests/worker/training_probe.cpp")
+  target_link_libraries(training_probe PRIVATE stdualx_options stdualx_training)
+  find_program(STDUALX_PYTHON python3 PATHS "${CMAKE_SOURCE_DIR}/.venv/bin" NO_DEFAULT_PATH)
+  find_program(STDUALX_PYTHON python3)
+  add_test(NAME training.reference COMMAND "${STDUALX_PYTHON}" "${CMAKE_SOURCE_DIR}/tests/reference/training_reference.py" $<TARGET_FILE:training_probe>)
+  set_tests_properties(training.reference PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS training)
+endif()
+if(STDUALX_TESTS AND STDUALX_WITH_CUDA)
+  # NCCL's control flow without a GPU: a stand-in takes libnccl's place at link time.
+  add_executable(training_nccl_tests "${CMAKE_SOURCE_DIR}/tests/worker/training_nccl_test.cpp" "${CMAKE_SOURCE_DIR}/tests/worker/nccl_stand_in.cpp"
+                 "${CMAKE_SOURCE_DIR}/worker/communicator_nccl.cpp")
+  stdualx_include_root(training_nccl_tests PRIVATE worker)
+  target_include_directories(training_nccl_tests SYSTEM PRIVATE "${STDUALX_NCCL_INCLUDE}" ${CUDAToolkit_INCLUDE_DIRS})
+  target_link_libraries(training_nccl_tests PRIVATE stdualx_options torch::cpu GTest::gmock GTest::gtest_main)
+  set_target_properties(training_nccl_tests PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  gtest_discover_tests(training_nccl_tests TEST_PREFIX "training." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS training)
+endif()

@@ -1,0 +1,138 @@
+// See launch.h.
+#include "cluster/launch.h"
+
+#include "cluster/process.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+#include <system_error>
+
+namespace stdualx {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto grace_after_stop = 8s;     // the coordinator records what ran and lets everyone go
+constexpr auto grace_after_outcome = 20s; // MPI's own end; longer means a rank hangs in it
+
+/// Blocks the signals a person or Slurm sends and reads them from a descriptor; restores the mask at its end.
+class SignalReader {
+public:
+  SignalReader() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::sigaddset(&set, number);
+    ::sigprocmask(SIG_BLOCK, &set, &before_);
+    descriptor_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!descriptor_) throw std::system_error(errno, std::generic_category(), "signalfd");
+  }
+  ~SignalReader() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  int descriptor() const { return descriptor_.get(); }
+  int take() {
+    int count = 0;
+    signalfd_siginfo info;
+    while (::read(descriptor_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) ++count;
+    return count;
+  }
+
+private:
+  Descriptor descriptor_;
+  sigset_t before_;
+};
+
+SpawnOptions mpirun_command(const LaunchOptions& options, int input) {
+  SpawnOptions spawn;
+  // --bind-to none: the default pins a rank's threads, and its trainer's, to one core. --oversubscribe: the coordinator
+  // is one rank more than there are cores to train on.
+  spawn.arguments = {"mpirun", "--oversubscribe", "--bind-to", "none", "-n", std::to_string(options.workers + 1)};
+  if (::geteuid() == 0) spawn.arguments.insert(spawn.arguments.begin() + 1, "--allow-run-as-root");
+  spawn.arguments.insert(spawn.arguments.end(), options.mpirun_arguments.begin(), options.mpirun_arguments.end());
+  spawn.arguments.insert(spawn.arguments.end(), {options.program.string(), "rank", options.job.string()});
+  spawn.descriptors = {{input, STDIN_FILENO}};
+  spawn.own_process_group = true; // the terminal's Ctrl-C is the launcher's alone
+  spawn.death_signal = SIGTERM;   // with SIGKILL mpirun would leave its ranks behind (FACTS)
+  return spawn;
+}
+
+void write_word(const Descriptor& input, const std::string& word) {
+  const std::string line = word + "\n";
+  [[maybe_unused]] const ssize_t written = ::write(input.get(), line.data(), line.size()); // a dead mpirun is seen by its pidfd
+}
+
+} // namespace
+
+LaunchEnd launch(const LaunchOptions& options) {
+  ::signal(SIGPIPE, SIG_IGN);
+  SignalReader signals;
+  int asked = 0, restarts = 0;
+  long progress = options.progress ? options.progress() : 0;
+  double back_off = options.first_back_off_seconds;
+  while (true) {
+    auto [read_end, write_end] = make_pipe();
+    ChildProcess mpirun = ChildProcess::spawn(mpirun_command(options, read_end.get()));
+    read_end.reset();
+    std::optional<Clock::time_point> kill_at;
+    while (!mpirun.poll()) {
+      pollfd watched[2] = {{signals.descriptor(), POLLIN, 0}, {mpirun.pidfd(), POLLIN, 0}};
+      ::poll(watched, 2, 200);
+      for (int i = signals.take(); i > 0; --i) {
+        ++asked;
+        write_word(write_end, asked == 1 ? "drain" : "stop");
+        if (asked == 2) kill_at = Clock::now() + grace_after_stop;
+      }
+      if (!kill_at && std::filesystem::exists(options.outcome)) kill_at = Clock::now() + grace_after_outcome;
+      if (kill_at && Clock::now() > *kill_at) {
+        mpirun.signal(SIGTERM); // mpirun then kills its ranks, which take their trainers along
+        kill_at = Clock::now() + grace_after_stop;
+      }
+    }
+    if (std::filesystem::exists(options.outcome)) return asked >= 2 ? LaunchEnd::stopped : LaunchEnd::decided;
+    if (asked >= 2) return LaunchEnd::stopped;
+    const std::string how = describe_wait_status(*mpirun.poll());
+    if (options.progress) {
+      const long now = options.progress();
+      if (now > progress) {
+        progress = now;
+        restarts = 0;
+        back_off = options.first_back_off_seconds;
+      }
+    }
+    // Asked to drain, or dead too often: what is recorded stands, and the same command goes on from there.
+    if (asked >= 1 || restarts >= options.most_restarts) return LaunchEnd::died;
+    ++restarts;
+    options.say("mpirun ended before its work was done (" + how + "); starting it again in " + std::to_string(static_cast<int>(back_off)) + " s (" +
+                std::to_string(restarts) + " of " + std::to_string(options.most_restarts) + " without a new epoch)");
+    pollfd watched{signals.descriptor(), POLLIN, 0};
+    if (::poll(&watched, 1, static_cast<int>(back_off * 1000)) > 0) {
+      asked += signals.take();
+      return asked >= 2 ? LaunchEnd::stopped : LaunchEnd::died;
+    }
+    back_off *= 2;
+  }
+}
+
+int count_gpus() {
+  int count = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev", error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("nvidia") && name.size() > 6 && name.find_first_not_of("0123456789", 6) == std::string::npos) ++count;
+  }
+  return count;
+}
+
+int count_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+} // namespace stdualx

@@ -1,0 +1,167 @@
+// Spawning by fork and exec: between them only async-signal-safe calls.
+#include "cluster/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <system_error>
+
+extern char** environ;
+
+namespace stdualx {
+
+namespace {
+
+[[noreturn]] void throw_errno(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
+
+std::vector<std::string> child_environment(const SpawnOptions& options) {
+  std::vector<std::string> environment;
+  const auto replaced = [&](std::string_view name) {
+    return std::any_of(options.environment.begin(), options.environment.end(), [&](const auto& pair) { return pair.first == name; }) ||
+           std::find(options.unset.begin(), options.unset.end(), name) != options.unset.end();
+  };
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    if (!replaced(text.substr(0, text.find('=')))) environment.emplace_back(text);
+  }
+  for (const auto& [name, value] : options.environment) environment.push_back(name + "=" + value);
+  return environment;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (auto& text : texts) list.push_back(text.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+} // namespace
+
+void Descriptor::reset(int number) {
+  if (number_ >= 0) ::close(number_);
+  number_ = number;
+}
+
+std::pair<Descriptor, Descriptor> socket_pair() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("socketpair");
+  return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+std::pair<Descriptor, Descriptor> make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe2");
+  return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+ChildProcess ChildProcess::spawn(const SpawnOptions& options) {
+  std::vector<std::string> arguments = options.arguments;
+  std::vector<std::string> environment = child_environment(options);
+  std::vector<char*> argument_pointers = pointers(arguments);
+  std::vector<char*> environment_pointers = pointers(environment);
+  // The mapped descriptors are first moved out of the way, so that no target number hides a source.
+  std::vector<std::pair<Descriptor, int>> moved;
+  int first_to_close = 3;
+  for (const auto& [ours, theirs] : options.descriptors) {
+    const int copy = ::fcntl(ours, F_DUPFD_CLOEXEC, 64);
+    if (copy < 0) throw_errno("duplicating a descriptor for " + options.arguments.at(0));
+    moved.emplace_back(Descriptor(copy), theirs);
+    first_to_close = std::max(first_to_close, theirs + 1);
+  }
+  auto [error_read, error_write] = make_pipe();
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) throw_errno("fork");
+  if (pid == 0) {
+    // The child: a failure travels back as errno through the pipe.
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(number, SIG_DFL);
+    if (options.own_process_group) ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, options.death_signal);
+    if (::getppid() != parent) ::_exit(127); // the parent died before prctl
+    bool ready = true;
+    for (const auto& [copy, theirs] : moved) ready = ready && ::dup2(copy.get(), theirs) >= 0;
+    int report = error_write.get();
+    if (report < first_to_close) report = ::fcntl(report, F_DUPFD_CLOEXEC, first_to_close);
+    // Everything from first_to_close up closes at exec, the error pipe too, and so does what lies between the mapped ones.
+    ::syscall(SYS_close_range, first_to_close, UINT_MAX, 4u /* CLOSE_RANGE_CLOEXEC */);
+    if (ready) ::execvpe(argument_pointers[0], argument_pointers.data(), environment_pointers.data());
+    const int number = errno;
+    [[maybe_unused]] const ssize_t written = ::write(report, &number, sizeof number);
+    ::_exit(127);
+  }
+  error_write.reset();
+  int child_error = 0;
+  ssize_t count = 0;
+  do count = ::read(error_read.get(), &child_error, sizeof child_error);
+  while (count < 0 && errno == EINTR);
+  if (count == static_cast<ssize_t>(sizeof child_error)) {
+    ::waitpid(pid, nullptr, 0);
+    throw std::system_error(child_error, std::generic_category(), "starting " + options.arguments.at(0));
+  }
+  Descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) {
+    const int number = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    throw std::system_error(number, std::generic_category(), "pidfd_open");
+  }
+  return ChildProcess(pid, std::move(pidfd));
+}
+
+ChildProcess::~ChildProcess() {
+  if (!pidfd_ || status_) return;
+  signal(SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
+}
+
+void ChildProcess::signal(int number) const {
+  if (!status_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+}
+
+std::optional<int> ChildProcess::poll() {
+  if (status_) return status_;
+  int status = 0;
+  const pid_t result = ::waitpid(pid_, &status, WNOHANG);
+  if (result == pid_) status_ = status;
+  return status_;
+}
+
+std::optional<int> ChildProcess::wait_for(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!poll()) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (left <= 0) return std::nullopt;
+    pollfd wait{pidfd_.get(), POLLIN, 0};
+    ::poll(&wait, 1, static_cast<int>(left));
+  }
+  return status_;
+}
+
+std::string describe_wait_status(int status) {
+  if (WIFEXITED(status)) return "exit status " + std::to_string(WEXITSTATUS(status));
+  if (WIFSIGNALED(status)) return "killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+  return "wait status " + std::to_string(status);
+}
+
+std::filesystem::path own_executable() { return std::filesystem::read_symlink("/proc/self/exe"); }
+
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  if (::gethostname(name, sizeof name - 1) != 0) throw_errno("gethostname");
+  return name;
+}
+
+} // namespace stdualx

@@ -1,0 +1,82 @@
+// Child processes that cannot outlive their parent: spawn, watch, end. RAII for descriptors and children.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stdualx {
+
+/// Owns one file descriptor.
+class Descriptor {
+public:
+  Descriptor() = default;
+  explicit Descriptor(int number) noexcept : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    reset(std::exchange(other.number_, -1));
+    return *this;
+  }
+  ~Descriptor() { reset(-1); }
+
+  int get() const { return number_; }
+  explicit operator bool() const { return number_ >= 0; }
+  int release() { return std::exchange(number_, -1); }
+  void reset(int number = -1);
+
+private:
+  int number_ = -1;
+};
+
+/// A pair of connected stream sockets, close-on-exec. Throws std::system_error.
+std::pair<Descriptor, Descriptor> socket_pair();
+/// Read end, write end; close-on-exec.
+std::pair<Descriptor, Descriptor> make_pipe();
+
+struct SpawnOptions {
+  std::vector<std::string> arguments;                              // [0] is the program's path
+  std::vector<std::pair<std::string, std::string>> environment;    // added to ours
+  std::vector<std::string> unset;                                  // taken out of ours
+  std::vector<std::pair<int, int>> descriptors;                    // (ours, its number in the child); all others from 3 up are closed
+  bool own_process_group = false;                                  // the terminal's Ctrl-C does not reach it
+  int death_signal = 9;                                            // sent to the child when the spawning thread ends
+};
+
+/// A running child. Its destructor kills and reaps: no child of ours is left, and no zombie.
+class ChildProcess {
+public:
+  /// Spawn from the main thread: the parent-death signal follows the spawning thread. Throws std::system_error.
+  static ChildProcess spawn(const SpawnOptions& options);
+  ChildProcess(ChildProcess&&) noexcept = default;
+  ChildProcess& operator=(ChildProcess&&) = delete;
+  ~ChildProcess();
+
+  pid_t pid() const { return pid_; }
+  /// Becomes readable when the child has ended.
+  int pidfd() const { return pidfd_.get(); }
+  void signal(int number) const;
+  /// Wait status once the child has ended, without blocking; afterwards the child is reaped.
+  std::optional<int> poll();
+  /// Waits at most `limit`; std::nullopt when it still runs.
+  std::optional<int> wait_for(std::chrono::milliseconds limit);
+
+private:
+  ChildProcess(pid_t pid, Descriptor pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  pid_t pid_;
+  Descriptor pidfd_;
+  std::optional<int> status_;
+};
+
+/// "exit status 3" or "killed by signal 9 (Killed)".
+std::string describe_wait_status(int status);
+
+/// Path of the running program.
+std::filesystem::path own_executable();
+std::string host_name();
+
+} // namespace stdualx

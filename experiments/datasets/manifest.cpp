@@ -1,0 +1,232 @@
+// Recordings by manifest. See manifest.h for the format.
+#include "experiments/datasets/manifest.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "experiments/archive.h"
+#include "experiments/datasets/csv.h"
+#include "experiments/datasets/readers.h"
+
+namespace stdualx {
+namespace {
+
+constexpr const char* kinds_allowed = "accelerometer, gyroscope, magnetometer or other";
+
+void check(const std::filesystem::path& path, bool good, const std::string& pointer, const std::string& expected) {
+  if (!good) throw InputError(path.string() + ": " + pointer + ": expected " + expected);
+}
+
+void check_manifest(const Manifest& manifest, const std::filesystem::path& path) {
+  check(path, !manifest.name.empty(), "/name", "the data set's name");
+  check(path, manifest.rate > 0, "/rate", "the samples a second, above 0");
+  check(path, !manifest.files.empty(), "/files", "at least one CSV file");
+  check(path, !manifest.sensors.empty(), "/sensors", "at least one sensor");
+  check(path, !manifest.person_column.empty(), "/person_column", "the name of the column with the person's number");
+  check(path, !manifest.label_column.empty(), "/label_column", "the name of the column with the activity");
+  check(path, manifest.classes.size() >= 2, "/classes", "at least two activities");
+  const std::set<std::string> classes(manifest.classes.begin(), manifest.classes.end());
+  check(path, classes.size() == manifest.classes.size() && !classes.contains(""), "/classes", "names that differ, none empty");
+  for (std::size_t i = 0; i < manifest.none_labels.size(); ++i)
+    check(path, !classes.contains(manifest.none_labels[i]), "/none_labels/" + std::to_string(i), "a label that is not one of /classes");
+  check(path, manifest.windows.steps > 0 && manifest.windows.stride > 0, "/windows", "steps and stride above 0");
+  for (std::size_t i = 0; i < manifest.sensors.size(); ++i) {
+    const ManifestSensor& sensor = manifest.sensors[i];
+    const std::string here = "/sensors/" + std::to_string(i);
+    check(path, !sensor.name.empty(), here + "/name", "the sensor's name");
+    check(path, !sensor.columns.empty(), here + "/columns", "at least one column");
+    check(path, sensor.kinds.size() <= 1 || sensor.kinds.size() == sensor.columns.size(), here + "/kinds",
+          "one kind, or one for each of the " + std::to_string(sensor.columns.size()) + " columns");
+    for (std::size_t k = 0; k < sensor.kinds.size(); ++k) {
+      const std::string& kind = sensor.kinds[k];
+      check(path, kind == "accelerometer" || kind == "gyroscope" || kind == "magnetometer" || kind == "other",
+            here + "/kinds/" + std::to_string(k), std::string(kinds_allowed) + ", found '" + kind + "'");
+    }
+  }
+}
+
+DatasetInfo manifest_info(const Manifest& manifest) {
+  DatasetInfo info;
+  info.name = manifest.name;
+  info.rate = manifest.rate;
+  for (const ManifestSensor& sensor : manifest.sensors) {
+    SensorInfo& added = info.sensors.emplace_back(SensorInfo{sensor.name, {}});
+    for (std::size_t i = 0; i < sensor.columns.size(); ++i)
+      added.channels.push_back({sensor.columns[i], sensor.kinds.empty() ? "other" : sensor.kinds[sensor.kinds.size() == 1 ? 0 : i]});
+  }
+  info.classes = manifest.classes;
+  info.default_windows = manifest.windows;
+  info.official_test_people = manifest.official_test_people;
+  info.citation = manifest.citation;
+  info.obtain = manifest.obtain;
+  return info;
+}
+
+/// A recording as it stands in the file, holes and all.
+struct RawRecording {
+  std::string name; // for messages
+  std::size_t first_line = 0;
+  std::vector<float> values; // [steps, channels of all sensors], NaN: missing
+  std::vector<std::int32_t> labels;
+  std::int32_t person = 0;
+};
+
+/// Reads one CSV file of a manifest and adds its recordings to a data set.
+class FileReader {
+public:
+  FileReader(const Manifest& manifest, Dataset& dataset, std::string file)
+      : manifest_(manifest), dataset_(dataset), file_(std::move(file)), text_(read_file(file_)), csv_(file_, text_) {
+    for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor)
+      for (std::size_t channel = 0; channel < manifest.sensors[sensor].columns.size(); ++channel) {
+        const std::string key = "/sensors/" + std::to_string(sensor) + "/columns/" + std::to_string(channel);
+        channels_.push_back({csv_.column(manifest.sensors[sensor].columns[channel], key), sensor, channel});
+      }
+    person_column_ = csv_.column(manifest.person_column, "/person_column");
+    label_column_ = csv_.column(manifest.label_column, "/label_column");
+    if (!manifest.recording_column.empty()) recording_column_ = csv_.column(manifest.recording_column, "/recording_column");
+    for (std::size_t i = 0; i < manifest.classes.size(); ++i) classes_[manifest.classes[i]] = static_cast<std::int32_t>(i);
+    for (const std::string& none : manifest.none_labels) classes_[none] = no_label;
+    classes_[""] = no_label;
+  }
+
+  void read() {
+    RawRecording raw;
+    std::set<std::pair<std::int32_t, std::string>> seen;
+    while (csv_.next()) {
+      const std::int32_t person = csv_.whole_number(person_column_);
+      const std::string_view name = manifest_.recording_column.empty() ? std::string_view{} : csv_.text(recording_column_);
+      if (raw.labels.empty() || raw.person != person || raw.name != name) {
+        add(raw);
+        raw = {std::string(name), csv_.line(), {}, {}, person};
+        if (!seen.emplace(person, raw.name).second)
+          csv_.fail(manifest_.recording_column.empty() ? person_column_ : recording_column_,
+                    "person " + std::to_string(person) + ", recording '" + raw.name +
+                        "' starts a second time; put the rows of one recording together, in the order of time");
+      }
+      for (const Channel& channel : channels_) raw.values.push_back(csv_.number(channel.column));
+      raw.labels.push_back(label());
+    }
+    add(raw);
+  }
+
+private:
+  struct Channel {
+    std::size_t column, sensor, channel;
+  };
+
+  std::int32_t label() const {
+    const auto found = classes_.find(csv_.text(label_column_));
+    if (found != classes_.end()) return found->second;
+    const std::string text(csv_.text(label_column_));
+    const std::string near = nearest_word(text, manifest_.classes);
+    csv_.fail(label_column_, "label '" + text + "' is neither in the manifest's /classes nor in its /none_labels" +
+                                 (near.empty() ? "" : "; did you mean '" + near + "'?"));
+  }
+
+  /// Fills short gaps with the last value. True for each step that then has every channel.
+  std::vector<bool> fill_gaps(RawRecording& raw) const {
+    const std::size_t steps = raw.labels.size(), width = channels_.size();
+    // A hair of tolerance: 0.2 s at 50 Hz are 10 steps although 0.2 * 50 may come out just below.
+    const auto longest = static_cast<std::size_t>(std::floor(longest_filled_gap_seconds * manifest_.rate + 1e-9));
+    std::vector<bool> complete(steps, true);
+    for (std::size_t channel = 0; channel < width; ++channel) {
+      const auto at = [&](std::size_t step) -> float& { return raw.values[step * width + channel]; };
+      std::size_t present = 0;
+      for (std::size_t step = 0; step < steps;) {
+        std::size_t end = step;
+        while (end < steps && std::isnan(at(end))) ++end;
+        if (end == step) {
+          ++present;
+          ++step;
+          continue;
+        }
+        const bool filled = step > 0 && end - step <= longest;
+        for (std::size_t gap = step; gap < end; ++gap) {
+          if (filled) at(gap) = at(step - 1);
+          else complete[gap] = false;
+        }
+        step = end;
+      }
+      if (present == 0)
+        throw InputError(file_ + " lines " + std::to_string(raw.first_line) + " to " + std::to_string(raw.first_line + steps - 1) +
+                         ", column '" + csv_.columns()[channels_[channel].column] + "': no value in the whole of recording '" + raw.name +
+                         "' of person " + std::to_string(raw.person) +
+                         "; remove that recording, or the column from the manifest's /sensors");
+    }
+    return complete;
+  }
+
+  /// Adds the stretches of a recording that have every channel, each as a recording of its own.
+  void add(RawRecording& raw) {
+    if (raw.labels.empty()) return;
+    const std::vector<bool> complete = fill_gaps(raw);
+    const std::size_t width = channels_.size(), padded = static_cast<std::size_t>(dataset_.info.channels());
+    const std::size_t sample = manifest_.sensors.size() * padded;
+    Recording* recording = nullptr;
+    for (std::size_t step = 0; step < raw.labels.size(); ++step) {
+      if (!complete[step]) {
+        recording = nullptr;
+        continue;
+      }
+      if (recording == nullptr) {
+        recording = &dataset_.recordings.emplace_back();
+        recording->person = raw.person;
+      }
+      const std::size_t begin = recording->samples.size();
+      recording->samples.resize(begin + sample, 0.0f);
+      for (std::size_t i = 0; i < width; ++i)
+        recording->samples[begin + channels_[i].sensor * padded + channels_[i].channel] = raw.values[step * width + i];
+      recording->labels.push_back(raw.labels[step]);
+    }
+  }
+
+  const Manifest& manifest_;
+  Dataset& dataset_;
+  std::string file_;
+  std::string text_;
+  CsvReader csv_;
+  std::vector<Channel> channels_;
+  std::size_t person_column_ = 0, label_column_ = 0, recording_column_ = 0;
+  std::map<std::string, std::int32_t, std::less<>> classes_;
+};
+
+} // namespace
+
+Manifest load_manifest(const std::filesystem::path& path) {
+  try {
+    const Manifest manifest = from_json<Manifest>(Json::parse(read_file(path)));
+    check_manifest(manifest, path);
+    return manifest;
+  } catch (const Json::parse_error& error) {
+    throw InputError(path.string() + ": is not JSON: " + error.what());
+  } catch (const InputError& error) {
+    const std::string what = error.what();
+    throw InputError(what.starts_with(path.string()) ? what : path.string() + ": " + what);
+  }
+}
+
+DatasetSource find_manifest(const std::filesystem::path& path) {
+  if (!std::filesystem::is_regular_file(path))
+    throw_dataset_missing(path.string(), {path}, "Give the path of a manifest, a JSON file that describes CSV recordings.");
+  DatasetSource source{path, {path}};
+  const Manifest manifest = load_manifest(path);
+  for (std::size_t i = 0; i < manifest.files.size(); ++i) {
+    const std::filesystem::path file = path.parent_path() / manifest.files[i];
+    if (!std::filesystem::is_regular_file(file))
+      throw InputError(path.string() + ": /files/" + std::to_string(i) + ": there is no file " + file.string() +
+                       "; paths are relative to the manifest's folder");
+    source.files.push_back(file);
+  }
+  return source;
+}
+
+Dataset read_manifest(const DatasetSource& source) {
+  const Manifest manifest = load_manifest(source.path);
+  Dataset dataset{manifest_info(manifest), {}};
+  for (const std::string& file : manifest.files) FileReader(manifest, dataset, (source.path.parent_path() / file).string()).read();
+  return dataset;
+}
+
+} // namespace stdualx

@@ -1,0 +1,71 @@
+// A JSON manifest beside CSV files: the way to bring recordings of one's own. Strict: an unknown key is an error.
+//
+//   {"name": "gym", "rate": 50, "files": ["monday.csv"],
+//    "sensors": [{"name": "wrist", "columns": ["ax", "ay", "az"], "kinds": ["accelerometer"]}],
+//    "person_column": "person", "recording_column": "recording", "label_column": "label", "classes": ["squat", "row"]}
+//
+// A CSV file has a header row, commas, and one row a sample; columns that the manifest does not name are ignored. Rows of one
+// person and recording are consecutive. A missing value is an empty field or NaN.
+#pragma once
+
+#include <filesystem>
+
+#include "experiments/recording.h"
+
+namespace stdualx {
+
+/// Missing values are filled with the channel's last value for up to this long; a longer gap splits the recording.
+inline constexpr double longest_filled_gap_seconds = 0.2;
+
+struct ManifestSensor {
+  std::string name;
+  std::vector<std::string> columns;
+  std::vector<std::string> kinds; // one for each column, or one for all; empty: "other"
+
+  static const auto& fields() {
+    using S = ManifestSensor;
+    static const auto all = std::make_tuple(
+        field("name", &S::name, "", "where it is worn, or what it is"),
+        field("columns", &S::columns, {}, "its channels, by the CSV's column names"),
+        field("kinds", &S::kinds, {}, "accelerometer, gyroscope, magnetometer or other: one for each column, or one for all"));
+    return all;
+  }
+  bool operator==(const ManifestSensor&) const = default;
+};
+
+struct Manifest {
+  std::string name;
+  double rate = 0;
+  std::vector<std::string> files; // relative to the manifest
+  std::vector<ManifestSensor> sensors;
+  std::string person_column = "person";
+  std::string recording_column; // "": a file and person is one recording
+  std::string label_column = "label";
+  std::vector<std::string> classes;
+  std::vector<std::string> none_labels; // further labels, besides the empty one, that mean "no class"
+  WindowSpec windows{128, 64, 0.5};
+  std::vector<std::int64_t> official_test_people;
+  std::string citation;
+  std::string obtain;
+
+  static const auto& fields() {
+    using M = Manifest;
+    static const auto all = std::make_tuple(
+        field("name", &M::name, "", "name of the data set"), number("rate", &M::rate, 0.0, 0, 1e6, "samples a second"),
+        field("files", &M::files, {}, "CSV files, relative to the manifest"), field("sensors", &M::sensors, {}, "sensors worn"),
+        field("person_column", &M::person_column, "", "column with the person's number"),
+        field("recording_column", &M::recording_column, "", "column that names the recording; none: one a file and person"),
+        field("label_column", &M::label_column, "", "column with the activity's name"),
+        field("classes", &M::classes, {}, "activities, in the order of the classes"),
+        field("none_labels", &M::none_labels, {}, "labels that mean no activity, besides the empty one"),
+        field("windows", &M::windows, {}, "windows unless a sweep says otherwise"),
+        field("official_test_people", &M::official_test_people, {}, "test people of an official split"),
+        field("citation", &M::citation, "", "what to cite"), field("obtain", &M::obtain, "", "where to get it"));
+    return all;
+  }
+};
+
+/// Reads and checks a manifest. InputError: the file and the JSON pointer, what was expected.
+Manifest load_manifest(const std::filesystem::path& path);
+
+} // namespace stdualx

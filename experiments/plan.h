@@ -1,0 +1,30 @@
+// A sweep, planned: its runs with all that decides their numbers, and their identities (experiments/spec/plan.h).
+#pragma once
+
+#include "experiments/catalog.h"
+#include "experiments/spec/plan.h"
+#include "experiments/sweep.h"
+
+#include <functional>
+
+namespace stdualx {
+
+/// What a plan must know of the recordings.
+struct DatasetFacts {
+  std::string dataset_hash;
+  WindowSpec windows;                             // as asked for, with the data set's own steps and stride in place of 0
+  std::vector<std::int64_t> people;               // who is in it, ascending
+  std::vector<std::int64_t> official_test_people; // empty: the publisher names none
+};
+using DatasetFactsReader = std::function<DatasetFacts(const std::string& dataset, const WindowSpec& windows)>;
+
+/// All runs of the sweep, those on the most ranks first (they wait longest for a free group), else in the sweep's order:
+/// protocols, settings, seeds, folds, variants, the last one fastest, so that the parts of a paired comparison end together.
+/// No identity stands twice. The facts are asked for once. Throws InputError with file and line: folds that the protocol does
+/// not have, more folds than people, people that the data set or its training part does not have, an official split where there is none.
+Plan make_plan(const Sweep& sweep, const DatasetFactsReader& facts);
+
+/// The same with the facts of the data set itself; reads or builds its window cache.
+Plan make_plan(const Sweep& sweep, const DataPaths& paths);
+
+} // namespace stdualx

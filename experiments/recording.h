@@ -1,0 +1,92 @@
+// What a reader makes of the files on disk: recordings in physical units, and what is known about the data set.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/spec/run_spec.h"
+
+namespace stdualx {
+
+/// A step or window that belongs to no class.
+inline constexpr std::int32_t no_label = -1;
+
+/// One channel of a sensor. Three neighbouring channels of one kind other than "other" are the x, y and z of one vector.
+struct ChannelInfo {
+  std::string name;
+  std::string kind = "other";
+
+  static const auto& fields() {
+    static const auto all = std::make_tuple(
+        field("name", &ChannelInfo::name, "", "name of the channel"),
+        choice("kind", &ChannelInfo::kind, "other", {"accelerometer", "gyroscope", "magnetometer", "other"}, "what it measures"));
+    return all;
+  }
+  bool operator==(const ChannelInfo&) const = default;
+};
+
+struct SensorInfo {
+  std::string name;
+  std::vector<ChannelInfo> channels; // sensors may differ in number; samples are zero-padded to the largest
+
+  static const auto& fields() {
+    static const auto all = std::make_tuple(field("name", &SensorInfo::name, "", "where it is worn, or what it is"),
+                                            field("channels", &SensorInfo::channels, {}, "its channels, in order"));
+    return all;
+  }
+  bool operator==(const SensorInfo&) const = default;
+};
+
+struct DatasetInfo {
+  std::string name;
+  double rate = 0; // samples a second
+  std::vector<SensorInfo> sensors;
+  std::vector<std::string> classes;               // a label is an index into these
+  WindowSpec default_windows;                     // what a WindowSpec's 0 stands for
+  bool pre_cut = false;                           // the publisher cut the windows: recordings hold whole windows end to end
+  std::vector<std::int64_t> official_test_people; // empty: the publisher names none
+  std::string citation;                           // a sentence
+  std::string obtain;                             // where to get it, a sentence
+
+  /// The most channels that one sensor has.
+  std::int64_t channels() const {
+    std::size_t most = 0;
+    for (const SensorInfo& sensor : sensors) most = sensor.channels.size() > most ? sensor.channels.size() : most;
+    return static_cast<std::int64_t>(most);
+  }
+
+  static const auto& fields() {
+    using D = DatasetInfo;
+    static const auto all = std::make_tuple(
+        field("name", &D::name, "", "name in the catalogue or in the manifest"), number("rate", &D::rate, 0.0, 0, 1e6, "samples a second"),
+        field("sensors", &D::sensors, {}, "sensors worn"), field("classes", &D::classes, {}, "activities"),
+        field("default_windows", &D::default_windows, {}, "windows unless a sweep says otherwise"),
+        field("pre_cut", &D::pre_cut, false, "whether the publisher cut the windows"),
+        field("official_test_people", &D::official_test_people, {}, "test people of the publisher's split"),
+        field("citation", &D::citation, "", "what to cite"), field("obtain", &D::obtain, "", "where to get it"));
+    return all;
+  }
+  bool operator==(const DatasetInfo&) const = default;
+};
+
+/// One unbroken stretch of samples of one person. Where the data set is pre-cut: whole windows of `default_windows.steps`
+/// samples, end to end, which in truth began `default_windows.stride` samples after one another.
+struct Recording {
+  std::int32_t person = 0;
+  std::vector<float> samples;       // [steps, sensors, channels], physical units, padded channels 0
+  std::vector<std::int32_t> labels; // [steps], index of the class or no_label
+
+  std::int64_t steps() const { return static_cast<std::int64_t>(labels.size()); }
+};
+
+struct Dataset {
+  DatasetInfo info;
+  std::vector<Recording> recordings;
+};
+
+/// XXH3-128 (32 hex digits) over the recordings' float32 samples, labels and people: the same data give the same hash,
+/// wherever they lay and however they are cut later.
+std::string dataset_hash(const Dataset& dataset);
+
+} // namespace stdualx

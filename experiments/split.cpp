@@ -1,0 +1,242 @@
+// Splits and standardisation. See split.h.
+#include "experiments/split.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "experiments/spec/random.h"
+
+namespace stdualx {
+namespace {
+
+/// Items in an order drawn by their own numbers: an item's draw depends on the seed, the fold and the item alone.
+std::vector<std::int64_t> drawn_order(std::vector<std::int64_t> items, const RandomStream& stream, std::int64_t fold) {
+  std::vector<std::pair<std::uint64_t, std::int64_t>> keyed;
+  keyed.reserve(items.size());
+  for (const std::int64_t item : items) {
+    const PhiloxCounter words = stream.words(static_cast<std::uint32_t>(fold), 0, static_cast<std::uint32_t>(item), 0);
+    keyed.emplace_back((std::uint64_t{words[0]} << 32) | words[1], item);
+  }
+  std::sort(keyed.begin(), keyed.end());
+  std::transform(keyed.begin(), keyed.end(), items.begin(), [](const auto& pair) { return pair.second; });
+  return items;
+}
+
+std::vector<std::int64_t> people_of(const WindowSet& windows, std::span<const std::int64_t> indices) {
+  std::set<std::int64_t> people;
+  for (const std::int64_t index : indices) people.insert(windows.people()[static_cast<std::size_t>(index)]);
+  return {people.begin(), people.end()};
+}
+
+std::vector<std::int64_t> all_people(const WindowSet& windows) {
+  const std::set<std::int64_t> people(windows.people().begin(), windows.people().end());
+  return {people.begin(), people.end()};
+}
+
+std::vector<std::int64_t> without(const std::vector<std::int64_t>& all, const std::vector<std::int64_t>& taken) {
+  std::vector<std::int64_t> rest;
+  std::set_difference(all.begin(), all.end(), taken.begin(), taken.end(), std::back_inserter(rest));
+  return rest;
+}
+
+std::string listed(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
+  return text;
+}
+
+/// How many of `count` a share takes: rounded, at least one.
+std::size_t share_of(double share, std::size_t count) {
+  return static_cast<std::size_t>(std::max(1.0, std::round(share * static_cast<double>(count))));
+}
+
+/// The validation people among the training people, ascending.
+std::vector<std::int64_t> validation_people(const std::vector<std::int64_t>& training, const ProtocolSpec& protocol, std::int64_t fold) {
+  if (!protocol.validation) return {};
+  std::vector<std::int64_t> people;
+  if (!protocol.validation_people.empty()) {
+    const std::set<std::int64_t> named(protocol.validation_people.begin(), protocol.validation_people.end());
+    people.assign(named.begin(), named.end());
+    for (const std::int64_t person : people)
+      if (!std::binary_search(training.begin(), training.end(), person))
+        throw InputError("/protocol/validation_people: person " + std::to_string(person) + " is no training person of fold " +
+                         std::to_string(fold) + "; choose among " + listed(training));
+  } else {
+    const auto order = drawn_order(training, RandomStream(protocol.split_seed, "validation people"), fold);
+    people.assign(order.begin(),
+                  order.begin() + static_cast<std::ptrdiff_t>(std::min(share_of(protocol.validation_share, order.size()), order.size())));
+    std::sort(people.begin(), people.end());
+  }
+  if (people.size() >= training.size())
+    throw InputError(
+        "/protocol: fold " + std::to_string(fold) + " has " + std::to_string(training.size()) + " training people and needs " +
+        std::to_string(people.size()) +
+        " of them for validation, which leaves nobody to train on; use fewer folds or validation people, or \"validation\": false");
+  return people;
+}
+
+/// Parts by people: who is in `test` and `validation`; the others train.
+Split split_people(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold, std::vector<std::int64_t> test_people) {
+  Split split;
+  const std::vector<std::int64_t> training = without(all_people(windows), test_people);
+  split.test_people = std::move(test_people);
+  split.validation_people = validation_people(training, protocol, fold);
+  split.train_people = without(training, split.validation_people);
+  if (split.train_people.empty()) throw InputError("/protocol: fold " + std::to_string(fold) + " leaves nobody to train on");
+  for (std::int64_t index = 0; index < windows.size(); ++index) {
+    const std::int64_t person = windows.people()[static_cast<std::size_t>(index)];
+    const bool test = std::binary_search(split.test_people.begin(), split.test_people.end(), person);
+    const bool validation = std::binary_search(split.validation_people.begin(), split.validation_people.end(), person);
+    (test ? split.test : validation ? split.validation : split.train).push_back(index);
+  }
+  return split;
+}
+
+/// Windows by class, each class in a drawn order, one class after the other.
+std::vector<std::int64_t> drawn_by_class(const WindowSet& windows, const std::vector<std::int64_t>& indices, const RandomStream& stream,
+                                         std::int64_t fold) {
+  std::map<std::int32_t, std::vector<std::int64_t>> classes;
+  for (const std::int64_t index : indices) classes[windows.labels()[static_cast<std::size_t>(index)]].push_back(index);
+  std::vector<std::int64_t> order;
+  for (const auto& [label, members] : classes) {
+    const auto drawn = drawn_order(members, stream, fold);
+    order.insert(order.end(), drawn.begin(), drawn.end());
+  }
+  return order;
+}
+
+Split split_windows(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold, std::int64_t folds) {
+  if (!protocol.validation_people.empty())
+    throw InputError("/protocol/validation_people: a random split parts windows, not people; leave it out, or use leave_persons_out");
+  Split split;
+  std::vector<std::int64_t> all(static_cast<std::size_t>(windows.size())), training;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  // Dealt like cards, on from one class to the next: both the classes' and the folds' sizes differ by at most one.
+  const auto dealt = drawn_by_class(windows, all, RandomStream(protocol.split_seed, "folds of windows"), 0);
+  for (std::size_t i = 0; i < dealt.size(); ++i) (static_cast<std::int64_t>(i) % folds == fold ? split.test : training).push_back(dealt[i]);
+  std::sort(training.begin(), training.end());
+  if (!protocol.validation) {
+    split.train = std::move(training);
+  } else {
+    // Every 1/share-th of the windows ordered by class: each class gives its share to within one window.
+    const auto order = drawn_by_class(windows, training, RandomStream(protocol.split_seed, "validation windows"), fold);
+    const std::size_t wanted = share_of(protocol.validation_share, order.size());
+    for (std::size_t i = 0; i < order.size(); ++i)
+      ((i + 1) * wanted / order.size() > i * wanted / order.size() ? split.validation : split.train).push_back(order[i]);
+  }
+  for (auto* part : {&split.train, &split.validation, &split.test}) std::sort(part->begin(), part->end());
+  if (split.train.empty() || split.test.empty())
+    throw InputError("/protocol: " + std::to_string(windows.size()) + " windows are too few for " + std::to_string(folds) + " folds");
+  split.train_people = people_of(windows, split.train);
+  split.validation_people = people_of(windows, split.validation);
+  split.test_people = people_of(windows, split.test);
+  return split;
+}
+
+/// Share of `part` that shares a sample with a training window of the same recording.
+double overlap_share(const WindowSet& windows, const std::vector<std::int64_t>& train, const std::vector<std::int64_t>& part) {
+  if (part.empty()) return 0;
+  std::map<std::int32_t, std::vector<std::int64_t>> starts; // of training windows, by recording
+  for (const std::int64_t index : train)
+    starts[windows.recordings()[static_cast<std::size_t>(index)]].push_back(windows.starts()[static_cast<std::size_t>(index)]);
+  for (auto& [recording, list] : starts) std::sort(list.begin(), list.end());
+  const std::int64_t steps = windows.window_spec().steps;
+  std::int64_t overlapping = 0;
+  for (const std::int64_t index : part) {
+    const auto found = starts.find(windows.recordings()[static_cast<std::size_t>(index)]);
+    if (found == starts.end()) continue;
+    const std::int64_t start = windows.starts()[static_cast<std::size_t>(index)];
+    const auto next = std::upper_bound(found->second.begin(), found->second.end(), start - steps);
+    if (next != found->second.end() && *next < start + steps) ++overlapping;
+  }
+  return static_cast<double>(overlapping) / static_cast<double>(part.size());
+}
+
+} // namespace
+
+std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol) {
+  const std::string& name = windows.info().name;
+  if (protocol.kind == "official") {
+    if (windows.info().official_test_people.empty())
+      throw InputError("/protocol/kind: data set '" + name + "' has no official split; use leave_persons_out");
+    return 1;
+  }
+  if (protocol.kind != "leave_persons_out" && protocol.kind != "random")
+    throw InputError("/protocol/kind: expected official, leave_persons_out or random, found '" + protocol.kind + "'");
+  if (protocol.folds < 2)
+    throw InputError("/protocol/folds: expected at least 2 folds for " + protocol.kind + ", found " + std::to_string(protocol.folds));
+  const auto people = static_cast<std::int64_t>(all_people(windows).size());
+  if (protocol.kind == "leave_persons_out" && protocol.folds > people)
+    throw InputError("/protocol/folds: data set '" + name + "' has " + std::to_string(people) + " people, too few for " +
+                     std::to_string(protocol.folds) + " folds; use at most " + std::to_string(people));
+  return protocol.folds;
+}
+
+Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold) {
+  const std::int64_t folds = fold_count(windows, protocol);
+  // A sweep's validation groups are numbered as folds of the one official split, each naming its validation people.
+  const bool numbered_group = protocol.kind == "official" && !protocol.validation_people.empty();
+  if (fold < 0 || (fold >= folds && !numbered_group))
+    throw InputError("/fold: expected a fold from 0 to " + std::to_string(folds - 1) + ", found " + std::to_string(fold));
+  Split split;
+  if (protocol.kind == "random") {
+    split = split_windows(windows, protocol, fold, folds);
+  } else {
+    const std::vector<std::int64_t> people = all_people(windows);
+    std::vector<std::int64_t> test_people;
+    if (protocol.kind == "official") {
+      std::vector<std::int64_t> official = windows.info().official_test_people;
+      std::sort(official.begin(), official.end());
+      std::set_intersection(people.begin(), people.end(), official.begin(), official.end(), std::back_inserter(test_people));
+      if (test_people.empty())
+        throw InputError("/protocol/kind: none of the official test people of data set '" + windows.info().name + "' has a window");
+    } else {
+      const auto order = drawn_order(people, RandomStream(protocol.split_seed, "folds of people"), 0);
+      for (std::size_t i = 0; i < order.size(); ++i)
+        if (static_cast<std::int64_t>(i) % folds == fold) test_people.push_back(order[i]);
+      std::sort(test_people.begin(), test_people.end());
+    }
+    split = split_people(windows, protocol, fold, std::move(test_people));
+  }
+  split.validation_overlap_share = overlap_share(windows, split.train, split.validation);
+  split.test_overlap_share = overlap_share(windows, split.train, split.test);
+  return split;
+}
+
+Standardisation standardise(const WindowSet& windows, std::span<const std::int64_t> train) {
+  if (train.empty()) throw InputError("standardisation needs at least one training window");
+  const InputShape shape = windows.shape();
+  const auto sensors = static_cast<std::size_t>(shape.sensors), steps = static_cast<std::size_t>(shape.steps),
+             channels = static_cast<std::size_t>(shape.channels);
+  const double count = static_cast<double>(train.size()) * static_cast<double>(steps);
+  // Two passes: the plain sum of squares loses the deviation of a channel that sits far from 0.
+  const auto mean_of = [&](const auto& term) {
+    std::vector<double> sums(sensors * channels, 0.0);
+    for (const std::int64_t index : train) {
+      const float* value = windows.window(index).data();
+      for (std::size_t sensor = 0; sensor < sensors; ++sensor)
+        for (std::size_t step = 0; step < steps; ++step)
+          for (std::size_t entry = sensor * channels; entry < (sensor + 1) * channels; ++entry) sums[entry] += term(*value++, entry);
+    }
+    for (double& sum : sums) sum /= count;
+    return sums;
+  };
+  const std::vector<double> mean = mean_of([](float value, std::size_t) { return static_cast<double>(value); });
+  const std::vector<double> variance = mean_of([&](float value, std::size_t entry) {
+    const double difference = static_cast<double>(value) - mean[entry];
+    return difference * difference;
+  });
+  Standardisation result;
+  for (std::size_t entry = 0; entry < mean.size(); ++entry) {
+    const double deviation = std::sqrt(variance[entry]);
+    // Below float32's resolution of the value itself a deviation is rounding, not movement.
+    const bool constant = deviation <= 1e-7 * std::abs(mean[entry]);
+    result.mean.push_back(static_cast<float>(mean[entry]));
+    result.deviation.push_back(constant ? 1.0f : static_cast<float>(deviation));
+  }
+  return result;
+}
+
+} // namespace stdualx

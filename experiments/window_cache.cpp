@@ -1,0 +1,181 @@
+// The cache file. See window_cache.h for its bytes.
+#include "experiments/window_cache.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <array>
+#include <bit>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <system_error>
+
+namespace stdualx {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the cache's bytes are little-endian");
+
+struct Preamble {
+  char magic[8];
+  std::uint64_t header_bytes, file_bytes, checksum;
+};
+static_assert(sizeof(Preamble) == 32);
+
+constexpr char magic[8] = {'S', 'T', 'D', 'X', 'W', 'I', 'N', '1'};
+constexpr std::size_t alignment = 64;
+constexpr std::size_t label_lists = 4; // labels, people, recordings, starts
+
+std::size_t padded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+std::size_t window_values(const WindowSetInfo& info) {
+  return info.dataset.sensors.size() * static_cast<std::size_t>(info.windows.steps * info.dataset.channels());
+}
+
+class FileDescriptor {
+public:
+  explicit FileDescriptor(int descriptor) : descriptor_(descriptor) {}
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  int get() const { return descriptor_; }
+  explicit operator bool() const { return descriptor_ >= 0; }
+
+private:
+  int descriptor_;
+};
+
+/// A whole file, mapped read-only.
+class Mapping {
+public:
+  Mapping(int descriptor, std::size_t size) : size_(size), address_(::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0)) {}
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    if (valid()) ::munmap(address_, size_);
+  }
+  bool valid() const { return address_ != MAP_FAILED; }
+  const char* data() const { return static_cast<const char*>(address_); }
+
+private:
+  std::size_t size_;
+  void* address_;
+};
+
+void write_all(int descriptor, const void* bytes, std::size_t size) {
+  const char* at = static_cast<const char*>(bytes);
+  while (size > 0) {
+    const ssize_t written = ::write(descriptor, at, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw std::system_error(errno, std::generic_category());
+    at += written;
+    size -= static_cast<std::size_t>(written);
+  }
+}
+
+std::string file_name(const std::string& name, const Json& key) {
+  std::string safe;
+  for (const char c : std::filesystem::path(name).stem().string())
+    safe += std::isalnum(static_cast<unsigned char>(c)) || c == '-' ? c : '_';
+  return safe + "-" + sha256_hex(key.dump()).substr(0, 24) + ".windows";
+}
+
+} // namespace
+
+WindowCache::WindowCache(std::filesystem::path directory, std::string name, Json key)
+    : directory_(std::move(directory)), path_(directory_ / file_name(name, key)), key_(std::move(key)) {}
+
+std::optional<WindowSet> WindowCache::open() const {
+  const FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return std::nullopt;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size < sizeof(Preamble)) return std::nullopt;
+  const auto mapping = std::make_shared<const Mapping>(file.get(), size);
+  if (!mapping->valid()) return std::nullopt;
+
+  Preamble preamble{};
+  std::memcpy(&preamble, mapping->data(), sizeof preamble);
+  if (std::memcmp(preamble.magic, magic, sizeof magic) != 0 || preamble.file_bytes != size ||
+      preamble.header_bytes > size - sizeof preamble)
+    return std::nullopt;
+  if (XXH3_64bits(mapping->data() + sizeof preamble, size - sizeof preamble) != preamble.checksum) return std::nullopt;
+  const char* const header = mapping->data() + sizeof preamble;
+  const Json json = Json::parse(header, header + preamble.header_bytes, nullptr, false);
+  if (!json.is_object() || !json.contains("info") || !json.contains("key") || json["key"] != key_) return std::nullopt;
+
+  WindowSet set;
+  try {
+    set.info_ = from_json<WindowSetInfo>(json["info"]);
+  } catch (const InputError&) {
+    return std::nullopt; // written by another version of the program
+  }
+  const auto count = static_cast<std::size_t>(set.info_.count);
+  const std::size_t begin = padded(sizeof preamble + preamble.header_bytes);
+  if (size != begin + count * (window_values(set.info_) * sizeof(float) + label_lists * sizeof(std::int32_t))) return std::nullopt;
+  const char* at = mapping->data() + begin;
+  set.values_ = {reinterpret_cast<const float*>(at), count * window_values(set.info_)};
+  at += set.values_.size_bytes();
+  for (auto* list : {&set.labels_, &set.people_, &set.recordings_, &set.starts_}) {
+    *list = {reinterpret_cast<const std::int32_t*>(at), count};
+    at += list->size_bytes();
+  }
+  set.owner_ = mapping;
+  return set;
+}
+
+void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
+  info.count = static_cast<std::int64_t>(windows.labels.size());
+  const std::string header = Json{{"key", key_}, {"info", to_json_all(info)}}.dump();
+  std::string head = header;
+  head.resize(padded(sizeof(Preamble) + header.size()) - sizeof(Preamble), '\0');
+  const std::array<std::span<const char>, 2 + label_lists> pieces = {
+      std::span<const char>(head),
+      std::span<const char>(reinterpret_cast<const char*>(windows.values.data()), windows.values.size() * sizeof(float)),
+      std::span<const char>(reinterpret_cast<const char*>(windows.labels.data()), windows.labels.size() * sizeof(std::int32_t)),
+      std::span<const char>(reinterpret_cast<const char*>(windows.people.data()), windows.people.size() * sizeof(std::int32_t)),
+      std::span<const char>(reinterpret_cast<const char*>(windows.recordings.data()), windows.recordings.size() * sizeof(std::int32_t)),
+      std::span<const char>(reinterpret_cast<const char*>(windows.starts.data()), windows.starts.size() * sizeof(std::int32_t))};
+  Preamble preamble{};
+  std::memcpy(preamble.magic, magic, sizeof magic);
+  preamble.header_bytes = header.size();
+  preamble.file_bytes = sizeof preamble;
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), &XXH3_freeState);
+  if (!state) throw std::bad_alloc();
+  XXH3_64bits_reset(state.get());
+  for (const auto& piece : pieces) {
+    preamble.file_bytes += piece.size();
+    XXH3_64bits_update(state.get(), piece.data(), piece.size());
+  }
+  preamble.checksum = XXH3_64bits_digest(state.get());
+
+  std::string temporary;
+  try {
+    std::filesystem::create_directories(directory_);
+    std::string pattern = path_.string() + ".XXXXXX";
+    const FileDescriptor file(::mkostemp(pattern.data(), O_CLOEXEC));
+    if (!file) throw std::system_error(errno, std::generic_category());
+    temporary = pattern;
+    write_all(file.get(), &preamble, sizeof preamble);
+    for (const auto& piece : pieces) write_all(file.get(), piece.data(), piece.size());
+    // mkostemp gives 0600; a cache is for everyone who may read the folder.
+    if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0) throw std::system_error(errno, std::generic_category());
+    std::filesystem::rename(temporary, path_);
+    temporary.clear();
+    const FileDescriptor folder(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder || ::fsync(folder.get()) != 0) throw std::system_error(errno, std::generic_category());
+  } catch (const std::system_error& error) {
+    if (!temporary.empty()) ::unlink(temporary.c_str());
+    throw StorageError(path_.string() + ": the window cache cannot be written: " + error.code().message() +
+                       "; name a cache directory with " + std::to_string((preamble.file_bytes >> 20) + 1) +
+                       " MiB free that you may write to");
+  }
+}
+
+} // namespace stdualx

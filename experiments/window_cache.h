@@ -1,0 +1,36 @@
+// One file that keeps a window set, memory-mapped by every process that trains on it.
+//
+//   file     := preamble header padding values labels people recordings starts
+//   preamble := "STDXWIN1" header_bytes:u64 file_bytes:u64 checksum:u64     (checksum: XXH3-64 of all that follows it)
+//   header   := JSON {"key": ..., "info": WindowSetInfo}; padding: zeros up to a multiple of 64
+//   values   := float32 [windows, sensors, steps, channels]; the others int32 [windows]; machine's byte order (little-endian)
+//
+// Written under a temporary name, synced, then renamed: a file of the right name is whole, unless the disk lied, which the
+// checksum tells. Two builders at once each write their own file; the later rename wins, and both files say the same.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "experiments/windows.h"
+
+namespace stdualx {
+
+class WindowCache {
+public:
+  /// `key` is all that the windows depend on (data set, files, spec, reader); another key lies in another file of `directory`.
+  WindowCache(std::filesystem::path directory, std::string name, Json key);
+
+  const std::filesystem::path& path() const { return path_; }
+  /// The cached windows; nothing where the file is missing, torn or of another key.
+  std::optional<WindowSet> open() const;
+  /// Writes the file, durably, over whatever lies there. StorageError: names the file and why.
+  void write(WindowSetInfo info, const Windows& windows) const;
+
+private:
+  std::filesystem::path directory_, path_;
+  Json key_;
+};
+
+} // namespace stdualx

@@ -1,0 +1,138 @@
+// Cutting windows, and opening a data set's window set. See windows.h.
+#include "experiments/windows.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "experiments/window_cache.h"
+
+namespace stdualx {
+namespace {
+
+/// Raised when cutting gives other windows for the same recordings and spec.
+constexpr std::int64_t cutting_version = 1;
+
+/// All that a window set depends on.
+Json cache_key(const CatalogEntry& entry, const DatasetSource& source, const WindowSpec& spec) {
+  Json files = Json::array();
+  for (const auto& file : source.files) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(file, error);
+    const auto changed = error ? std::filesystem::file_time_type{} : std::filesystem::last_write_time(file, error);
+    if (error) throw InputError(file.string() + ": cannot be read: " + error.message());
+    files.push_back({std::filesystem::absolute(file).lexically_normal().string(), size,
+                     std::chrono::duration_cast<std::chrono::nanoseconds>(changed.time_since_epoch()).count()});
+  }
+  return {{"dataset", entry.name},
+          {"files", std::move(files)},
+          {"windows", to_json_all(spec)},
+          {"reader_version", entry.reader_version},
+          {"cutting_version", cutting_version}};
+}
+
+/// The commonest label of a window and its count; a tie goes to the lower class, and to a class before none.
+std::pair<std::int32_t, std::int64_t> commonest_label(std::span<const std::int32_t> labels, std::vector<std::int64_t>& counts) {
+  std::fill(counts.begin(), counts.end(), 0);
+  const std::size_t none = counts.size() - 1;
+  for (const std::int32_t label : labels) ++counts[label == no_label ? none : static_cast<std::size_t>(label)];
+  const auto most = std::max_element(counts.begin(), counts.end());
+  const auto index = static_cast<std::size_t>(most - counts.begin());
+  return {index == none ? no_label : static_cast<std::int32_t>(index), *most};
+}
+
+} // namespace
+
+WindowSet::WindowSet(WindowSetInfo info, Windows windows) : info_(std::move(info)) {
+  const auto owned = std::make_shared<const Windows>(std::move(windows));
+  values_ = owned->values;
+  labels_ = owned->labels;
+  people_ = owned->people;
+  recordings_ = owned->recordings;
+  starts_ = owned->starts;
+  info_.count = static_cast<std::int64_t>(labels_.size());
+  owner_ = owned;
+}
+
+InputShape WindowSet::shape() const {
+  InputShape shape;
+  shape.sensors = static_cast<std::int64_t>(info_.dataset.sensors.size());
+  shape.steps = info_.windows.steps;
+  shape.channels = info_.dataset.channels();
+  shape.classes = static_cast<std::int64_t>(info_.dataset.classes.size());
+  for (const SensorInfo& sensor : info_.dataset.sensors) shape.sensor_channels.push_back(static_cast<std::int64_t>(sensor.channels.size()));
+  return shape;
+}
+
+std::vector<ChannelTriple> WindowSet::channel_triples() const {
+  std::vector<ChannelTriple> triples;
+  for (std::size_t sensor = 0; sensor < info_.dataset.sensors.size(); ++sensor) {
+    const auto& channels = info_.dataset.sensors[sensor].channels;
+    for (std::size_t first = 0; first + 3 <= channels.size();) {
+      const std::string& kind = channels[first].kind;
+      const bool triple = kind != "other" && channels[first + 1].kind == kind && channels[first + 2].kind == kind;
+      if (triple) triples.push_back({static_cast<std::int64_t>(sensor), static_cast<std::int64_t>(first), kind});
+      first += triple ? 3 : 1;
+    }
+  }
+  return triples;
+}
+
+WindowSpec resolve_windows(const WindowSpec& spec, const DatasetInfo& info) {
+  WindowSpec resolved = spec;
+  if (resolved.steps == 0) resolved.steps = info.default_windows.steps;
+  if (resolved.stride == 0) resolved.stride = info.default_windows.stride;
+  if (info.pre_cut && (resolved.steps != info.default_windows.steps || resolved.stride != info.default_windows.stride))
+    throw InputError("/windows: data set '" + info.name + "' comes in windows of " + std::to_string(info.default_windows.steps) +
+                     " steps every " + std::to_string(info.default_windows.stride) + ", found " + std::to_string(resolved.steps) +
+                     " every " + std::to_string(resolved.stride) + "; leave steps and stride out, or set them to these");
+  return resolved;
+}
+
+Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
+  const std::size_t sensors = dataset.info.sensors.size(), channels = static_cast<std::size_t>(dataset.info.channels());
+  const auto steps = static_cast<std::size_t>(spec.steps);
+  const std::int64_t stride = dataset.info.pre_cut ? spec.steps : spec.stride; // in the recording's samples
+  std::vector<std::int64_t> counts(dataset.info.classes.size() + 1);
+  Windows windows;
+  for (std::size_t index = 0; index < dataset.recordings.size(); ++index) {
+    const Recording& recording = dataset.recordings[index];
+    for (std::int64_t window = 0; window * stride + spec.steps <= recording.steps(); ++window) {
+      const auto begin = static_cast<std::size_t>(window * stride);
+      const auto [label, count] = commonest_label(std::span(recording.labels).subspan(begin, steps), counts);
+      if (label == no_label || static_cast<double>(count) < spec.label_threshold * static_cast<double>(spec.steps)) continue;
+      windows.labels.push_back(label);
+      windows.people.push_back(recording.person);
+      windows.recordings.push_back(static_cast<std::int32_t>(index));
+      windows.starts.push_back(static_cast<std::int32_t>(window * spec.stride));
+      const std::size_t offset = windows.values.size();
+      windows.values.resize(offset + sensors * steps * channels);
+      float* value = windows.values.data() + offset;
+      const float* const samples = recording.samples.data() + begin * sensors * channels;
+      for (std::size_t sensor = 0; sensor < sensors; ++sensor)
+        for (std::size_t step = 0; step < steps; ++step)
+          for (std::size_t channel = 0; channel < channels; ++channel) *value++ = samples[(step * sensors + sensor) * channels + channel];
+    }
+  }
+  return windows;
+}
+
+WindowSet open_window_set(const std::string& name, const WindowSpec& spec, const DataPaths& paths) {
+  const CatalogEntry entry = catalog_entry(name);
+  const DatasetSource source = find_dataset(name, paths);
+  const WindowCache cache(paths.cache_directory, name, cache_key(entry, source, spec));
+  if (auto cached = cache.open()) return *std::move(cached);
+
+  const Dataset dataset = entry.read(source);
+  WindowSetInfo info{dataset.info, resolve_windows(spec, dataset.info), dataset_hash(dataset), 0};
+  const Windows windows = cut_windows(dataset, info.windows);
+  if (windows.labels.empty())
+    throw InputError("data set '" + name + "' yields no window of " + std::to_string(info.windows.steps) +
+                     " steps: its recordings are shorter, or no label covers a share of " + std::to_string(info.windows.label_threshold) +
+                     " of a window; lower /windows/steps or /windows/label_threshold");
+  cache.write(info, windows);
+  if (auto cached = cache.open()) return *std::move(cached);
+  throw StorageError(cache.path().string() +
+                     ": the window cache was written but cannot be read back; name a cache directory on another disk");
+}
+
+} // namespace stdualx

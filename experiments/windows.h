@@ -1,0 +1,97 @@
+// Windows cut from recordings, and the set of all of a data set's windows, memory-mapped from a cache built once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "experiments/catalog.h"
+
+namespace stdualx {
+
+/// Windows in memory; entry i of every list belongs to window i, ordered by recording and start.
+struct Windows {
+  std::vector<float> values;        // [windows, sensors, steps, channels], physical units
+  std::vector<std::int32_t> labels; // class
+  std::vector<std::int32_t> people;
+  std::vector<std::int32_t> recordings; // index of the recording: windows of one recording may overlap in time
+  std::vector<std::int32_t> starts;     // first sample's index in the recording
+};
+
+/// All that is known of a window set but the windows.
+struct WindowSetInfo {
+  DatasetInfo dataset;
+  WindowSpec windows; // no 0 left in it
+  std::string dataset_hash;
+  std::int64_t count = 0;
+
+  static const auto& fields() {
+    using W = WindowSetInfo;
+    static const auto all =
+        std::make_tuple(field("dataset", &W::dataset, {}, "the data set"), field("windows", &W::windows, {}, "how it was cut"),
+                        field("dataset_hash", &W::dataset_hash, "", "XXH3-128 of the recordings"),
+                        number("count", &W::count, 0, 0, 9007199254740991.0, "windows"));
+    return all;
+  }
+};
+
+/// Three channels of one sensor that are the x, y, z of one vector and turn together.
+struct ChannelTriple {
+  std::int64_t sensor = 0;
+  std::int64_t first_channel = 0; // and the two after it
+  std::string kind;               // accelerometer, gyroscope or magnetometer
+};
+
+/// The windows of one data set under one WindowSpec. Cheap to copy; copies share the mapping. Read-only: any thread may read.
+class WindowSet {
+public:
+  /// A set that owns its windows, for tests and made-up data. `info.count` is set from the windows.
+  WindowSet(WindowSetInfo info, Windows windows);
+
+  const DatasetInfo& info() const { return info_.dataset; }
+  /// The spec with the data set's own steps and stride in place of 0.
+  const WindowSpec& window_spec() const { return info_.windows; }
+  InputShape shape() const;
+  const std::string& dataset_hash() const { return info_.dataset_hash; }
+  std::int64_t size() const { return info_.count; }
+
+  /// [windows, sensors, steps, channels], physical units; channels that a sensor lacks are 0.
+  std::span<const float> values() const { return values_; }
+  /// [sensors, steps, channels] of one window.
+  std::span<const float> window(std::int64_t index) const {
+    const std::size_t length = values_.size() / static_cast<std::size_t>(info_.count);
+    return values_.subspan(static_cast<std::size_t>(index) * length, length);
+  }
+  std::span<const std::int32_t> labels() const { return labels_; }
+  std::span<const std::int32_t> people() const { return people_; }
+  std::span<const std::int32_t> recordings() const { return recordings_; }
+  std::span<const std::int32_t> starts() const { return starts_; }
+
+  /// Which channels turn together when a sensor is turned, for augmentation by rotation.
+  std::vector<ChannelTriple> channel_triples() const;
+
+private:
+  friend class WindowCache;
+  WindowSet() = default;
+
+  WindowSetInfo info_;
+  std::shared_ptr<const void> owner_; // of the memory that the spans show
+  std::span<const float> values_;
+  std::span<const std::int32_t> labels_, people_, recordings_, starts_;
+};
+
+/// Puts the data set's own steps and stride where `spec` says 0. InputError: windows that the data set cannot give.
+WindowSpec resolve_windows(const WindowSpec& spec, const DatasetInfo& info);
+
+/// Cuts each recording at 0, stride, 2 stride, ... A window's label is the one that most of its steps carry (a tie goes to
+/// the lower class, and to a class before none); kept when that is a class and covers at least `label_threshold`.
+/// `spec` is resolved. Pre-cut recordings are taken window by window, as they are.
+Windows cut_windows(const Dataset& dataset, const WindowSpec& spec);
+
+/// The windows of a data set: the cache under `paths.cache_directory`, built first where it is missing, out of date or torn.
+/// InputError: the data set is missing or wrong, or yields no window. StorageError: the cache cannot be written.
+WindowSet open_window_set(const std::string& dataset, const WindowSpec& spec, const DataPaths& paths);
+
+} // namespace stdualx

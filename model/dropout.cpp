@@ -1,0 +1,61 @@
+// Dropout as a product with a counted mask. See the header.
+#include "model/dropout.h"
+
+#include "experiments/spec/random.h"
+#include "model/kernels/dropout_mask.h"
+
+#include <ATen/ATen.h>
+
+#ifdef STDUALX_WITH_CUDA
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+#include <cmath>
+#include <stdexcept>
+
+namespace stdualx {
+namespace {
+
+template <class Real> void fill(const DropoutMask& what, const at::Tensor& keys, at::Tensor& mask) {
+  if (!mask.is_cuda()) return fill_dropout_mask_cpu(what, keys.const_data_ptr<std::int64_t>(), mask.data_ptr<Real>());
+#ifdef STDUALX_WITH_CUDA
+  const auto stream = c10::cuda::getCurrentCUDAStream(mask.device().index());
+  fill_dropout_mask_cuda(what, keys.const_data_ptr<std::int64_t>(), mask.data_ptr<Real>(), stream.stream());
+#else
+  throw std::logic_error("dropout on a CUDA tensor in a build without CUDA; configure with -DSTDUALX_CUDA=ON");
+#endif
+}
+
+} // namespace
+
+Dropout::Dropout(const Initialiser& initialiser, const std::string& name, double probability) : rate(probability) {
+  at::Tensor host = at::empty({initialiser.replicas(), 2}, at::kLong);
+  std::int64_t* word = host.data_ptr<std::int64_t>();
+  for (const std::int64_t seed : initialiser.seeds) {
+    const PhiloxKey key = RandomStream(seed, "dropout", name).key;
+    *word++ = key[0];
+    *word++ = key[1];
+  }
+  keys = host.to(initialiser.device);
+}
+
+at::Tensor Dropout::operator()(const at::Tensor& x, const StepContext& context) const {
+  if (!context.training || !context.dropout || rate == 0 || x.numel() == 0) return x;
+  // The probability is rounded to a multiple of 2^-32, and the scale is that of the rounded one: the mean is kept exactly.
+  const double threshold = std::round(rate * 0x1p32);
+  const DropoutMask what{.replicas = keys.size(0),
+                         .sensors = x.size(0) / keys.size(0),
+                         .rows = x.size(1),
+                         .places = x[0][0].numel(),
+                         .epoch = context.epoch,
+                         .step = context.step,
+                         .first_sample = static_cast<std::uint32_t>(context.first_sample),
+                         .threshold = static_cast<std::uint32_t>(threshold),
+                         .scale = 1.0 / (1.0 - threshold * 0x1p-32)};
+  at::Tensor mask = at::empty(x.sizes(), x.options().requires_grad(false).memory_format(at::MemoryFormat::Contiguous));
+  if (x.scalar_type() == at::kDouble) fill<double>(what, keys, mask);
+  else fill<float>(what, keys, mask);
+  return x * mask;
+}
+
+} // namespace stdualx

@@ -1,0 +1,92 @@
+// Cross-entropy and batch-hard triplet loss over the global batch. See the header.
+#include "model/loss.h"
+
+#include <ATen/ATen.h>
+
+#include <stdexcept>
+
+namespace stdualx {
+namespace {
+
+/// Euclidean distance of rows; the root's gradient is infinite at 0, and identical static windows occur.
+at::Tensor row_distance(const at::Tensor& a, const at::Tensor& b) {
+  constexpr double least_square = 1e-12; // below it the gradient is 0
+  return (a - b).square().sum(-1).clamp_min(least_square).sqrt();
+}
+
+/// embedding [R, N, E], L2-normalised; labels [R, N] -> [R].
+at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& labels, double margin) {
+  at::Tensor hardest_positive, hardest_negative, valid; // [R, N, N] 0/1 rows, and [R, N]
+  {
+    const at::NoGradGuard chosen_not_learned;
+    // Differences, not the Gram matrix: equal windows have equal distances, and ties go to the lowest index.
+    const at::Tensor distance = at::cdist(embedding, embedding, 2.0, /*compute_mode: never by a matrix product*/ 2).clamp_min(1e-6);
+    const at::Tensor same = labels.unsqueeze(2).eq(labels.unsqueeze(1));
+    const at::Tensor positive = same.logical_and(at::eye(labels.size(1), same.options()).logical_not());
+    valid = positive.any(2).logical_and(same.logical_not().any(2)).to(embedding.scalar_type());
+    const at::Tensor farthest = distance.masked_fill(positive.logical_not(), -1).argmax(2);
+    const at::Tensor nearest = distance.masked_fill(same, 4).argmin(2); // unit vectors are at most 2 apart
+    const auto rows = [&](const at::Tensor& index) { return at::zeros_like(distance).scatter_(2, index.unsqueeze(2), 1); };
+    hardest_positive = rows(farthest);
+    hardest_negative = rows(nearest);
+  }
+  // Picked by a product with 0/1 rows: its gradient is a product too, in one fixed order on every device.
+  const at::Tensor to_positive = row_distance(embedding, at::bmm(hardest_positive, embedding));
+  const at::Tensor to_negative = row_distance(embedding, at::bmm(hardest_negative, embedding));
+  return ((to_positive - to_negative + margin).clamp_min(0) * valid).sum(1) / valid.sum(1).clamp_min(1);
+}
+
+} // namespace
+
+LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context) {
+  const std::int64_t replicas = output.logits.size(0), batch = output.logits.size(1), classes = output.logits.size(2);
+  const std::int64_t first = context.group == nullptr ? 0 : context.first_sample;
+  const std::int64_t samples = context.group == nullptr ? batch : context.global_samples;
+  if (labels.sizes() != at::IntArrayRef({replicas, batch}) || first < 0 || first + batch > samples || samples < 1)
+    throw std::invalid_argument("loss: labels " + c10::str(labels.sizes()) + " and rows " + std::to_string(first) + " to " +
+                                std::to_string(first + batch) + " of " + std::to_string(samples) + " do not fit logits " +
+                                c10::str(output.logits.sizes()));
+
+  const at::Tensor log_probability = at::log_softmax(output.logits, -1);
+  const at::Tensor of_label = log_probability.gather(2, labels.unsqueeze(2)).squeeze(2);
+  const at::Tensor smoothed =
+      of_label * (1 - config.label_smoothing) + log_probability.sum(2) * (config.label_smoothing / static_cast<double>(classes));
+  const at::Tensor own_cross_entropy = -smoothed.sum(1) / static_cast<double>(samples); // [R], this rank's share of the mean
+
+  // What the ranks tell each other, in one collective: their shares, and for the triplet loss their rows in global order.
+  const bool contrastive = config.triplet_weight > 0;
+  const at::Tensor normalised = contrastive ? output.embedding / output.embedding.norm(2, {2}, true).clamp_min(1e-12) : at::Tensor();
+  const std::int64_t width = contrastive ? normalised.size(2) : 0;
+  at::Tensor cross_entropy = own_cross_entropy.detach().clone(), all_embeddings = normalised, all_labels = labels;
+  if (context.group != nullptr) {
+    at::Tensor shared =
+        at::zeros({replicas + (contrastive ? replicas * samples * (width + 1) : 0)}, output.logits.options().requires_grad(false));
+    shared.narrow(0, 0, replicas).copy_(cross_entropy);
+    const at::Tensor rows = shared.narrow(0, replicas, shared.numel() - replicas).view({replicas, contrastive ? samples : 0, width + 1});
+    if (contrastive) {
+      rows.narrow(1, first, batch).narrow(2, 0, width).copy_(normalised.detach());
+      rows.narrow(1, first, batch).select(2, width).copy_(labels); // class indices are exact in float32 up to 2^24
+    }
+    context.group->all_reduce_sum(shared);
+    cross_entropy = shared.narrow(0, 0, replicas).clone();
+    if (contrastive) {
+      const at::Tensor others = rows.narrow(2, 0, width);
+      // Gradients flow into this rank's own rows alone.
+      all_embeddings = at::cat({others.narrow(1, 0, first), normalised, others.narrow(1, first + batch, samples - first - batch)}, 1);
+      all_labels = rows.select(2, width).to(at::kLong);
+    }
+  }
+
+  LossTerms terms;
+  terms.cross_entropy = cross_entropy;
+  terms.total = own_cross_entropy.sum();
+  terms.triplet = at::zeros_like(cross_entropy);
+  if (contrastive) {
+    const at::Tensor triplet = batch_hard_triplet(all_embeddings, all_labels, config.triplet_margin);
+    terms.triplet = triplet.detach();
+    terms.total = terms.total + triplet.sum() * config.triplet_weight;
+  }
+  return terms;
+}
+
+} // namespace stdualx

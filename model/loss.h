@@ -1,0 +1,22 @@
+// The training loss: label-smoothed cross-entropy plus a batch-hard triplet loss on the embedding (MODEL.md, Head and loss).
+#pragma once
+
+#include "experiments/spec/training_config.h"
+#include "model/stdual_x.h"
+
+namespace stdualx {
+
+struct LossTerms {
+  at::Tensor total;         // scalar to call backward() on: summed over replicas; gradients of the ranks add up by sum
+  at::Tensor cross_entropy; // [R], mean over the GLOBAL batch, detached; the same on every rank
+  at::Tensor triplet;       // [R], over the GLOBAL batch, before its weight, detached; the same on every rank
+};
+
+/// labels: [R, B] int64. Total of a replica = cross_entropy + triplet_weight * triplet.
+/// Triplet: batch-hard (Hermans et al. 2017) with the hinge [margin + d_positive - d_negative]_+ on the L2-normalised
+/// embedding, averaged over valid anchors (those with a positive and a negative in the global batch; none: 0). Hardest
+/// candidates tie to the lowest global index. d = sqrt(max(d2, 1e-12)), gradient 0 at and below 1e-12.
+/// With a group: one collective (cross-entropy sums, embeddings and labels in global order), also from a rank without rows.
+LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context);
+
+} // namespace stdualx

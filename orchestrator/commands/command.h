@@ -1,0 +1,57 @@
+// What a command of `stdualx` is, and the options that many of them share.
+#pragma once
+
+#include "experiments/catalog.h"
+#include "experiments/spec/plan.h"
+#include "results/format.h"
+
+#include <boost/program_options.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace stdualx {
+
+namespace options = boost::program_options;
+
+struct Command {
+  std::string name, usage, summary, example;
+  int (*run)(const Command& command, const std::vector<std::string>& arguments); // exit status
+  bool hidden = false;
+};
+
+/// Every command, in the order of --help.
+const std::vector<Command>& commands();
+
+/// Parses; prints help and returns false for --help. InputError with the near word for an unknown option.
+bool parse_options(const Command& command, const std::vector<std::string>& arguments, const options::options_description& described,
+                   const std::vector<std::string>& positional, options::variables_map& values);
+
+/// --store, and where its checkpoints lie.
+void add_store_option(options::options_description& described);
+std::filesystem::path store_path(const options::variables_map& values);
+std::filesystem::path store_directory(const std::filesystem::path& store);
+
+/// --format.
+void add_format_option(options::options_description& described);
+Format output_format(const options::variables_map& values);
+
+/// --data, --cache: STDUALX_DATA or ../shared/data or data; STDUALX_CACHE or ~/.cache/stdualx.
+void add_data_options(options::options_description& described);
+DataPaths data_paths(const options::variables_map& values);
+
+/// SPEC and --set.
+void add_sweep_options(options::options_description& described);
+Plan plan_from(const options::variables_map& values);
+
+int plan_command(const Command& command, const std::vector<std::string>& arguments);
+int run_command(const Command& command, const std::vector<std::string>& arguments);
+int runs_command(const Command& command, const std::vector<std::string>& arguments);
+int status_command(const Command& command, const std::vector<std::string>& arguments);
+int explain_command(const Command& command, const std::vector<std::string>& arguments);
+int query_command(const Command& command, const std::vector<std::string>& arguments);
+int report_command(const Command& command, const std::vector<std::string>& arguments);
+int rank_command(const Command& command, const std::vector<std::string>& arguments);
+
+} // namespace stdualx

@@ -1,0 +1,105 @@
+// The commands that only read: plan, runs, status, explain, query, report.
+#include "experiments/split.h"
+#include "orchestrator/commands/command.h"
+#include "results/tables.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <optional>
+
+namespace stdualx {
+
+namespace {
+
+/// Options of a command that asks a store.
+struct Question {
+  options::options_description described{"options"};
+  options::variables_map values;
+  Question() {
+    add_store_option(described);
+    add_format_option(described);
+  }
+  bool parse(const Command& command, const std::vector<std::string>& arguments, const std::vector<std::string>& positional = {}) {
+    return parse_options(command, arguments, described, positional, values);
+  }
+  Reader reader() const { return Reader(store_path(values)); }
+  int show(const std::vector<TitledTable>& tables) const {
+    std::cout << format_tables(tables, output_format(values));
+    return 0;
+  }
+};
+
+} // namespace
+
+int plan_command(const Command& command, const std::vector<std::string>& arguments) {
+  Question question;
+  add_sweep_options(question.described);
+  add_data_options(question.described);
+  if (!question.parse(command, arguments, {"SPEC"})) return 0;
+  const Plan plan = plan_from(question.values);
+  std::optional<Reader> reader;
+  if (std::filesystem::exists(store_path(question.values))) reader.emplace(store_path(question.values));
+  std::vector<std::string> ids;
+  for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
+  const std::vector<RunState> states = reader ? reader->run_states(ids) : std::vector<RunState>(plan.runs.size());
+  TitledTable titled{plan.name, {{"run", "data set", "protocol", "fold", "variant", "seed", "ranks", "epochs", "status", "cost"}, {}}, {}};
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < plan.runs.size(); ++i) {
+    const RunSpec& run = plan.runs[i].run;
+    known += states[i].known ? 1 : 0;
+    Cell cost;
+    if (reader)
+      if (const auto seconds = cost_of(*reader, run).seconds) cost = Duration{*seconds};
+    titled.table.rows.push_back({plan.runs[i].run_id.substr(0, 10), run.dataset, protocol_words(run.protocol.kind, run.protocol.folds), run.fold, run.variant, run.seed,
+                                 run.world_size, run.training.epochs, std::string(states[i].known ? status_name(states[i].status) : "new"), cost});
+  }
+  titled.notes.push_back(fmt::format("{} runs: {} known, {} new", plan.runs.size(), known, plan.runs.size() - known));
+  return question.show({titled});
+}
+
+int runs_command(const Command& command, const std::vector<std::string>& arguments) {
+  Question question;
+  question.described.add_options()("status", options::value<std::string>()->default_value("")->value_name("S"), "only runs of this status")(
+      "sweep", options::value<std::string>()->default_value("")->value_name("NAME"), "only runs of this sweep");
+  if (!question.parse(command, arguments)) return 0;
+  Reader reader = question.reader();
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return question.show({runs_table(reader, now, {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
+}
+
+int status_command(const Command& command, const std::vector<std::string>& arguments) {
+  Question question;
+  if (!question.parse(command, arguments)) return 0;
+  Reader reader = question.reader();
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return question.show(status_tables(reader, now));
+}
+
+int explain_command(const Command& command, const std::vector<std::string>& arguments) {
+  Question question;
+  question.described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity");
+  if (!question.parse(command, arguments, {"RUN"})) return 0;
+  Reader reader = question.reader();
+  return question.show(explain_run(reader, question.values["RUN"].as<std::string>()));
+}
+
+int query_command(const Command& command, const std::vector<std::string>& arguments) {
+  Question question;
+  question.described.add_options()("SQL", options::value<std::string>(), "one statement that reads");
+  if (!question.parse(command, arguments, {"SQL"})) return 0;
+  Reader reader = question.reader();
+  std::cout << format_table(reader.query(question.values["SQL"].as<std::string>()), output_format(question.values));
+  return 0;
+}
+
+int report_command(const Command& command, const std::vector<std::string>& arguments) {
+  Question question;
+  if (!question.parse(command, arguments)) return 0;
+  Reader reader = question.reader();
+  return question.show(accuracy_report(reader));
+}
+
+} // namespace stdualx

@@ -1,0 +1,170 @@
+// `stdualx run`: the launcher. It decides whether anything is left to do, freezes the job, starts mpirun, and shows the table.
+#include "cluster/launch.h"
+#include "cluster/process.h"
+#include "orchestrator/commands/command.h"
+#include "orchestrator/job.h"
+#include "orchestrator/progress.h"
+#include "results/tables.h"
+
+#include <fmt/format.h>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+
+namespace stdualx {
+
+namespace {
+
+/// A folder of this launch alone, gone with it.
+class JobDirectory {
+public:
+  explicit JobDirectory(const std::filesystem::path& parent) : path_(parent / ("job-" + host_name() + "-" + std::to_string(::getpid()))) {
+    std::error_code error;
+    std::filesystem::create_directories(path_, error);
+    if (error) throw StorageError(path_.string() + ": cannot be made: " + error.message() + "; --store names a place that can be written");
+  }
+  ~JobDirectory() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  JobDirectory(const JobDirectory&) = delete;
+  JobDirectory& operator=(const JobDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+private:
+  std::filesystem::path path_;
+};
+
+struct Left {
+  std::size_t complete = 0, failed = 0, open = 0;
+  long epochs = 0;
+};
+
+Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
+  Left left;
+  if (!std::filesystem::exists(store)) {
+    left.open = plan.runs.size();
+    return left;
+  }
+  std::vector<std::string> ids;
+  for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
+  Reader reader(store);
+  for (const auto& state : reader.run_states(ids)) {
+    left.epochs += state.epochs_recorded;
+    if (state.known && state.status == RunStatus::complete) ++left.complete;
+    else if (state.known && (state.status == RunStatus::failed || state.status == RunStatus::quarantined)) ++left.failed;
+    else ++left.open;
+  }
+  return left;
+}
+
+std::vector<std::string> trainer_command() {
+  // Tests put a stub in its place.
+  if (const char* given = std::getenv("STDUALX_TRAINER")) return std::string(given) == "none" ? std::vector<std::string>{} : std::vector<std::string>{given};
+  const std::filesystem::path beside = own_executable().parent_path() / "stdualx-trainer";
+  if (!std::filesystem::exists(beside)) throw InputError(beside.string() + ": the trainer is not there; build or install it beside stdualx");
+  return {beside.string()};
+}
+
+void show_end(const std::filesystem::path& store, Format format) {
+  Reader reader(store);
+  std::cout << format_tables(accuracy_report(reader), format);
+}
+
+std::size_t terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
+}
+
+} // namespace
+
+int run_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_sweep_options(described);
+  add_store_option(described);
+  add_data_options(described);
+  add_format_option(described);
+  described.add_options()("workers", options::value<int>()->value_name("N"), "ranks that train (default: GPUs of this host, else its cores)")(
+      "first", options::value<std::size_t>()->value_name("N"), "only the first N runs of the plan: try one before all")(
+      "drain-seconds", options::value<double>()->default_value(600)->value_name("S"), "longest time that a drain may take")(
+      "lease-seconds", options::value<double>()->default_value(60)->value_name("S"), "without a step for so long a trainer counts as hung")(
+      "mpirun-arg", options::value<std::vector<std::string>>()->composing()->value_name("ARG"), "further argument of mpirun, as a site needs it")(
+      "quiet,q", "no progress, no table");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {"SPEC"}, values)) return 0;
+  const bool quiet = values.count("quiet") != 0;
+  const Format format = output_format(values);
+
+  Job job;
+  job.plan = plan_from(values);
+  if (values.count("first") != 0 && values["first"].as<std::size_t>() < job.plan.runs.size()) job.plan.runs.resize(values["first"].as<std::size_t>());
+  const std::filesystem::path store = store_path(values);
+  const Left before = what_is_left(store, job.plan);
+  if (before.open == 0) {
+    if (!quiet) {
+      std::cout << fmt::format("nothing to do: {} of {} runs complete{}\n", before.complete, job.plan.runs.size(),
+                               before.failed > 0 ? fmt::format(", {} failed (see `stdualx status --store {}`)", before.failed, store.string()) : "");
+      show_end(store, format);
+    }
+    return static_cast<int>(before.failed > 0 ? ExitStatus::runs_failed : ExitStatus::done);
+  }
+
+  const DataPaths paths = data_paths(values);
+  job.store = store.string();
+  job.store_directory = store_directory(store).string();
+  job.data_directory = paths.data_directory.string();
+  job.cache_directory = paths.cache_directory.string();
+  job.trainer_command = trainer_command();
+  job.gpus = count_gpus();
+  job.drain_seconds = values["drain-seconds"].as<double>();
+  job.shortest_lease = values["lease-seconds"].as<double>();
+  job.display = quiet ? "quiet" : ::isatty(STDOUT_FILENO) == 1 ? "terminal" : "lines";
+  job.columns = static_cast<std::int64_t>(terminal_columns());
+  const JobDirectory directory(job.store_directory);
+  job.outcome = (directory.path() / "outcome.json").string();
+
+  LaunchOptions launch_options;
+  launch_options.program = own_executable();
+  launch_options.job = directory.path() / "job.json";
+  launch_options.outcome = job.outcome;
+  launch_options.workers = values.count("workers") != 0 ? values["workers"].as<int>() : job.gpus > 0 ? static_cast<int>(job.gpus) : count_cores();
+  if (launch_options.workers < 1) throw InputError("--workers: expected a number from 1, found " + std::to_string(launch_options.workers));
+  if (values.count("mpirun-arg") != 0) launch_options.mpirun_arguments = values["mpirun-arg"].as<std::vector<std::string>>();
+  launch_options.progress = [&] {
+    try {
+      return what_is_left(store, job.plan).epochs;
+    } catch (const std::exception&) {
+      return 0L; // no store yet
+    }
+  };
+  launch_options.say = [](const std::string& text) { std::cerr << "stdualx: " << text << "\n"; };
+  write_file_durably(launch_options.job, to_json_all(job).dump());
+  if (!quiet) {
+    std::cout << fmt::format("{}: {} runs to do, {} complete; {} workers; store {}\n", job.plan.name, before.open, before.complete, launch_options.workers, store.string());
+    std::cout.flush();
+  }
+
+  const LaunchEnd end = launch(launch_options);
+  if (end == LaunchEnd::stopped) return static_cast<int>(ExitStatus::stopped);
+  if (end == LaunchEnd::died) {
+    std::cerr << "stdualx: the job died; what is recorded stands. Run the same command again to go on.\n";
+    return static_cast<int>(ExitStatus::drained);
+  }
+  const Outcome outcome = from_json<Outcome>(Json::parse(read_file(job.outcome)));
+  if (!outcome.message.empty()) std::cerr << "stdualx: " << outcome.message << "\n";
+  if (outcome.message.empty() && !quiet) {
+    show_end(store, format);
+    if (outcome.ready_seconds > 0)
+      std::cout << fmt::format("\nworkers waited for their next assignment for {:.2f} % of their time ({:.2f} s of {:.0f} s)\n",
+                               100 * outcome.waited_seconds / outcome.ready_seconds, outcome.waited_seconds, outcome.ready_seconds);
+    if (outcome.status == static_cast<std::int64_t>(ExitStatus::drained)) std::cout << "drained: run the same command again to go on\n";
+    else std::cout << "next: stdualx report, stdualx runs, stdualx query 'SELECT * FROM v_accuracy'\n";
+  }
+  return static_cast<int>(outcome.status);
+}
+
+} // namespace stdualx

@@ -1,0 +1,402 @@
+// See coordinator.h. Events first, then what follows from them, then the schedule.
+#include "orchestrator/coordinator.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace stdualx {
+
+namespace {
+constexpr std::size_t deepest_queue = 64; // assignments a worker may hold when runs last milliseconds
+constexpr double tiny_run_seconds = 0.02;  // below this a run costs less than the commit it waits for
+
+bool is_open(RunStatus status) {
+  return status == RunStatus::planned || status == RunStatus::waiting || status == RunStatus::interrupted || status == RunStatus::running;
+}
+std::string short_id(const std::string& run_id) { return run_id.substr(0, 10); }
+bool ended_as_planned(const std::string& reason) { return reason == "drained" || reason == "stopped" || reason == "group_broken"; }
+} // namespace
+
+Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOptions options)
+    : plan_(std::move(plan)), options_(std::move(options)), next_group_(options_.first_group_id) {
+  if (known.size() != plan_.runs.size()) throw std::logic_error("a coordinator needs one known run for each planned one");
+  for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
+    const PlannedRun& planned = plan_.runs[i];
+    KnownRun& past = known[i];
+    const RunStatus status = past.status == RunStatus::running ? RunStatus::interrupted : past.status;
+    runs_.push_back({&planned.run, planned.run_id, status, past.last_attempt, past.epochs_recorded, past.failures, std::move(past.checkpoints), {}});
+    run_by_id_[planned.run_id] = i;
+    ++counts_[status];
+    epochs_planned_ += planned.run.training.epochs;
+    epochs_done_ += status == RunStatus::complete ? planned.run.training.epochs : past.epochs_recorded;
+    if (is_open(status)) queue_.push_back(i);
+  }
+  // Wide groups first: while they wait for their ranks nothing narrower may slip in, so they should wait when all are free.
+  std::stable_sort(queue_.begin(), queue_.end(), [&](std::size_t a, std::size_t b) { return runs_[a].spec->world_size > runs_[b].spec->world_size; });
+  for (int rank = 1; rank <= options_.workers; ++rank) workers_[rank].rank = rank;
+}
+
+std::vector<Action> Coordinator::take_actions() { return std::exchange(actions_, {}); }
+
+std::size_t Coordinator::count(RunStatus status) const {
+  const auto found = counts_.find(status);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+void Coordinator::set_status(Run& run, RunStatus status) {
+  --counts_[run.status];
+  run.status = status;
+  ++counts_[status];
+}
+
+// ---- events
+
+void Coordinator::on_message(int rank, const Message& message, double now) {
+  const auto found = workers_.find(rank);
+  if (found == workers_.end()) throw std::runtime_error("a message from rank " + std::to_string(rank) + ", which is no worker");
+  Worker& worker = found->second;
+  if (message.type == "hello") worker.host = message.as<Hello>().host;
+  else if (message.type == "ready") on_ready(worker, message, now);
+  else if (message.type == "epoch") on_epoch(worker, message, now);
+  else if (message.type == "evaluation") on_evaluation(worker, message);
+  else if (message.type == "end") on_end(worker, message.as<AttemptEnd>(), now);
+  else if (message.type == "heartbeat") on_heartbeat(worker, message.as<Heartbeat>().steps, now);
+  else if (message.type == "unusable") on_unusable(worker, message.as<AttemptEnd>(), now);
+  else throw std::runtime_error("the coordinator does not know the message '" + message.type + "'");
+  schedule(now);
+}
+
+void Coordinator::on_ready(Worker& worker, const Message& message, double now) {
+  worker.placement = message.as<Placement>();
+  worker.host = worker.placement.host;
+  worker.ready = true;
+  if (worker.first_ready < 0) worker.first_ready = now;
+  if (worker.groups.empty() && !worker.idle_since) worker.idle_since = now;
+  worker.steps = 0;
+  restart_lease(worker, now);
+}
+
+Coordinator::Group* Coordinator::group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id) {
+  for (const std::int64_t group_id : worker.groups) {
+    Group& group = groups_.at(group_id);
+    if (runs_[group.run].run_id != run_id || group.attempt != attempt) continue;
+    if (id != nullptr) *id = group_id;
+    return &group;
+  }
+  return nullptr; // an attempt that is over: its words no longer count
+}
+
+void Coordinator::on_epoch(Worker& worker, const Message& message, double now) {
+  EpochReport report = message.as<EpochReport>();
+  Group* group = group_of(worker, report.run_id, report.attempt);
+  if (group == nullptr) return;
+  Run& run = runs_[group->run];
+  worker.last = report;
+  worker.stepped = true;
+  restart_lease(worker, now);
+  ++group->epochs;
+  if (report.epoch > run.epochs) {
+    run.epochs = report.epoch;
+    ++epochs_done_;
+    ++epochs_this_job_;
+  }
+  std::erase_if(run.checkpoints, [&](const CheckpointRef& old) { return old.epoch >= report.epoch; });
+  run.checkpoints.push_back({report.attempt, report.epoch, report.checkpoint_path, report.checkpoint_sha256});
+  // The trainer keeps the last two.
+  if (run.checkpoints.size() > 2) run.checkpoints.erase(run.checkpoints.begin(), run.checkpoints.end() - 2);
+  act(RecordEpoch{report});
+  act(Send{worker.rank, Message::of("acknowledge", Acknowledge{report.run_id, report.attempt, report.epoch})});
+}
+
+void Coordinator::on_evaluation(Worker& worker, const Message& message) {
+  EvaluationReport report = message.as<EvaluationReport>();
+  if (Group* group = group_of(worker, report.run_id, report.attempt)) {
+    group->evaluated = true;
+    act(RecordEvaluation{std::move(report)});
+  }
+}
+
+void Coordinator::on_end(Worker& worker, AttemptEnd end, double now) {
+  std::int64_t id = 0;
+  Group* group = group_of(worker, end.run_id, end.attempt, &id);
+  if (group == nullptr) return;
+  group->ends[worker.rank] = std::move(end);
+  if (group->ends.size() == group->ranks.size()) conclude(id, now);
+}
+
+void Coordinator::on_heartbeat(Worker& worker, std::int64_t steps, double now) {
+  if (steps == worker.steps) return;
+  if (steps > worker.steps && worker.stepped) worker.seconds_per_step = (now - worker.steps_seen) / static_cast<double>(steps - worker.steps);
+  worker.steps = steps;
+  worker.stepped = true;
+  worker.steps_seen = now;
+}
+
+void Coordinator::restart_lease(Worker& worker, double now) { worker.steps_seen = now; }
+
+void Coordinator::on_unusable(Worker& worker, const AttemptEnd& end, double now) {
+  worker.usable = false;
+  worker.ready = false;
+  act(Notice{"worker " + std::to_string(worker.rank) + " on " + worker.host + " cannot start a trainer: " + end.detail +
+             (end.stderr_tail.empty() ? "" : "\n" + end.stderr_tail)});
+  (void)now;
+}
+
+void Coordinator::on_tick(double now) {
+  const bool paused = last_tick_ >= 0 && now - last_tick_ > options_.longest_pause;
+  last_tick_ = now;
+  for (auto& [rank, worker] : workers_) {
+    if (worker.groups.empty()) continue;
+    if (paused) restart_lease(worker, now);
+    const double lease = worker.stepped ? std::max(options_.shortest_lease, options_.lease_steps * worker.seconds_per_step) : options_.start_lease;
+    if (worker.abandoned || now - worker.steps_seen <= lease) continue;
+    worker.abandoned = true;
+    const Group& group = groups_.at(worker.groups.front());
+    const Run& run = runs_[group.run];
+    act(Notice{"run " + short_id(run.run_id) + ": no step on rank " + std::to_string(rank) + " for " + std::to_string(static_cast<int>(now - worker.steps_seen)) +
+               " s; its trainer is killed"});
+    act(Send{rank, Message::of("abandon", Abandon{run.run_id, group.attempt, "lease_expired"})});
+  }
+  schedule(now);
+}
+
+void Coordinator::on_drain(double now) {
+  if (draining_ || finished_) return;
+  draining_ = true;
+  for (const auto& [rank, worker] : workers_)
+    if (!worker.groups.empty()) act(Send{rank, Message{"drain", Json::object()}});
+  schedule(now);
+}
+
+void Coordinator::on_stop(double) {
+  if (finished_) return;
+  for (const auto& [id, group] : groups_) {
+    Run& run = runs_[group.run];
+    set_status(run, RunStatus::interrupted);
+    act(RecordEnd{{run.run_id, group.attempt, "stopped", "stopped before the running epoch ended", ""}, RunStatus::interrupted});
+  }
+  groups_.clear();
+  for (auto& [rank, worker] : workers_) worker.groups.clear();
+  draining_ = true;
+  finish();
+}
+
+// ---- what follows
+
+void Coordinator::conclude(std::int64_t group_id, double now) {
+  Group group = std::move(groups_.at(group_id));
+  Run& run = runs_[group.run];
+  const AttemptEnd& first = group.ends.at(group.ranks.front());
+  // The cause, not its echo: a member that was left behind says group_broken, the one that failed says why.
+  const AttemptEnd* cause = &first;
+  if (first.reason == "group_broken")
+    for (const auto& [rank, end] : group.ends)
+      if (end.reason != "complete" && end.reason != "group_broken") cause = &end;
+  if (first.reason == "complete" && group.evaluated) {
+    set_status(run, RunStatus::complete);
+    epochs_done_ += run.spec->training.epochs - run.epochs;
+    act(RecordEnd{first, RunStatus::complete});
+  } else if (first.reason == "complete") {
+    judge_failure(group, {run.run_id, group.attempt, "error", "the trainer said complete but sent no evaluation", ""}, true);
+  } else {
+    judge_failure(group, *cause, cause->reason != "not_finite");
+  }
+  for (const int rank : group.ranks) {
+    Worker& worker = workers_.at(rank);
+    std::erase(worker.groups, group_id);
+    const bool tiny = group.ranks.size() == 1 && first.reason == "complete" && now - group.assigned < tiny_run_seconds * static_cast<double>(worker.depth);
+    worker.depth = tiny ? std::min(worker.depth * 2, deepest_queue) : 1;
+    if (worker.groups.empty()) worker.idle_since = now;
+    worker.abandoned = false;
+    worker.stepped = false;
+    worker.last = {};
+    restart_lease(worker, now);
+    act(Send{rank, Message::of("acknowledge", Acknowledge{run.run_id, group.attempt, 0})});
+  }
+  groups_.erase(group_id);
+}
+
+void Coordinator::judge_failure(Group& group, const AttemptEnd& end, bool may_retry) {
+  Run& run = runs_[group.run];
+  RunStatus status = RunStatus::interrupted;
+  bool again = true;
+  if (ended_as_planned(end.reason)) {
+    again = !draining_;
+  } else if (end.reason == "error" && end.detail.starts_with("checkpoint damaged") && !run.checkpoints.empty()) {
+    act(DropCheckpoint{run.run_id, run.checkpoints.back(), end.detail});
+    act(Notice{"run " + short_id(run.run_id) + ": " + end.detail + "; going on from the one before"});
+    run.checkpoints.pop_back();
+  } else {
+    ++run.failures;
+    for (const int rank : group.ranks) {
+      const auto said = group.ends.find(rank);
+      if (said != group.ends.end() && said->second.reason == end.reason) run.failed_ranks.insert(rank);
+    }
+    blame_host(group, end);
+    again = may_retry && run.failures < options_.most_failures;
+    if (!may_retry) status = RunStatus::failed;
+    else if (!again) status = RunStatus::quarantined;
+    std::string text = "run " + short_id(run.run_id) + " (" + run.spec->variant + ", fold " + std::to_string(run.spec->fold) + ", seed " +
+                       std::to_string(run.spec->seed) + ") attempt " + std::to_string(group.attempt) + ": " + end.reason + ": " + end.detail;
+    if (again) text += "; it goes back to the queue";
+    // The first failure is shown whole, at once: waiting for the end to learn of it costs a night.
+    if (!failure_shown_ && !end.stderr_tail.empty()) text += "\n" + end.stderr_tail;
+    failure_shown_ = true;
+    act(Notice{text});
+  }
+  set_status(run, status);
+  act(RecordEnd{end, status});
+  if (again) queue_.push_front(group.run);
+}
+
+void Coordinator::blame_host(Group& group, const AttemptEnd& end) {
+  if (group.epochs > 0) return;
+  for (const int rank : group.ranks) {
+    const auto said = group.ends.find(rank);
+    if (said == group.ends.end() || said->second.reason != end.reason) continue;
+    Worker& worker = workers_.at(rank);
+    worker.failed_at_start.insert(group.run);
+    std::set<std::size_t> runs;
+    bool elsewhere = false;
+    for (const auto& [other_rank, other] : workers_) {
+      if (other.host == worker.host) runs.insert(other.failed_at_start.begin(), other.failed_at_start.end());
+      else elsewhere = elsewhere || other.usable;
+    }
+    // One bad host must not eat every run's retries; the last host is kept, since giving up helps nobody.
+    if (runs.size() < 2 || !elsewhere) continue;
+    for (auto& [other_rank, other] : workers_)
+      if (other.host == worker.host) other.usable = false;
+    act(Notice{"host " + worker.host + " failed two runs at their start; it gets no more"});
+  }
+}
+
+// ---- the schedule
+
+std::vector<int> Coordinator::choose_workers(const Run& run) const {
+  const auto width = static_cast<std::size_t>(run.spec->world_size);
+  std::vector<const Worker*> free;
+  for (const auto& [rank, worker] : workers_) {
+    if (!worker.ready || !worker.usable) continue;
+    if (width == 1 ? worker.groups.size() < worker.depth : worker.groups.empty()) free.push_back(&worker);
+  }
+  // A run that failed somewhere goes elsewhere while there is an elsewhere, also when that is busy now: a bad place must not
+  // eat all its tries within a minute.
+  const auto elsewhere = static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [&](const auto& entry) {
+    return entry.second.usable && !run.failed_ranks.contains(entry.first);
+  }));
+  if (elsewhere >= width) std::erase_if(free, [&](const Worker* worker) { return run.failed_ranks.contains(worker->rank); });
+  if (free.size() < width) return {};
+  std::stable_sort(free.begin(), free.end(), [](const Worker* a, const Worker* b) { return a->groups.size() < b->groups.size(); });
+  std::vector<int> ranks;
+  for (std::size_t i = 0; i < width; ++i) ranks.push_back(free[i]->rank);
+  std::sort(ranks.begin(), ranks.end());
+  return ranks;
+}
+
+void Coordinator::schedule(double now) {
+  if (finished_) return;
+  for (auto next = queue_.begin(); next != queue_.end() && !draining_;) {
+    const bool any_free = std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) {
+      return entry.second.ready && entry.second.usable && entry.second.groups.size() < entry.second.depth;
+    });
+    if (!any_free) break;
+    const std::size_t index = *next;
+    Run& run = runs_[index];
+    const auto usable = std::count_if(workers_.begin(), workers_.end(), [](const auto& entry) { return entry.second.usable; });
+    if (run.spec->world_size > usable) {
+      // Never continued with another group size (DESIGN, The way of the data): it waits for a job with more workers.
+      next = queue_.erase(next);
+      set_status(run, RunStatus::waiting);
+      act(RecordStatus{run.run_id, RunStatus::waiting});
+      act(Notice{"run " + short_id(run.run_id) + " waits: it needs a group of " + std::to_string(run.spec->world_size) + " ranks, and " +
+                 std::to_string(usable) + " can be had"});
+      continue;
+    }
+    const std::vector<int> ranks = choose_workers(run);
+    if (ranks.empty()) {
+      // A wide group waits for its ranks, and nothing slips past it. A narrow run only waits for another place than
+      // those it failed in; others may go first.
+      if (run.spec->world_size > 1) break;
+      ++next;
+      continue;
+    }
+    next = queue_.erase(next);
+    hand_out(index, ranks, now);
+  }
+  finish_if_done();
+}
+
+void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, double now) {
+  Run& run = runs_[index];
+  set_status(run, RunStatus::running);
+  Assignment assignment;
+  assignment.run_id = run.run_id;
+  assignment.run = *run.spec;
+  assignment.attempt = ++run.last_attempt;
+  assignment.group_id = next_group_++;
+  assignment.ranks.assign(ranks.begin(), ranks.end());
+  assignment.store_directory = options_.store_directory;
+  assignment.data_directory = options_.data_directory;
+  assignment.cache_directory = options_.cache_directory;
+  assignment.evaluations = plan_.evaluations;
+  if (!run.checkpoints.empty()) {
+    assignment.resume_path = run.checkpoints.back().path;
+    assignment.resume_sha256 = run.checkpoints.back().sha256;
+    assignment.resume_epoch = run.checkpoints.back().epoch;
+  }
+  const Worker& first = workers_.at(ranks.front());
+  act(RecordBegin{run.run_id, assignment.attempt, first.placement, run.spec->world_size, assignment.resume_epoch});
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    Worker& worker = workers_.at(ranks[i]);
+    assignment.index = static_cast<std::int64_t>(i);
+    if (worker.groups.empty()) {
+      restart_lease(worker, now);
+      worker.stepped = false;
+    }
+    if (worker.idle_since) waited_ += now - *worker.idle_since;
+    worker.idle_since.reset();
+    worker.groups.push_back(assignment.group_id);
+    act(Send{ranks[i], Message::of("assign", assignment)});
+  }
+  groups_[assignment.group_id] = {index, assignment.attempt, ranks, {}, 0, false, now};
+}
+
+void Coordinator::finish_if_done() {
+  if (!groups_.empty() || finished_) return;
+  const bool can_go_on = std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) { return entry.second.usable; });
+  if (queue_.empty() || draining_ || !can_go_on) finish();
+}
+
+void Coordinator::finish() {
+  finished_ = true;
+  for (const auto& [rank, worker] : workers_) act(Send{rank, Message{"exit", Json::object()}});
+  act(Finish{});
+}
+
+// ---- what can be seen
+
+std::vector<WorkerView> Coordinator::workers() const {
+  std::vector<WorkerView> views;
+  for (const auto& [rank, worker] : workers_) {
+    WorkerView view{rank, worker.host, worker.ready && worker.usable, "", worker.last.epoch, worker.last.validation_accuracy, worker.last.train_loss, 0};
+    if (!worker.groups.empty()) view.run_id = runs_[groups_.at(worker.groups.front()).run].run_id;
+    if (worker.last.wall_seconds > 0) view.windows_per_second = static_cast<double>(worker.last.windows) / worker.last.wall_seconds;
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+double Coordinator::ready_seconds(double now) const {
+  double total = 0;
+  for (const auto& [rank, worker] : workers_)
+    if (worker.first_ready >= 0) total += now - worker.first_ready;
+  return total;
+}
+
+ExitStatus Coordinator::exit_status() const {
+  if (count(RunStatus::complete) == runs_.size()) return ExitStatus::done;
+  if (count(RunStatus::failed) + count(RunStatus::quarantined) + count(RunStatus::waiting) > 0 && !draining_) return ExitStatus::runs_failed;
+  return draining_ ? ExitStatus::drained : ExitStatus::runs_failed;
+}
+
+} // namespace stdualx

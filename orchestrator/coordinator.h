@@ -1,0 +1,185 @@
+// The coordinator's decisions, as a pure state machine: events in, actions out. No clock, no MPI, no SQLite: the loop
+// (loop.h) feeds it, and so do the tests and, later, a simulator.
+//
+// Order is the contract: actions are carried out as they come, and a message is sent only after the records before it are
+// committed. So nothing is acknowledged that a power cut could take back, and no assignment is handed out whose attempt is not
+// recorded.
+#pragma once
+
+#include "experiments/spec/plan.h"
+#include "results/run_state.h"
+#include "worker/messages.h"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace stdualx {
+
+/// What the store knew of a run when the job began.
+struct KnownRun {
+  RunStatus status = RunStatus::planned;
+  std::int64_t last_attempt = 0;
+  std::int64_t epochs_recorded = 0;
+  std::int64_t failures = 0;
+  std::vector<CheckpointRef> checkpoints; // live ones, oldest first
+};
+
+struct CoordinatorOptions {
+  int workers = 1; // ranks 1 to this
+  std::string store_directory, data_directory, cache_directory;
+  std::int64_t most_failures = 3;    // of one run, then it is quarantined
+  double shortest_lease = 60;        // seconds without a step before a trainer counts as hung (DESIGN, Failure semantics)
+  double lease_steps = 20;           // or that many of its own steps, if longer
+  double start_lease = 300;          // until the first step: reading data and building a cache count as work
+  double longest_pause = 10;         // a coordinator that was itself suspended that long restarts all leases
+  std::int64_t first_group_id = 1;
+};
+
+// ---- actions
+struct RecordBegin {
+  std::string run_id;
+  std::int64_t attempt; // which the store must give it
+  Placement placement;
+  std::int64_t world_size;
+  std::int64_t resume_epoch;
+};
+struct RecordEpoch {
+  EpochReport report;
+};
+struct RecordEvaluation {
+  EvaluationReport report;
+};
+struct RecordEnd {
+  AttemptEnd end;
+  RunStatus status;
+};
+struct RecordStatus {
+  std::string run_id;
+  RunStatus status;
+};
+struct DropCheckpoint { // damaged: never offered again
+  std::string run_id;
+  CheckpointRef checkpoint;
+  std::string why;
+};
+struct Send {
+  int rank;
+  Message message;
+};
+struct Notice { // for the person at the terminal, at once
+  std::string text;
+};
+struct Finish {}; // everyone has been told to leave
+using Action = std::variant<RecordBegin, RecordEpoch, RecordEvaluation, RecordEnd, RecordStatus, DropCheckpoint, Send, Notice, Finish>;
+
+/// A worker, for the display.
+struct WorkerView {
+  int rank = 0;
+  std::string host;
+  bool ready = false;
+  std::string run_id; // "": idle
+  std::int64_t epoch = 0;
+  double validation_accuracy = 0, train_loss = 0, windows_per_second = 0;
+};
+
+class Coordinator {
+public:
+  /// `known`: one entry a run of the plan, in its order. Runs that are COMPLETE, FAILED or QUARANTINED are left alone.
+  Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOptions options);
+
+  // ---- events; `now` in seconds of a clock that only grows
+  void on_message(int rank, const Message& message, double now);
+  void on_tick(double now);
+  void on_drain(double now);
+  void on_stop(double now);
+
+  std::vector<Action> take_actions();
+
+  // ---- what can be seen
+  bool finished() const { return finished_; }
+  const Plan& plan() const { return plan_; }
+  std::size_t count(RunStatus status) const;
+  std::int64_t epochs_done() const { return epochs_done_; }   // of the whole plan
+  std::int64_t epochs_planned() const { return epochs_planned_; }
+  std::int64_t epochs_this_job() const { return epochs_this_job_; }
+  std::vector<WorkerView> workers() const;
+  /// Seconds that workers were ready and had no assignment though one was left, and seconds since they were first ready.
+  double waited_seconds() const { return waited_; }
+  double ready_seconds(double now) const;
+  ExitStatus exit_status() const;
+
+private:
+  struct Run {
+    const RunSpec* spec;
+    std::string run_id;
+    RunStatus status;
+    std::int64_t last_attempt, epochs, failures;
+    std::vector<CheckpointRef> checkpoints;
+    std::set<int> failed_ranks;
+  };
+  struct Group { // one assignment
+    std::size_t run;
+    std::int64_t attempt;
+    std::vector<int> ranks;
+    std::map<int, AttemptEnd> ends;
+    std::int64_t epochs = 0; // reported in this attempt
+    bool evaluated = false;
+    double assigned = 0;
+  };
+  struct Worker {
+    int rank = 0;
+    std::string host;
+    Placement placement;
+    bool ready = false;   // its trainer has started at least once
+    bool usable = true;
+    std::deque<std::int64_t> groups; // handed out; the first is at work
+    std::size_t depth = 1;           // how many may be handed out: more than one only where runs last milliseconds
+    std::optional<double> idle_since;
+    double first_ready = -1;
+    std::int64_t steps = 0;
+    double steps_seen = 0, seconds_per_step = 0;
+    bool stepped = false, abandoned = false;
+    EpochReport last;
+    std::set<std::size_t> failed_at_start; // runs
+  };
+
+  void act(Action action) { actions_.push_back(std::move(action)); }
+  void on_ready(Worker& worker, const Message& message, double now);
+  void on_epoch(Worker& worker, const Message& message, double now);
+  void on_evaluation(Worker& worker, const Message& message);
+  void on_end(Worker& worker, AttemptEnd end, double now);
+  void on_heartbeat(Worker& worker, std::int64_t steps, double now);
+  void on_unusable(Worker& worker, const AttemptEnd& end, double now);
+  Group* group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id = nullptr);
+  void conclude(std::int64_t group_id, double now);
+  void judge_failure(Group& group, const AttemptEnd& end, bool may_retry);
+  void blame_host(Group& group, const AttemptEnd& end);
+  void schedule(double now);
+  std::vector<int> choose_workers(const Run& run) const;
+  void hand_out(std::size_t run, const std::vector<int>& ranks, double now);
+  void restart_lease(Worker& worker, double now);
+  void set_status(Run& run, RunStatus status);
+  void finish_if_done();
+  void finish();
+
+  Plan plan_;
+  CoordinatorOptions options_;
+  std::vector<Run> runs_;
+  std::map<std::string, std::size_t> run_by_id_;
+  std::deque<std::size_t> queue_;
+  std::map<int, Worker> workers_;
+  std::map<std::int64_t, Group> groups_;
+  std::int64_t next_group_;
+  std::vector<Action> actions_;
+  std::map<RunStatus, std::size_t> counts_;
+  std::int64_t epochs_done_ = 0, epochs_planned_ = 0, epochs_this_job_ = 0;
+  double waited_ = 0, last_tick_ = -1;
+  bool draining_ = false, finished_ = false, failure_shown_ = false;
+};
+
+} // namespace stdualx

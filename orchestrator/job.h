@@ -1,0 +1,62 @@
+// What the launcher freezes for the ranks of one mpirun, and what rank 0 leaves for the launcher: two small JSON files.
+#pragma once
+
+#include "experiments/spec/plan.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stdualx {
+
+/// The frozen job: edits of the sweep file or of the environment after the start reach nobody.
+struct Job {
+  Plan plan;
+  std::string store;           // the SQLite file
+  std::string store_directory; // STORE.d
+  std::string data_directory, cache_directory;
+  std::string outcome;         // where rank 0 writes its Outcome
+  std::vector<std::string> trainer_command; // empty: none (dispatch benchmark)
+  std::int64_t gpus = 0;       // of one host
+  std::string display = "lines"; // terminal, lines, quiet
+  std::int64_t columns = 80;
+  double drain_seconds = 600;
+  double shortest_lease = 60;
+
+  static const auto& fields() {
+    using J = Job;
+    static const auto all = std::make_tuple(
+        field("plan", &J::plan, {}, "what to run"), field("store", &J::store, "", "the SQLite file"),
+        field("store_directory", &J::store_directory, "", "checkpoints"), field("data_directory", &J::data_directory, "", "data sets"),
+        field("cache_directory", &J::cache_directory, "", "window caches"), field("outcome", &J::outcome, "", "rank 0 writes it"),
+        field("trainer_command", &J::trainer_command, {}, "of a worker"), field("gpus", &J::gpus, 0, "of a host"),
+        choice("display", &J::display, "", {"terminal", "lines", "quiet"}, "of progress"), number("columns", &J::columns, 0, 20, 1000, "of the terminal"),
+        number("drain_seconds", &J::drain_seconds, 0.0, 0, 1e6, "longest drain"),
+        number("shortest_lease", &J::shortest_lease, 0.0, 0.1, 1e6, "seconds without a step before a trainer counts as hung"));
+    return all;
+  }
+};
+
+/// How the job ended. No outcome file: it was killed, and the launcher may start it again.
+struct Outcome {
+  std::int64_t status = 0; // ExitStatus
+  std::string message;     // what to tell the person; "": nothing went wrong
+  double waited_seconds = 0; // workers without an assignment though one was left
+  double ready_seconds = 0;  // that they could have worked
+
+  static const auto& fields() {
+    using O = Outcome;
+    static const auto all = std::make_tuple(field("status", &O::status, -1, "exit status"), field("message", &O::message, "", "for the person"),
+                                            field("waited_seconds", &O::waited_seconds, 0.0, "of all workers"),
+                                            field("ready_seconds", &O::ready_seconds, 0.0, "of all workers"));
+    return all;
+  }
+};
+
+/// Written to a temporary name, synced and renamed. Throws StorageError that names the file.
+void write_file_durably(const std::filesystem::path& path, const std::string& text);
+/// StorageError: not there, or damaged.
+std::string read_file(const std::filesystem::path& path);
+
+} // namespace stdualx

@@ -1,0 +1,13 @@
+// Rank 0: the thin loop around the coordinator's state machine. It owns the store, speaks MPI, reads the clock and the launcher's
+// words (`drain`, `stop`, a line each on standard input), and shows progress.
+#pragma once
+
+#include "cluster/mpi.h"
+#include "orchestrator/job.h"
+
+namespace stdualx {
+
+/// Runs the job to its end and writes its outcome. Returns the process's exit status: 0 once an outcome stands, whatever it says.
+int run_coordinator(MpiWorld& world, const Job& job);
+
+} // namespace stdualx

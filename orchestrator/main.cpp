@@ -1,0 +1,70 @@
+// `stdualx`: finds the command, runs it, and turns errors into one sentence and an exit status.
+#include "orchestrator/commands/command.h"
+
+#include <exception>
+#include <iostream>
+
+namespace stdualx {
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {
+      {"plan", "SPEC [options]", "Prints the runs of a sweep file, what is done, and what each costs.", "stdualx plan experiments/sweeps/demo.json", plan_command},
+      {"run", "SPEC [options]", "Runs what is missing of a sweep; the same command goes on after any failure.",
+       "stdualx run experiments/sweeps/demo.json --workers 2", run_command},
+      {"status", "[options]", "Sweeps, their runs by status, and why runs failed.", "stdualx status --store results.db", status_command},
+      {"runs", "[options]", "One line a run.", "stdualx runs --status FAILED", runs_command},
+      {"explain", "RUN [options]", "All about one run: its fields, attempts, epochs, evaluations.", "stdualx explain 3f2a9c", explain_command},
+      {"query", "SQL [options]", "Asks the store; read-only. Views: v_runs, v_accuracy, v_ablation, v_robustness, v_efficiency, v_timing.",
+       "stdualx query 'SELECT variant, accuracy FROM v_accuracy'", query_command},
+      {"report", "[options]", "The paper's numbers beside ours, with interval and verdict.", "stdualx report --format markdown", report_command},
+      {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},
+  };
+  return all;
+}
+
+namespace {
+
+void print_help() {
+  std::cout << "stdualx: plans one sweep file, trains its runs on many workers, records everything in one SQLite file\n\n";
+  for (const auto& command : commands())
+    if (!command.hidden) std::cout << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary << "\n";
+  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: 0 all done, 2 bad input, 3 some runs failed, 4 refused, 75 drained (start me again).\n";
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+    print_help();
+    return arguments.empty() ? static_cast<int>(ExitStatus::bad_input) : 0;
+  }
+  if (arguments[0] == "--version") {
+    std::cout << "stdualx " << STDUALX_VERSION << "\n";
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const auto& command : commands()) {
+    if (command.name == arguments[0]) return command.run(command, {arguments.begin() + 1, arguments.end()});
+    if (!command.hidden) names.push_back(command.name);
+  }
+  const std::string near = nearest_word(arguments[0], names);
+  throw InputError("unknown command '" + arguments[0] + "'" + (near.empty() ? "; `stdualx --help` lists them" : "; did you mean '" + near + "'?"));
+}
+
+} // namespace
+} // namespace stdualx
+
+int main(int count, char** values) {
+  using stdualx::ExitStatus;
+  const auto fail = [](const std::exception& error, ExitStatus status) {
+    std::cerr << "stdualx: " << error.what() << "\n";
+    return static_cast<int>(status);
+  };
+  try {
+    return stdualx::dispatch({values + 1, values + count});
+  } catch (const stdualx::InputError& error) {
+    return fail(error, ExitStatus::bad_input);
+  } catch (const stdualx::RefusedError& error) {
+    return fail(error, ExitStatus::refused);
+  } catch (const std::exception& error) {
+    return fail(error, ExitStatus::bad_input);
+  }
+}

@@ -1,0 +1,39 @@
+// What a person sees while a sweep runs: a bar and a line a worker redrawn in place on a terminal, plain lines elsewhere.
+#pragma once
+
+#include "orchestrator/coordinator.h"
+
+#include <string>
+#include <vector>
+
+namespace stdualx {
+
+/// Pure: the lines of one frame, each at most `columns` wide. `elapsed` in seconds since the job began.
+std::vector<std::string> progress_frame(const Coordinator& coordinator, double elapsed, std::size_t columns);
+
+/// "1 h 02 min", "3 min 20 s", "12 s".
+std::string duration_text(double seconds);
+
+class Progress {
+public:
+  enum class Mode { terminal, lines, quiet };
+  Progress(Mode mode, std::size_t columns) : mode_(mode), columns_(columns) {}
+  /// A sentence for the person; shown in every mode, above the frame.
+  void notice(const std::string& text);
+  /// One finished epoch, in `lines` mode.
+  void epoch(const Coordinator& coordinator, const EpochReport& report);
+  /// One ended attempt, in `lines` mode.
+  void ended(const Coordinator& coordinator, const AttemptEnd& end);
+  /// Redraws at most five times a second.
+  void frame(const Coordinator& coordinator, double elapsed, bool last = false);
+
+private:
+  void clear();
+  std::string name_of(const Coordinator& coordinator, const std::string& run_id) const;
+  Mode mode_;
+  std::size_t columns_;
+  std::size_t drawn_ = 0;
+  double drawn_at_ = -1;
+};
+
+} // namespace stdualx

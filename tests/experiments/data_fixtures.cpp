@@ -1,0 +1,92 @@
+// Tiny data sets. See data_fixtures.h.
+#include "data_fixtures.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <stdexcept>
+
+namespace stdualx::test {
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "stdualx-data-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp " + pattern);
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void write_text(const std::filesystem::path& path, const std::string& text) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+void write_folder(const std::filesystem::path& folder, const Files& files) {
+  for (const auto& [name, text] : files) write_text(folder / name, text);
+}
+
+void write_zip(const std::filesystem::path& path, const Files& files) {
+  std::filesystem::create_directories(path.parent_path());
+  const std::unique_ptr<archive, decltype(&archive_write_free)> writer(archive_write_new(), &archive_write_free);
+  archive_write_set_format_zip(writer.get());
+  if (archive_write_open_filename(writer.get(), path.c_str()) != ARCHIVE_OK) throw std::runtime_error(archive_error_string(writer.get()));
+  for (const auto& [name, text] : files) {
+    const std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry(archive_entry_new(), &archive_entry_free);
+    archive_entry_set_pathname(entry.get(), name.c_str());
+    archive_entry_set_size(entry.get(), static_cast<la_int64_t>(text.size()));
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_entry_set_perm(entry.get(), 0644);
+    if (archive_write_header(writer.get(), entry.get()) != ARCHIVE_OK ||
+        archive_write_data(writer.get(), text.data(), text.size()) != static_cast<la_ssize_t>(text.size()))
+      throw std::runtime_error(archive_error_string(writer.get()));
+  }
+  if (archive_write_close(writer.get()) != ARCHIVE_OK) throw std::runtime_error(archive_error_string(writer.get()));
+}
+
+float tiny_uci_value(bool test, int window, int sensor, int axis, int step) {
+  return static_cast<float>((test ? -1 : 1) * (window * 10000 + sensor * 3000 + axis * 1000 + step)) / 1024.0f;
+}
+
+Files tiny_uci_har() {
+  Files files = {{"train/y_train.txt", "1\n1\n5\n6\n"},
+                 {"train/subject_train.txt", "1\n1\n1\n3\n"},
+                 {"test/y_test.txt", "2\n3\n"},
+                 {"test/subject_test.txt", "2\n2\n"}};
+  const char* sensors[] = {"body_acc", "body_gyro", "total_acc"};
+  for (const bool test : {false, true})
+    for (int sensor = 0; sensor < 3; ++sensor)
+      for (int axis = 0; axis < 3; ++axis) {
+        const std::string part = test ? "test" : "train";
+        std::string text;
+        for (int window = 0; window < (test ? 2 : 4); ++window) {
+          for (int step = 0; step < 128; ++step) text += fmt::format(" {: .8e}", tiny_uci_value(test, window, sensor, axis, step));
+          text += "\n";
+        }
+        files[part + "/Inertial Signals/" + sensors[sensor] + "_" + "xyz"[axis] + "_" + part + ".txt"] = text;
+      }
+  return files;
+}
+
+WindowSet made_up_windows(std::int64_t steps, Windows windows, std::vector<std::int64_t> official_test_people) {
+  WindowSetInfo info;
+  info.dataset.name = "made-up";
+  info.dataset.rate = 10;
+  info.dataset.sensors = {{"wrist", {{"x", "other"}}}};
+  info.dataset.classes = {"a", "b", "c"};
+  info.dataset.official_test_people = std::move(official_test_people);
+  info.windows = {steps, steps, 0.5};
+  windows.values.resize(windows.labels.size() * static_cast<std::size_t>(steps), 0.0f);
+  return {info, std::move(windows)};
+}
+
+} // namespace stdualx::test

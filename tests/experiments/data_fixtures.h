@@ -1,0 +1,50 @@
+// Tiny data sets that the tests write themselves.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "experiments/windows.h"
+
+namespace stdualx::test {
+
+/// A folder of its own for one test, removed with all that is in it.
+class TemporaryFolder {
+public:
+  TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder();
+  const std::filesystem::path& path() const { return path_; }
+  DataPaths data_paths() const { return {path_ / "data", path_ / "cache"}; }
+
+private:
+  std::filesystem::path path_;
+};
+
+using Files = std::map<std::string, std::string>; // name inside a folder or archive, contents
+
+void write_text(const std::filesystem::path& path, const std::string& text);
+void write_folder(const std::filesystem::path& folder, const Files& files);
+void write_zip(const std::filesystem::path& path, const Files& files);
+
+/// What window `window` of `part` ("train", "test") holds in the tiny UCI-HAR at one place; different everywhere.
+float tiny_uci_value(bool test, int window, int sensor, int axis, int step);
+/// UCI-HAR's files (names without the outer folder): train people 1 1 1 3, labels 1 1 5 6; test people 2 2, labels 2 3.
+Files tiny_uci_har();
+
+/// A window set of one sensor with one channel; every list has an entry a window. Values: `values` (windows x steps), or all 0.
+WindowSet made_up_windows(std::int64_t steps, Windows windows, std::vector<std::int64_t> official_test_people = {});
+
+/// The message of the InputError that `action` throws; fails the test's expectations with "no error" when it throws none.
+template <class Action> std::string input_error(const Action& action) {
+  try {
+    action();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+} // namespace stdualx::test

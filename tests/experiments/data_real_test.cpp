@@ -1,0 +1,98 @@
+// The real recordings, where they can be had: counts that their publishers state.
+#include "data_fixtures.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "experiments/split.h"
+
+namespace stdualx {
+namespace {
+
+using namespace test;
+using ::testing::ElementsAre;
+
+std::filesystem::path real_data() {
+  const char* named = std::getenv("STDUALX_DATA");
+  return named != nullptr ? std::filesystem::path(named) : std::filesystem::path(STDUALX_SOURCE_DIR).parent_path() / "shared" / "data";
+}
+
+bool in_ci() {
+  const char* ci = std::getenv("CI");
+  return ci != nullptr && std::string(ci) == "true";
+}
+
+// CI has the data: there, missing data is a failure, not a skip.
+#define SKIP_UNLESS(condition, reason)                                                                                                     \
+  if (!(condition)) {                                                                                                                      \
+    if (in_ci()) FAIL() << reason;                                                                                                         \
+    GTEST_SKIP() << reason;                                                                                                                \
+  }
+
+TEST(RealUciHar, HasThePublishedWindowsPeopleAndSplit) {
+  SKIP_UNLESS(std::filesystem::exists(real_data() / "uci-har"), "no " << real_data() / "uci-har"
+                                                                      << "; name a data directory with STDUALX_DATA");
+  const TemporaryFolder folder;
+  const WindowSet windows = open_window_set("uci-har", {}, {real_data(), folder.path()});
+  ASSERT_EQ(windows.size(), 10299);
+  EXPECT_EQ(windows.shape().sensors, 3);
+  EXPECT_EQ(windows.values().size(), std::size_t{10299} * 128 * 9);
+  ProtocolSpec protocol;
+  protocol.kind = "official";
+  protocol.validation = false;
+  const Split split = make_split(windows, protocol, 0);
+  EXPECT_EQ(split.train.size(), 7352u);
+  EXPECT_EQ(split.test.size(), 2947u);
+  EXPECT_THAT(split.test_people, ElementsAre(2, 4, 9, 10, 12, 13, 18, 20, 24));
+  EXPECT_EQ(split.train_people.size(), 21u);
+  EXPECT_EQ(split.test_overlap_share, 0.0);
+  std::map<std::int32_t, int> classes;
+  for (const std::int32_t label : windows.labels()) ++classes[label];
+  EXPECT_THAT(classes, ElementsAre(std::pair(0, 1722), std::pair(1, 1544), std::pair(2, 1406), std::pair(3, 1777), std::pair(4, 1906),
+                                   std::pair(5, 1944)));
+  const Standardisation standard = standardise(windows, split.train);
+  EXPECT_NEAR(standard.mean[6], 0.80, 0.02); // gravity on the phone's x axis, in g
+}
+
+TEST(RealUciHar, ARandomSplitLeaksAlmostEverywhere) {
+  SKIP_UNLESS(std::filesystem::exists(real_data() / "uci-har"), "no " << real_data() / "uci-har"
+                                                                      << "; name a data directory with STDUALX_DATA");
+  const TemporaryFolder folder;
+  ProtocolSpec protocol;
+  protocol.kind = "random";
+  protocol.folds = 5;
+  const Split split = make_split(open_window_set("uci-har", {}, {real_data(), folder.path()}), protocol, 0);
+  EXPECT_GT(split.test_overlap_share, 0.8);
+}
+
+TEST(RealWatch, TheScriptWritesAllSeriesAndTheyAreRead) {
+  const std::filesystem::path source = STDUALX_SOURCE_DIR, python = source / ".venv" / "bin" / "python";
+  SKIP_UNLESS(std::filesystem::exists(python), "no " << python << "; run cluster/bootstrap.sh");
+  const TemporaryFolder folder;
+  const std::string command = "'" + python.string() + "' '" + (source / "experiments/datasets/watch_to_csv.py").string() + "' '" +
+                              (folder.path() / "data/watch").string() + "'";
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  const Dataset dataset = read_dataset("watch", folder.data_paths());
+  EXPECT_EQ(dataset.recordings.size(), 140u);
+  std::set<std::int32_t> people;
+  std::int64_t steps = 0;
+  for (const Recording& recording : dataset.recordings) {
+    people.insert(recording.person);
+    steps += recording.steps();
+  }
+  EXPECT_EQ(people.size(), 10u);
+  EXPECT_EQ(steps, 244102);
+  EXPECT_EQ(dataset.info.classes.size(), 7u);
+  const WindowSet windows = open_window_set("watch", {}, folder.data_paths());
+  EXPECT_EQ(windows.shape().sensors, 2);
+  EXPECT_EQ(windows.window_spec(), (WindowSpec{128, 64, 0.5}));
+  EXPECT_EQ(windows.channel_triples().size(), 2u);
+  EXPECT_EQ(windows.dataset_hash(), dataset_hash(dataset));
+}
+
+} // namespace
+} // namespace stdualx

@@ -1,0 +1,194 @@
+// What each protocol promises about people, classes and overlap; standardisation by hand.
+#include "data_fixtures.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "experiments/split.h"
+
+namespace stdualx {
+namespace {
+
+using namespace test;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// `people` people (1, 2, ...), each one recording of `each` windows of 4 steps, half overlapping; classes go a b c a b c.
+WindowSet crowd(int people, int each, std::vector<std::int64_t> official = {}) {
+  Windows windows;
+  for (int person = 1; person <= people; ++person)
+    for (int i = 0; i < each; ++i) {
+      windows.labels.push_back((person + i) % 3);
+      windows.people.push_back(person);
+      windows.recordings.push_back(person - 1);
+      windows.starts.push_back(2 * i);
+    }
+  return made_up_windows(4, std::move(windows), std::move(official));
+}
+
+ProtocolSpec protocol(const std::string& kind, std::int64_t folds) {
+  ProtocolSpec spec;
+  spec.kind = kind;
+  spec.folds = folds;
+  return spec;
+}
+
+void expect_every_window_once(const Split& split, const WindowSet& windows) {
+  std::vector<std::int64_t> all;
+  for (const auto* part : {&split.train, &split.validation, &split.test}) {
+    EXPECT_TRUE(std::is_sorted(part->begin(), part->end()));
+    all.insert(all.end(), part->begin(), part->end());
+  }
+  std::sort(all.begin(), all.end());
+  ASSERT_EQ(static_cast<std::int64_t>(all.size()), windows.size());
+  for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i], static_cast<std::int64_t>(i));
+}
+
+std::set<std::int64_t> people_in(const WindowSet& windows, const std::vector<std::int64_t>& part) {
+  std::set<std::int64_t> people;
+  for (const std::int64_t index : part) people.insert(windows.people()[static_cast<std::size_t>(index)]);
+  return people;
+}
+
+TEST(LeavePersonsOut, EveryPersonIsTestOnceAndNeverInTwoParts) {
+  const WindowSet windows = crowd(11, 6);
+  for (std::int64_t seed = 0; seed < 20; ++seed) {
+    std::vector<std::int64_t> tested;
+    for (std::int64_t fold = 0; fold < 4; ++fold) {
+      ProtocolSpec spec = protocol("leave_persons_out", 4);
+      spec.split_seed = seed;
+      const Split split = make_split(windows, spec, fold);
+      expect_every_window_once(split, windows);
+      EXPECT_EQ(people_in(windows, split.train), std::set(split.train_people.begin(), split.train_people.end()));
+      EXPECT_EQ(people_in(windows, split.validation), std::set(split.validation_people.begin(), split.validation_people.end()));
+      EXPECT_EQ(people_in(windows, split.test), std::set(split.test_people.begin(), split.test_people.end()));
+      EXPECT_EQ(split.train_people.size() + split.validation_people.size() + split.test_people.size(), 11u); // so no one is twice
+      EXPECT_THAT(split.test_people.size(), ::testing::AnyOf(2u, 3u));
+      EXPECT_EQ(split.validation_people.size(), 2u); // 0.2 of 8 or 9
+      EXPECT_EQ(split.test_overlap_share, 0.0);
+      EXPECT_EQ(split.validation_overlap_share, 0.0);
+      tested.insert(tested.end(), split.test_people.begin(), split.test_people.end());
+    }
+    std::sort(tested.begin(), tested.end());
+    EXPECT_THAT(tested, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  }
+}
+
+TEST(LeavePersonsOut, TheSeedAloneDecides) {
+  const WindowSet windows = crowd(12, 3);
+  ProtocolSpec spec = protocol("leave_persons_out", 3);
+  const Split first = make_split(windows, spec, 1), again = make_split(windows, spec, 1);
+  EXPECT_EQ(first.test, again.test);
+  EXPECT_EQ(first.validation, again.validation);
+  spec.split_seed = 5;
+  EXPECT_NE(make_split(windows, spec, 1).test_people, first.test_people);
+}
+
+TEST(Official, ThePublishersPeopleAreTheTest) {
+  const WindowSet windows = crowd(6, 3, {2, 5});
+  ProtocolSpec spec = protocol("official", 0);
+  Split split = make_split(windows, spec, 0);
+  expect_every_window_once(split, windows);
+  EXPECT_THAT(split.test_people, ElementsAre(2, 5));
+  EXPECT_EQ(split.validation_people.size(), 1u);
+  spec.validation_people = {6, 1};
+  EXPECT_THAT(make_split(windows, spec, 0).validation_people, ElementsAre(1, 6));
+  spec.validation = false;
+  split = make_split(windows, spec, 0);
+  EXPECT_TRUE(split.validation.empty());
+  EXPECT_THAT(split.train_people, ElementsAre(1, 3, 4, 6));
+}
+
+TEST(Random, ClassesAndFoldsDifferByAtMostOneWindow) {
+  Windows uneven; // 17 a, 31 b, 4 c
+  for (int i = 0; i < 52; ++i) {
+    uneven.labels.push_back(i % 13 == 12 ? 2 : i % 3 == 0 ? 0 : 1);
+    uneven.people.push_back(i / 26);
+    uneven.recordings.push_back(i / 26);
+    uneven.starts.push_back(2 * (i % 26));
+  }
+  const WindowSet windows = made_up_windows(4, uneven);
+  std::map<std::int32_t, std::int64_t> totals;
+  for (const std::int32_t label : windows.labels()) ++totals[label];
+  std::vector<std::int64_t> tested;
+  for (std::int64_t fold = 0; fold < 5; ++fold) {
+    const Split split = make_split(windows, protocol("random", 5), fold);
+    expect_every_window_once(split, windows);
+    EXPECT_THAT(split.test.size(), ::testing::AnyOf(10u, 11u));
+    std::map<std::int32_t, double> test, validation, rest;
+    for (const std::int64_t i : split.test) ++test[windows.labels()[static_cast<std::size_t>(i)]];
+    for (const std::int64_t i : split.validation) ++validation[windows.labels()[static_cast<std::size_t>(i)]];
+    for (const auto& [label, total] : totals) {
+      EXPECT_LT(std::abs(test[label] - static_cast<double>(total) / 5), 1.0);
+      EXPECT_LT(std::abs(validation[label] - 0.2 * (static_cast<double>(total) - test[label])), 1.5);
+    }
+    tested.insert(tested.end(), split.test.begin(), split.test.end());
+    EXPECT_GT(split.test_overlap_share, 0.5); // neighbours on both sides: this is why a random split flatters
+  }
+  EXPECT_EQ(std::set(tested.begin(), tested.end()).size(), 52u);
+  EXPECT_EQ(tested.size(), 52u);
+}
+
+TEST(Overlap, IsTheShareWorkedOutByHand) {
+  // Recording 0: windows of 4 at 0, 2, 4, 8; recording 1: at 2. Person 1 trains with starts 0 and 8.
+  Windows windows;
+  windows.labels = {0, 0, 0, 0, 0};
+  windows.people = {1, 2, 2, 1, 2};
+  windows.recordings = {0, 0, 0, 0, 1};
+  windows.starts = {0, 2, 4, 8, 2};
+  ProtocolSpec spec = protocol("official", 0);
+  spec.validation = false;
+  const Split split = make_split(made_up_windows(4, windows, {2}), spec, 0);
+  // Start 2 overlaps 0; start 4 touches 0 and 8 without a common sample; recording 1 has no training window.
+  EXPECT_DOUBLE_EQ(split.test_overlap_share, 1.0 / 3.0);
+  EXPECT_EQ(split.validation_overlap_share, 0.0);
+}
+
+TEST(Split, WhatCannotBeServedIsNamed) {
+  const WindowSet windows = crowd(4, 6, {4});
+  const auto error_of = [&](const ProtocolSpec& spec, std::int64_t fold) { return input_error([&] { make_split(windows, spec, fold); }); };
+  EXPECT_THAT(error_of(protocol("leave_persons_out", 5), 0), HasSubstr("has 4 people, too few for 5 folds"));
+  EXPECT_THAT(error_of(protocol("leave_persons_out", 1), 0), HasSubstr("expected at least 2 folds"));
+  EXPECT_THAT(error_of(protocol("leave_persons_out", 4), 4), HasSubstr("expected a fold from 0 to 3, found 4"));
+  EXPECT_THAT(error_of(protocol("leave_persons_out", 4), -1), HasSubstr("found -1"));
+  EXPECT_THAT(error_of(protocol("official", 0), 1), HasSubstr("expected a fold from 0 to 0, found 1"));
+  ProtocolSpec spec = protocol("official", 0);
+  spec.validation_people = {1, 4};
+  EXPECT_THAT(error_of(spec, 0), AllOf(HasSubstr("person 4 is no training person"), HasSubstr("choose among 1, 2, 3")));
+  spec.validation_people = {1, 2, 3};
+  EXPECT_THAT(error_of(spec, 0), HasSubstr("leaves nobody to train on"));
+  spec = protocol("random", 2);
+  spec.validation_people = {1};
+  EXPECT_THAT(error_of(spec, 0), HasSubstr("a random split parts windows, not people"));
+  EXPECT_THAT(input_error([] { make_split(crowd(4, 6), protocol("official", 0), 0); }), HasSubstr("has no official split"));
+  EXPECT_THAT(input_error([] { make_split(crowd(2, 6), protocol("leave_persons_out", 2), 0); }), HasSubstr("nobody to train on"));
+}
+
+TEST(Standardise, MeanAndDeviationAreThoseWorkedOutByHand) {
+  WindowSetInfo info;
+  info.dataset.name = "hand";
+  info.dataset.sensors = {{"wrist", {{"x", "other"}, {"y", "other"}}}, {"belt", {{"x", "other"}}}};
+  info.dataset.classes = {"a", "b"};
+  info.windows = {2, 2, 0.5};
+  Windows windows;
+  windows.labels = windows.people = windows.recordings = windows.starts = {0, 1, 0};
+  windows.values = {1,    0.1f, 3,    0.1f, 1e6f, 0, 1e6f + 1, 0, // window 0: wrist (x, y), (x, y); belt (x, padding), ...
+                    1e9f, 1e9f, 1e9f, 1e9f, 1e9f, 0, 1e9f,     0, // not a training window
+                    5,    0.1f, 7,    0.1f, 1e6f, 0, 1e6f + 1, 0};
+  const std::vector<std::int64_t> train = {0, 2};
+  const Standardisation result = standardise(WindowSet(info, windows), train);
+  EXPECT_THAT(result.mean, ElementsAre(4.0f, 0.1f, 1000000.5f, 0.0f));
+  EXPECT_FLOAT_EQ(result.deviation[0], std::sqrt(5.0f)); // of 1, 3, 5, 7
+  EXPECT_EQ(result.deviation[1], 1.0f);                  // constant
+  EXPECT_FLOAT_EQ(result.deviation[2], 0.5f);            // small beside its mean, yet real
+  EXPECT_EQ(result.deviation[3], 1.0f);                  // padding
+}
+
+} // namespace
+} // namespace stdualx

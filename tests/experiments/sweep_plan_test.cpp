@@ -1,0 +1,139 @@
+// A plan: the same sweep gives the same runs, a larger one the old runs and the new ones.
+#include "sweep_fixture.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <set>
+
+namespace stdualx::sweep_tests {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::set<std::string> identities(const Plan& plan) {
+  std::set<std::string> ids;
+  for (const auto& planned : plan.runs) ids.insert(planned.run_id);
+  return ids;
+}
+
+TEST(Plan, IsAFunctionOfTheSweep) {
+  const std::string text =
+      small_sweep(R"(, "grid": {"training.epochs": [1, 2]}, "seeds": [1, 2], "variants": ["stdual_x", "without_csa"])");
+  const Plan one = plan_of(text), other = plan_of(text);
+  EXPECT_EQ(to_json_all(one), to_json_all(other));
+  EXPECT_EQ(one.runs.size(), 24u); // 3 folds, 2 settings, 2 seeds, 2 variants
+  EXPECT_EQ(identities(one).size(), 24u);
+  for (const auto& planned : one.runs) EXPECT_EQ(planned.run_id, run_identity(planned.run));
+}
+
+TEST(Plan, TwoMoreValuesInAGridAreNKnownAndTwoNewRuns) {
+  const auto plan = [](const std::string& values) {
+    return plan_of(small_sweep(R"(, "folds": [0], "grid": {"training.learning_rate": [)" + values + "]}"));
+  };
+  const auto before = identities(plan("1e-3, 2e-3, 4e-3")), after = identities(plan("5e-4, 1e-3, 0.002, 4e-3, 8e-3"));
+  EXPECT_EQ(before.size(), 3u);
+  EXPECT_EQ(after.size(), 5u);
+  EXPECT_TRUE(std::includes(after.begin(), after.end(), before.begin(), before.end()));
+}
+
+TEST(Plan, KeyOrderWhiteSpaceAndWaysToWriteANumberChangeNoIdentity) {
+  const Plan one = plan_of(
+      R"({"name": "n", "dataset": "watch", "fixed": {"training": {"epochs": 3, "learning_rate": 0.001}}, "protocols": [{"kind": "random", "folds": 2}]})");
+  const Plan other = plan_of(R"({
+    "$schema": "sweep.schema.json", "description": "for people",
+    "protocols": [ {"folds": 2.0, "kind": "random"} ],
+    "fixed": {"training": {"learning_rate": 1e-3, "epochs": 3e0}},
+    "dataset": "watch", "name": "n"})");
+  EXPECT_EQ(one.sweep_id, other.sweep_id);
+  EXPECT_EQ(one.sweep_text, other.sweep_text);
+  EXPECT_EQ(one.sweep_id, sha256_hex(one.sweep_text));
+  EXPECT_EQ(identities(one), identities(other));
+}
+
+TEST(Plan, ItsTextIsTheSweepAgainOverridesIncluded) {
+  const std::string text = small_sweep(R"(, "grid": {"training.epochs": [1, 2]})");
+  const Plan plan = plan_of(text, {"name=other", "training.learning_rate=5e-3"});
+  EXPECT_NE(plan.sweep_id, plan_of(text).sweep_id);
+  EXPECT_EQ(to_json_all(plan_of(plan.sweep_text)), to_json_all(plan));
+}
+
+TEST(Plan, AnotherNameIsAnotherSweepOfTheSameRuns) {
+  const Plan one = plan_of(small_sweep()), other = plan_of(small_sweep(), {"name=other"});
+  EXPECT_NE(one.sweep_id, other.sweep_id);
+  EXPECT_EQ(identities(one), identities(other));
+}
+
+TEST(Plan, WidestGroupsComeFirstElseTheSweepsOrder) {
+  const Plan plan = plan_of(small_sweep(
+      R"(, "variants": ["stdual_x", "without_csa", {"name": "pair", "ranks": 2, "folds": [2, 1]}, {"name": "four", "ranks": 4, "folds": [1]}], "folds": [0, 1])"));
+  std::vector<std::string> order;
+  for (const auto& planned : plan.runs) order.push_back(planned.run.variant + " " + std::to_string(planned.run.fold));
+  EXPECT_EQ(order, (std::vector<std::string>{"four 1", "pair 1", "pair 2", "stdual_x 0", "without_csa 0", "stdual_x 1", "without_csa 1"}));
+  EXPECT_EQ(plan.runs[0].run.world_size, 4);
+}
+
+TEST(Plan, LeavesNothingOpen) {
+  const Plan plan =
+      plan_of(small_sweep(R"(, "resources": {"ranks_per_run": 2, "threads": 3}, "windows": {"stride": 32}, "conditions": ["clean"])"));
+  ASSERT_EQ(plan.runs.size(), 3u);
+  for (const auto& [run_id, run] : plan.runs) {
+    EXPECT_EQ(run.windows, (WindowSpec{128, 32, 0.5}));
+    EXPECT_EQ(run.dataset_hash, "0123456789abcdef");
+    EXPECT_EQ(run.world_size, 2);
+    EXPECT_EQ(run.threads, 3);
+    EXPECT_EQ(run.seed, 1);
+    EXPECT_EQ(run.variant, "stdual_x");
+  }
+  EXPECT_EQ(plan.evaluations, std::vector<EvaluationSpec>{{}});
+}
+
+TEST(Plan, EachValidationGroupIsAFold) {
+  const Plan plan = plan_of(
+      R"({"name": "n", "dataset": "uci_har", "protocols": [{"kind": "official", "validation_groups": [[3, 1], [5, 6, 7]], "open_test": false}]})");
+  ASSERT_EQ(plan.runs.size(), 2u);
+  EXPECT_EQ(plan.runs[0].run.fold, 0);
+  EXPECT_EQ(plan.runs[0].run.protocol.validation_people, (std::vector<std::int64_t>{1, 3}));
+  EXPECT_EQ(plan.runs[1].run.fold, 1);
+  EXPECT_EQ(plan.runs[1].run.protocol.validation_people, (std::vector<std::int64_t>{5, 6, 7}));
+  EXPECT_FALSE(plan.runs[1].run.protocol.open_test);
+}
+
+TEST(Plan, WhatDecidesNothingIsInNoIdentity) {
+  const auto ids = [](const std::string& protocol) {
+    return identities(plan_of("{\"name\": \"n\", \"dataset\": \"d\", \"protocols\": [" + protocol + "]}"));
+  };
+  EXPECT_EQ(ids(R"({"kind": "official", "validation": false})"),
+            ids(R"({"kind": "official", "validation": false, "validation_share": 0.3, "split_seed": 5})"));
+  EXPECT_NE(ids(R"({"kind": "official"})"), ids(R"({"kind": "official", "split_seed": 5})"));
+  EXPECT_EQ(ids(R"({"kind": "official", "validation_people": [3, 1]})"), ids(R"({"kind": "official", "validation_people": [1, 3]})"));
+}
+
+TEST(PlanErrors, NameTheLine) {
+  const auto error = [](const std::string& text, const std::vector<std::string>& overrides = {}) {
+    return message_of([&] { plan_of(text, overrides); });
+  };
+  EXPECT_EQ(error(small_sweep(",\n\"folds\": [0,\n3]")), "s.json:3: /folds/1: /protocols/0 (leave_persons_out) has folds 0 to 2");
+  EXPECT_EQ(error(small_sweep(), {"folds=[7]"}), "--set folds=[7]: /folds/0: /protocols/0 (leave_persons_out) has folds 0 to 2");
+  EXPECT_THAT(error(small_sweep(",\n\"variants\": [{\"name\": \"a\",\n\"folds\": [9]}]")), StartsWith("s.json:3: /variants/0/folds/0: "));
+  const auto of = [&](const std::string& protocol) {
+    return error("{\"name\": \"n\", \"dataset\": \"d\", \"protocols\": [\n" + protocol + "]}");
+  };
+  EXPECT_EQ(of(R"({"kind": "leave_persons_out", "folds": 31})"), "s.json:2: /protocols/0/folds: 31 folds of people, but d has 30 people");
+  EXPECT_EQ(of(R"({"kind": "official", "validation_people": [77]})"), "s.json:2: /protocols/0/validation_people/0: d has no person 77");
+  EXPECT_THAT(of(R"({"kind": "official", "validation_groups": [[1], [2]]})"),
+              HasSubstr("/validation_groups/1/0: person 2 is one of the publisher's test people"));
+  EXPECT_THAT(message_of([] {
+                make_plan(load_sweep_text(R"({"name": "n", "dataset": "d", "protocols": [{"kind": "official"}]})"),
+                          [](const std::string& name, const WindowSpec& windows) {
+                            DatasetFacts facts = facts_of(name, windows);
+                            facts.official_test_people.clear();
+                            return facts;
+                          });
+              }),
+              HasSubstr("has no split of its publisher"));
+}
+
+} // namespace
+} // namespace stdualx::sweep_tests

@@ -1,0 +1,323 @@
+// The coordinator's decisions, fed with events by hand: no clock, MPI or SQLite.
+#include "orchestrator/coordinator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace stdualx {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Plan plan_of(std::vector<std::int64_t> world_sizes, std::int64_t epochs = 2) {
+  Plan plan;
+  plan.name = "test";
+  plan.evaluations = {EvaluationSpec{}};
+  for (std::size_t i = 0; i < world_sizes.size(); ++i) {
+    PlannedRun planned;
+    planned.run.dataset = "made_up";
+    planned.run.seed = static_cast<std::int64_t>(i);
+    planned.run.world_size = world_sizes[i];
+    planned.run.training.epochs = epochs;
+    planned.run_id = run_identity(planned.run);
+    plan.runs.push_back(planned);
+  }
+  return plan;
+}
+
+/// A coordinator with workers that answer as they are told to, and a record of what it asked for.
+struct Bench {
+  Coordinator coordinator;
+  double now = 0;
+  std::vector<Action> log;
+  std::map<int, std::vector<Assignment>> assigned; // by rank
+  std::vector<AttemptEnd> ends;
+  std::vector<RunStatus> end_statuses;
+  std::vector<std::string> notices;
+  bool finished = false;
+
+  Bench(Plan plan, int workers, std::vector<KnownRun> known = {})
+      : coordinator(plan, known.empty() ? std::vector<KnownRun>(plan.runs.size()) : std::move(known), options(workers)) {}
+  static CoordinatorOptions options(int workers) {
+    CoordinatorOptions options;
+    options.workers = workers;
+    return options;
+  }
+  void take() {
+    for (auto& action : coordinator.take_actions()) {
+      if (auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "assign") assigned[send->rank].push_back(send->message.as<Assignment>());
+      if (auto* end = std::get_if<RecordEnd>(&action)) {
+        ends.push_back(end->end);
+        end_statuses.push_back(end->status);
+      }
+      if (auto* notice = std::get_if<Notice>(&action)) notices.push_back(notice->text);
+      finished = finished || std::holds_alternative<Finish>(action);
+      log.push_back(std::move(action));
+    }
+  }
+  void tell(int rank, const Message& message) {
+    now += 1;
+    coordinator.on_message(rank, message, now);
+    take();
+  }
+  void ready(int rank, const std::string& host = "one") { tell(rank, Message::of("ready", Placement{host, 1, "cpu", "p", 1})); }
+  const Assignment& last(int rank) { return assigned.at(rank).back(); }
+  void epoch(int rank, std::int64_t number) {
+    EpochReport report;
+    report.run_id = last(rank).run_id;
+    report.attempt = last(rank).attempt;
+    report.epoch = number;
+    report.checkpoint_path = "checkpoint " + std::to_string(number);
+    report.checkpoint_sha256 = "hash " + std::to_string(number);
+    tell(rank, Message::of("epoch", report));
+  }
+  void evaluation(int rank) {
+    EvaluationReport report;
+    report.run_id = last(rank).run_id;
+    report.attempt = last(rank).attempt;
+    tell(rank, Message::of("evaluation", report));
+  }
+  void end(int rank, const std::string& reason, const std::string& detail = "") {
+    tell(rank, Message::of("end", AttemptEnd{last(rank).run_id, last(rank).attempt, reason, detail, ""}));
+  }
+  void complete(int rank) {
+    evaluation(rank);
+    end(rank, "complete");
+  }
+};
+
+TEST(Coordinator, HandsOutEveryRunOnceAndFinishes) {
+  Bench bench(plan_of({1, 1, 1}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  bench.complete(1);
+  bench.complete(1);
+  EXPECT_FALSE(bench.finished);
+  bench.complete(2);
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 3u);
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::done);
+  std::set<std::string> runs;
+  for (const auto& [rank, assignments] : bench.assigned)
+    for (const auto& assignment : assignments) EXPECT_TRUE(runs.insert(assignment.run_id).second) << "handed out twice";
+  EXPECT_EQ(runs.size(), 3u);
+}
+
+TEST(Coordinator, RecordsTheAttemptBeforeItHandsItOut) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  ASSERT_GE(bench.log.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<RecordBegin>(bench.log[0]));
+  EXPECT_TRUE(std::holds_alternative<Send>(bench.log[1]));
+}
+
+TEST(Coordinator, RecordsAnEpochBeforeItAcknowledgesIt) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  bench.log.clear();
+  bench.epoch(1, 1);
+  ASSERT_EQ(bench.log.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<RecordEpoch>(bench.log[0]));
+  EXPECT_EQ(std::get<Send>(bench.log[1]).message.type, "acknowledge");
+}
+
+TEST(Coordinator, AWideGroupIsServedFirstAndOnFreeRanksOnly) {
+  Bench bench(plan_of({1, 1, 2}), 2);
+  bench.ready(1);
+  EXPECT_TRUE(bench.assigned.empty()) << "a narrow run must not slip in before the group";
+  bench.ready(2);
+  EXPECT_THAT(bench.last(1).ranks, ElementsAre(1, 2));
+  EXPECT_EQ(bench.last(2).index, 1);
+  EXPECT_EQ(bench.last(1).group_id, bench.last(2).group_id);
+}
+
+TEST(Coordinator, AGroupEndsWhenAllItsMembersHaveEnded) {
+  Bench bench(plan_of({2}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  bench.complete(1);
+  EXPECT_TRUE(bench.ends.empty());
+  bench.end(2, "complete");
+  EXPECT_EQ(bench.ends.size(), 1u);
+  EXPECT_TRUE(bench.finished);
+}
+
+TEST(Coordinator, ABrokenGroupIsRecordedWithItsCauseAndGoesBackToTheQueue) {
+  Bench bench(plan_of({2}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  bench.epoch(1, 1);
+  bench.end(2, "trainer_died", "killed by signal 9");
+  bench.end(1, "group_broken");
+  ASSERT_EQ(bench.ends.size(), 1u);
+  EXPECT_EQ(bench.ends[0].reason, "trainer_died");
+  EXPECT_EQ(bench.last(1).attempt, 2);
+  EXPECT_EQ(bench.last(1).resume_epoch, 1);
+  EXPECT_EQ(bench.last(2).resume_sha256, "hash 1");
+}
+
+TEST(Coordinator, ThreeFailuresQuarantineARunAndTheOthersGoOn) {
+  Bench bench(plan_of({1, 1}), 1);
+  bench.ready(1);
+  const std::string bad = bench.last(1).run_id;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(bench.last(1).run_id, bad);
+    bench.end(1, "trainer_died", "killed by signal 11");
+  }
+  EXPECT_EQ(bench.end_statuses.back(), RunStatus::quarantined);
+  EXPECT_NE(bench.last(1).run_id, bad);
+  bench.complete(1);
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::runs_failed);
+}
+
+TEST(Coordinator, ARunThatFailedSomewhereGoesElsewhere) {
+  Bench bench(plan_of({1}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  bench.end(1, "trainer_died", "killed by signal 9");
+  EXPECT_EQ(bench.assigned[2].size(), 1u);
+}
+
+TEST(Coordinator, ALossThatIsNotFiniteIsNotRetried) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  bench.end(1, "not_finite", "epoch 2, step 17");
+  EXPECT_EQ(bench.end_statuses.back(), RunStatus::failed);
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::runs_failed);
+  EXPECT_THAT(bench.notices.back(), HasSubstr("epoch 2, step 17"));
+}
+
+TEST(Coordinator, ADamagedCheckpointIsSetAsideAndTheOneBeforeIsUsed) {
+  KnownRun known{RunStatus::interrupted, 1, 4, 0, {{1, 3, "three", "hash 3"}, {1, 4, "four", "hash 4"}}};
+  Bench bench(plan_of({1}, 6), 1, {known});
+  bench.ready(1);
+  EXPECT_EQ(bench.last(1).resume_path, "four");
+  bench.end(1, "error", "checkpoint damaged: four");
+  EXPECT_EQ(bench.last(1).resume_path, "three");
+  EXPECT_EQ(bench.last(1).resume_epoch, 3);
+  EXPECT_EQ(bench.end_statuses.back(), RunStatus::interrupted);
+  const bool dropped = std::any_of(bench.log.begin(), bench.log.end(), [](const Action& action) {
+    const auto* drop = std::get_if<DropCheckpoint>(&action);
+    return drop != nullptr && drop->checkpoint.epoch == 4;
+  });
+  EXPECT_TRUE(dropped);
+}
+
+TEST(Coordinator, WhatIsCompleteIsNotRunAgainAndAttemptsAreCountedOn) {
+  Bench bench(plan_of({1, 1}), 1, {KnownRun{RunStatus::complete, 1, 2, 0, {}}, KnownRun{RunStatus::running, 4, 1, 0, {{4, 1, "one", "hash 1"}}}});
+  bench.ready(1);
+  EXPECT_EQ(bench.last(1).run_id, bench.coordinator.plan().runs[1].run_id);
+  EXPECT_EQ(bench.last(1).attempt, 5);
+  EXPECT_EQ(bench.last(1).resume_epoch, 1);
+  bench.complete(1);
+  EXPECT_TRUE(bench.finished);
+}
+
+TEST(Coordinator, DrainHandsOutNothingMoreAndEndsWith75) {
+  Bench bench(plan_of({1, 1, 1}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  bench.coordinator.on_drain(10);
+  bench.take();
+  bench.end(1, "drained");
+  bench.end(2, "drained");
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.assigned[1].size() + bench.assigned[2].size(), 2u);
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::drained);
+}
+
+TEST(Coordinator, StopRecordsWhatRanAsInterrupted) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  bench.coordinator.on_stop(10);
+  bench.take();
+  ASSERT_EQ(bench.ends.size(), 1u);
+  EXPECT_EQ(bench.ends[0].reason, "stopped");
+  EXPECT_EQ(bench.end_statuses[0], RunStatus::interrupted);
+  EXPECT_TRUE(bench.finished);
+}
+
+TEST(Coordinator, ATrainerWithoutStepsIsTakenBackAfterItsLeaseAndASlowOneIsNot) {
+  Bench bench(plan_of({1, 1}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  std::int64_t abandoned = 0;
+  const auto count = [&] {
+    for (const auto& action : bench.log)
+      if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "abandon") abandoned = send->rank;
+  };
+  for (double now = 10; now < 200; now += 5) {
+    if (now < 30) bench.coordinator.on_message(1, Message::of("heartbeat", Heartbeat{static_cast<std::int64_t>(now)}), now);
+    bench.coordinator.on_message(2, Message::of("heartbeat", Heartbeat{static_cast<std::int64_t>(now / 50)}), now); // a step in 50 s
+    bench.coordinator.on_tick(now);
+  }
+  bench.take();
+  count();
+  EXPECT_EQ(abandoned, 1);
+  bench.end(1, "lease_expired");
+  bench.complete(2);
+  EXPECT_EQ(bench.last(2).attempt, 2);
+}
+
+TEST(Coordinator, ItsOwnPauseExpiresNobody) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  bench.coordinator.on_tick(2);
+  bench.coordinator.on_message(1, Message::of("heartbeat", Heartbeat{5}), 3);
+  bench.coordinator.on_tick(3);
+  bench.coordinator.on_tick(5000); // suspended in between
+  bench.take();
+  for (const auto& action : bench.log) {
+    if (const auto* send = std::get_if<Send>(&action)) { EXPECT_NE(send->message.type, "abandon"); }
+  }
+}
+
+TEST(Coordinator, WithTooFewWorkersAGroupWaitsAndTheRestIsDone) {
+  Bench bench(plan_of({4, 1}), 2);
+  bench.ready(1);
+  bench.complete(1);
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.coordinator.count(RunStatus::waiting), 1u);
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::runs_failed);
+}
+
+TEST(Coordinator, AHostThatFailsTwoRunsAtStartGetsNoMore) {
+  Bench bench(plan_of({1, 1, 1, 1}), 2);
+  bench.ready(1, "bad");
+  bench.ready(2, "good");
+  const auto first = bench.last(1).run_id;
+  bench.end(1, "trainer_died", "no GPU");
+  bench.end(1, "trainer_died", "no GPU");
+  const std::size_t handed_to_bad = bench.assigned[1].size();
+  for (int i = 0; i < 4; ++i) bench.complete(2);
+  EXPECT_EQ(bench.assigned[1].size(), handed_to_bad);
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 4u);
+}
+
+TEST(Coordinator, WordsOfAnAttemptThatIsOverDoNotCount) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  EpochReport report;
+  report.run_id = bench.last(1).run_id;
+  report.attempt = 99;
+  report.epoch = 1;
+  bench.log.clear();
+  bench.tell(1, Message::of("epoch", report));
+  EXPECT_TRUE(bench.log.empty());
+  EXPECT_EQ(bench.coordinator.epochs_done(), 0);
+}
+
+TEST(Coordinator, NoRunIsCompleteWithoutItsEvaluation) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  bench.end(1, "complete");
+  EXPECT_EQ(bench.end_statuses.back(), RunStatus::interrupted);
+  EXPECT_EQ(bench.last(1).attempt, 2);
+}
+
+} // namespace
+} // namespace stdualx

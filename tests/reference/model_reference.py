@@ -1,0 +1,93 @@
+"""Runs the reference on every case in a folder: NAME.case.safetensors -> NAME.result.safetensors.
+
+A case's tensors are the product's parameters and buffers by name; its metadata hold `model`, `shape` and `training` as JSON,
+`mode` (train or eval) and `what`:
+  network  windows [R, B, S, L, C], labels [R, B] -> logits, embedding, attention, cross_entropy, triplet, gradients, buffers
+  parts    input.PART and upstream.PART (the gradient of its output) -> output.PART, input_gradient.PART, gradients, buffers;
+           parts of a sensor take [M, B, ...], the others [R, B, ...]
+Everything is computed in float64. For a network whose weights are float32, `float32_error` says how far PyTorch's own float32
+gradient is from that (norm of the difference over norm): some cases are ill-conditioned, for any implementation.
+"""
+import json
+import pathlib
+import sys
+
+import numpy
+import torch
+from torch import nn
+
+import safetensors_numpy
+import stdual_x
+
+
+def collected(storage):
+    gradients, values = storage.collect()
+    output = {"gradient." + name: gradient for name, gradient in gradients.items()}
+    output.update({"buffer." + name: value for name, value in values.items() if ".running_" in name})
+    return output
+
+
+def run_parts(arrays, metadata):
+    config, shape = (json.loads(metadata[key]) for key in ("model", "shape"))
+    storage = stdual_x.Storage(arrays)
+    replicas = arrays["input.head"].shape[0]
+    networks = [stdual_x.Network(storage, config, shape, replica).train(metadata["mode"] == "train") for replica in range(replicas)]
+    sensors = [sensor for network in networks for sensor in network.sensors]
+    output = {}
+    for name in sorted(key.removeprefix("input.") for key in arrays if key.startswith("input.")):
+        given, upstream = (arrays[kind + name].astype(numpy.float64) for kind in ("input.", "upstream."))
+        output["output." + name], output["input_gradient." + name] = numpy.zeros(upstream.shape), numpy.zeros(given.shape)
+        for leading in range(len(given)):
+            owner = sensors[leading] if len(given) == len(sensors) and name in stdual_x.SENSOR_PARTS else networks[leading]
+            real = owner.part_channels(name)
+            x = torch.from_numpy(given[leading, ..., : real[0]]).requires_grad_()
+            y = owner.part(name)(x)
+            y.backward(torch.from_numpy(upstream[leading, ..., : real[1]]))
+            output["output." + name][leading, ..., : real[1]] = y.detach().numpy()
+            output["input_gradient." + name][leading, ..., : real[0]] = x.grad.numpy()
+    return output | collected(storage)
+
+
+def run_network(arrays, metadata):
+    config, shape, training = (json.loads(metadata[key]) for key in ("model", "shape", "training"))
+    windows = torch.from_numpy(numpy.array(arrays["windows"])).to(torch.get_default_dtype())
+    labels = torch.from_numpy(numpy.array(arrays["labels"]))
+    storage = stdual_x.Storage({name: array for name, array in arrays.items() if name not in ("windows", "labels")})
+    cross_entropy = nn.CrossEntropyLoss(label_smoothing=training["label_smoothing"])
+    results = {name: [] for name in ("logits", "embedding", "attention", "cross_entropy", "triplet")}
+    total = 0
+    for replica in range(len(windows)):
+        network = stdual_x.Network(storage, config, shape, replica)
+        network.train(metadata["mode"] == "train")
+        logits, embedding, weights = network(windows[replica])
+        terms = cross_entropy(logits, labels[replica]), stdual_x.triplet(embedding, labels[replica].tolist(), training["triplet_margin"])
+        total = total + terms[0] + training["triplet_weight"] * terms[1]
+        for name, value in zip(results, (logits, embedding, weights, *terms)):
+            if value is not None:
+                results[name].append(value.detach().numpy())
+    total.backward()
+    return {name: numpy.stack(values) for name, values in results.items() if values} | collected(storage)
+
+
+def gradient_distance(one, other):
+    names = [name for name in other if name.startswith("gradient.")]
+    one, other = (numpy.concatenate([results[name].ravel() for name in names]) for results in (one, other))
+    return numpy.linalg.norm(one - other) / numpy.linalg.norm(other)
+
+
+def main():
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    for path in sorted(pathlib.Path(sys.argv[1]).glob("*.case.safetensors")):
+        arrays, metadata = safetensors_numpy.read(path)
+        run = {"network": run_network, "parts": run_parts}[metadata["what"]]
+        output = run(arrays, metadata)
+        if metadata["what"] == "network" and arrays["windows"].dtype == numpy.float32:
+            torch.set_default_dtype(torch.float32)
+            output["float32_error"] = numpy.array(gradient_distance(run(arrays, metadata), output))
+            torch.set_default_dtype(torch.float64)
+        safetensors_numpy.write(str(path).replace(".case.", ".result."), output)
+
+
+if __name__ == "__main__":
+    main()

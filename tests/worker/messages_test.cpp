@@ -1,0 +1,61 @@
+// Messages over a real socket pair: whole, in order, at any size; damage and death are seen.
+#include "worker/messages.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <limits>
+#include <thread>
+
+namespace stdualx {
+namespace {
+
+std::pair<MessageSocket, MessageSocket> sockets() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) throw std::runtime_error("socketpair");
+  return {MessageSocket(ends[0]), MessageSocket(ends[1])};
+}
+
+TEST(Messages, AReportSurvivesWithItsNaN) {
+  EpochReport report;
+  report.run_id = "a";
+  report.validation_loss = std::numeric_limits<double>::quiet_NaN();
+  report.train_loss = 0.1;
+  const EpochReport back = decode(encode(Message::of("epoch", report))).as<EpochReport>();
+  EXPECT_TRUE(std::isnan(back.validation_loss));
+  EXPECT_EQ(back.train_loss, 0.1);
+}
+
+TEST(Messages, ComeWholeAndInOrderAtAnySize) {
+  auto [one, two] = sockets();
+  std::jthread sender([&one = one] {
+    for (std::size_t size : {std::size_t{0}, std::size_t{10}, std::size_t{1000000}, std::size_t{3}})
+      one.send({"text", {{"value", std::string(size, 'x')}}});
+  });
+  for (std::size_t size : {std::size_t{0}, std::size_t{10}, std::size_t{1000000}, std::size_t{3}}) {
+    std::optional<Message> message;
+    while (!message) message = two.receive(1000);
+    EXPECT_EQ(message->body["value"].get<std::string>().size(), size);
+  }
+}
+
+TEST(Messages, AClosedPeerIsSeen) {
+  auto [one, two] = sockets();
+  { const MessageSocket gone = std::move(one); }
+  EXPECT_THROW(two.receive(1000), PeerGone);
+}
+
+TEST(Messages, DamagedBytesAreRefused) {
+  EXPECT_THROW(decode(Bytes{0xff, 0x00, 0x13}), std::runtime_error);
+  EXPECT_THROW(decode(Json::to_cbor(Json::array({1, 2}))), std::runtime_error);
+  auto [one, two] = sockets();
+  const std::uint8_t frame[4] = {0xff, 0xff, 0xff, 0xff};
+  ASSERT_EQ(::write(one.descriptor(), frame, 4), 4);
+  EXPECT_THROW(two.receive(1000), std::runtime_error);
+}
+
+} // namespace
+} // namespace stdualx

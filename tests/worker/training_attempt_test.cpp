@@ -1,0 +1,260 @@
+// An attempt's promises: the same bits whether it was interrupted or not, the right weights kept, ends with reasons.
+#include "training_fixture.h"
+#include "worker/checkpoint.h"
+#include "worker/platform.h"
+#include "worker/state_hash.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace stdualx {
+namespace {
+
+namespace fs = std::filesystem;
+using test::RecordingReporter;
+using test::SyntheticWindows;
+using test::TemporaryFolder;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// What ends an attempt from outside, as a kill does.
+struct Killed {};
+
+class Attempt : public ::testing::Test {
+protected:
+  Attempt() { at::set_num_threads(1); }
+
+  std::string run(const Assignment& assignment, RecordingReporter& reporter) {
+    const auto communicator = make_single_communicator();
+    return run_attempt(assignment, data.attempt_data(), *communicator, at::kCPU, reporter);
+  }
+  AttemptEnd end(const Assignment& assignment, RecordingReporter& reporter) {
+    return end_of_attempt(assignment, [&] { return run(assignment, reporter); });
+  }
+  static std::vector<std::string> files(const fs::path& folder) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.is_regular_file()) names.push_back(entry.path().filename().string());
+    return names;
+  }
+
+  SyntheticWindows data;
+  TemporaryFolder store;
+};
+
+TEST_F(Attempt, ReportsEveryEpochAndEvaluatesTheBestWeights) {
+  RecordingReporter reporter;
+  const Assignment assignment = test::small_assignment(store.path);
+  EXPECT_EQ(run(assignment, reporter), "complete");
+  ASSERT_EQ(reporter.epochs.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const EpochReport& report = reporter.epochs[i];
+    EXPECT_EQ(report.epoch, static_cast<std::int64_t>(i + 1));
+    EXPECT_EQ(report.windows, 30);
+    EXPECT_TRUE(std::isfinite(report.train_loss) && std::isfinite(report.validation_loss));
+    EXPECT_EQ(report.checkpoint_path, checkpoint_path(assignment.run_id, 1, report.epoch));
+    if (i > 0) {
+      EXPECT_EQ(report.state_hash_before, reporter.epochs[i - 1].state_hash_after);
+    }
+    EXPECT_NE(report.state_hash_before, report.state_hash_after);
+  }
+  EXPECT_LT(reporter.epochs[2].train_loss, reporter.epochs[0].train_loss) << "it learns";
+  EXPECT_GT(reporter.epochs[2].validation_accuracy, 0.6) << "three easy activities";
+
+  ASSERT_EQ(reporter.evaluations.size(), 2u);
+  const EvaluationReport &validation = reporter.evaluations[0], &test = reporter.evaluations[1];
+  const EpochReport& best = reporter.epochs[static_cast<std::size_t>(reporter.epochs[2].best_epoch - 1)];
+  EXPECT_EQ(validation.part, "validation");
+  EXPECT_EQ(validation.weights_epoch, best.epoch);
+  EXPECT_EQ(validation.metrics[0].name, "accuracy");
+  EXPECT_EQ(validation.metrics[0].value, best.validation_accuracy) << "the best epoch's weights, not the last";
+  EXPECT_EQ(validation.metrics[3].value, best.validation_loss);
+  EXPECT_EQ(test.part, "test");
+  EXPECT_EQ(test.windows.size(), 15u);
+  EXPECT_THAT(test.people, ::testing::Each(4));
+  for (const auto& report : reporter.epochs) {
+    EXPECT_LE(report.validation_accuracy, best.validation_accuracy);
+    if (report.validation_accuracy == best.validation_accuracy && report.validation_loss == best.validation_loss) {
+      EXPECT_GE(report.epoch, best.epoch) << "the earlier of equals";
+    }
+  }
+  EXPECT_EQ(reporter.steps, 3 * (4 + 1) + 2) << "4 steps and 1 evaluation batch an epoch, 2 evaluations";
+}
+
+TEST_F(Attempt, GivesTheSameHashesWhereverItWasInterrupted) {
+  RecordingReporter whole;
+  run(test::small_assignment(), whole);
+  for (std::size_t stop = 1; stop <= 3; ++stop) {
+    const TemporaryFolder folder;
+    RecordingReporter first;
+    first.on_epoch = [&] {
+      if (first.epochs.size() == stop) throw Killed();
+    };
+    Assignment assignment = test::small_assignment(folder.path);
+    EXPECT_THROW(run(assignment, first), Killed);
+
+    RecordingReporter second;
+    assignment.attempt = 2;
+    assignment.resume_path = first.epochs.back().checkpoint_path;
+    assignment.resume_sha256 = first.epochs.back().checkpoint_sha256;
+    assignment.resume_epoch = static_cast<std::int64_t>(stop);
+    EXPECT_EQ(run(assignment, second), "complete");
+    ASSERT_EQ(first.epochs.size() + second.epochs.size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const EpochReport& report = i < stop ? first.epochs[i] : second.epochs[i - stop];
+      EXPECT_EQ(report.state_hash_before, whole.epochs[i].state_hash_before) << "epoch " << i + 1 << ", stopped after " << stop;
+      EXPECT_EQ(report.state_hash_after, whole.epochs[i].state_hash_after) << "epoch " << i + 1 << ", stopped after " << stop;
+      EXPECT_EQ(report.train_loss, whole.epochs[i].train_loss);
+      EXPECT_EQ(report.best_epoch, whole.epochs[i].best_epoch);
+    }
+    EXPECT_EQ(second.evaluations[1].predicted, whole.evaluations[1].predicted);
+    EXPECT_EQ(second.evaluations[1].metrics[3].value, whole.evaluations[1].metrics[3].value);
+    EXPECT_EQ(second.evaluations[0].weights_epoch, whole.evaluations[0].weights_epoch);
+  }
+}
+
+/// Where the pinned hash below was made. Elsewhere other bits are right, too.
+constexpr const char* pinned_platform = "";
+constexpr const char* pinned_hash = "";
+
+TEST_F(Attempt, GivesThePinnedStateHashAfterTwoStepsOnItsPlatform) {
+  const auto two_steps = [&] {
+    const auto communicator = make_single_communicator();
+    Training training(test::small_run(), data.windows(), data.attempt_data().train, *communicator, at::kCPU);
+    const auto rows = data.attempt_data().train;
+    training.train_step(1, 1, std::span(rows).first(8));
+    training.train_step(1, 2, std::span(rows).subspan(8, 8));
+    return state_hash(training.state(), training.progress().steps);
+  };
+  const std::string hash = two_steps();
+  EXPECT_EQ(hash, two_steps()) << "two runs on one machine differ";
+  const std::string platform = numeric_platform(at::kCPU);
+  if (platform != pinned_platform) {
+    RecordProperty("pin", "not checked");
+    std::cout << "[  NOTE    ] the pinned hash was not checked: it holds on '" << pinned_platform << "', this is '" << platform
+              << "', where it is " << hash << "; two runs agreed with each other\n";
+    return;
+  }
+  EXPECT_EQ(hash, pinned_hash)
+      << "the numbers of training changed: raise training_code_version in experiments/spec/run_spec.h, then pin this hash";
+}
+
+TEST_F(Attempt, DoesNotDependOnWhetherItsPeopleAreEvaluatedOrItsFilesKept) {
+  RecordingReporter plain, closed;
+  run(test::small_assignment(), plain);
+  Assignment assignment = test::small_assignment(store.path);
+  assignment.run.protocol.open_test = false;
+  run(assignment, closed);
+  EXPECT_EQ(closed.evaluations.size(), 1u) << "the test part stays closed";
+  EXPECT_EQ(closed.epochs.back().state_hash_after, plain.epochs.back().state_hash_after);
+}
+
+TEST_F(Attempt, WithoutValidationEvaluatesTheLastWeights) {
+  AttemptData all = data.attempt_data();
+  all.train.insert(all.train.end(), all.validation.begin(), all.validation.end());
+  all.validation.clear();
+  RecordingReporter reporter;
+  const auto communicator = make_single_communicator();
+  EXPECT_EQ(run_attempt(test::small_assignment(), all, *communicator, at::kCPU, reporter), "complete");
+  EXPECT_TRUE(std::isnan(reporter.epochs[0].validation_accuracy) && std::isnan(reporter.epochs[0].validation_loss));
+  ASSERT_EQ(reporter.evaluations.size(), 1u);
+  EXPECT_EQ(reporter.evaluations[0].part, "test");
+  EXPECT_EQ(reporter.evaluations[0].weights_epoch, 3);
+}
+
+TEST_F(Attempt, KeepsTwoCheckpointsThenOnlyTheBestWeights) {
+  RecordingReporter reporter;
+  std::vector<std::vector<std::string>> seen;
+  reporter.on_epoch = [&] { seen.push_back(files(store.path)); };
+  Assignment assignment = test::small_assignment(store.path);
+  assignment.run.training.epochs = 5;
+  run(assignment, reporter);
+  // When epoch e is told, e - 1 is acknowledged: e - 2 may still lie there, e - 3 not.
+  EXPECT_THAT(seen[4], ::testing::UnorderedElementsAre("epoch-000003.safetensors", "epoch-000004.safetensors", "epoch-000005.safetensors"));
+  EXPECT_THAT(files(store.path),
+              ::testing::UnorderedElementsAre("epoch-000004.safetensors", "epoch-000005.safetensors", "best.safetensors"));
+  remove_all_checkpoints(assignment);
+  EXPECT_THAT(files(store.path), ::testing::ElementsAre("best.safetensors"));
+  const auto best = read_safetensors(store.path / best_weights_path(assignment.run_id, 1));
+  EXPECT_TRUE(best.tensors.contains("standardisation.mean"));
+  EXPECT_EQ(from_json<InputShape>(Json::parse(best.metadata.at("shape"))), data.shape);
+  EXPECT_EQ(sha256_hex(best.metadata.at("identity")), run_identity(assignment.run));
+}
+
+TEST_F(Attempt, CheckpointsHoldTheReportThatAStoreIsRebuiltFrom) {
+  RecordingReporter reporter;
+  const Assignment assignment = test::small_assignment(store.path);
+  run(assignment, reporter);
+  const EpochReport& told = reporter.epochs.back();
+  const auto file = read_checkpoint(store.path, told.checkpoint_path, told.checkpoint_sha256, assignment.run_id);
+  const auto held = from_json<EpochReport>(Json::parse(file.metadata.at("report")));
+  EXPECT_EQ(held.train_loss, told.train_loss);
+  EXPECT_EQ(held.state_hash_after, told.state_hash_after);
+  EXPECT_EQ(held.checkpoint_path, told.checkpoint_path);
+}
+
+TEST_F(Attempt, DrainsAfterTheRunningEpochAndItsAcknowledgement) {
+  RecordingReporter reporter;
+  reporter.on_epoch = [&] { reporter.drain = true; };
+  EXPECT_EQ(run(test::small_assignment(store.path), reporter), "drained");
+  EXPECT_EQ(reporter.epochs.size(), 1u);
+  EXPECT_EQ(reporter.acknowledged(), 1);
+  EXPECT_TRUE(reporter.evaluations.empty());
+  EXPECT_TRUE(fs::exists(store.path / reporter.epochs[0].checkpoint_path));
+}
+
+TEST_F(Attempt, DrainedInItsLastEpochItCompletes) {
+  RecordingReporter reporter;
+  reporter.on_epoch = [&] { reporter.drain = reporter.epochs.size() == 3; };
+  EXPECT_EQ(run(test::small_assignment(), reporter), "complete");
+}
+
+TEST_F(Attempt, EndsWithEpochAndStepWhenTheLossIsNoNumber) {
+  Assignment assignment = test::small_assignment();
+  assignment.run.training.learning_rate = 1e38;
+  assignment.run.training.clip_norm = 0;
+  RecordingReporter reporter;
+  const AttemptEnd ended = end(assignment, reporter);
+  EXPECT_EQ(ended.reason, "not_finite");
+  EXPECT_THAT(ended.detail, ::testing::AllOf(HasSubstr("epoch 1"), HasSubstr("step ")));
+  EXPECT_TRUE(reporter.epochs.empty());
+}
+
+TEST_F(Attempt, SaysThatACheckpointIsDamaged) {
+  RecordingReporter reporter;
+  Assignment assignment = test::small_assignment(store.path);
+  run(assignment, reporter);
+  assignment.resume_path = reporter.epochs.back().checkpoint_path;
+  assignment.resume_epoch = 3;
+  assignment.resume_sha256 = std::string(64, '0');
+  const AttemptEnd ended = end(assignment, reporter);
+  EXPECT_EQ(ended.reason, "error");
+  EXPECT_THAT(ended.detail, StartsWith("checkpoint damaged: "));
+  EXPECT_THAT(ended.detail, HasSubstr("epoch-000003.safetensors"));
+  assignment.resume_sha256 = reporter.epochs.back().checkpoint_sha256;
+  assignment.resume_epoch = 2;
+  EXPECT_THAT(end(assignment, reporter).detail, StartsWith("checkpoint damaged: ")) << "it holds another epoch than was said";
+}
+
+TEST_F(Attempt, EndsWithAnErrorWhenThereIsNothingToTrainOn) {
+  AttemptData none = data.attempt_data();
+  none.train.resize(1);
+  RecordingReporter reporter;
+  const auto communicator = make_single_communicator();
+  const auto ended = end_of_attempt(test::small_assignment(),
+                                    [&] { return run_attempt(test::small_assignment(), none, *communicator, at::kCPU, reporter); });
+  EXPECT_EQ(ended.reason, "error");
+  EXPECT_THAT(ended.detail, HasSubstr("1 training windows"));
+}
+
+TEST_F(Attempt, AWrongModelIsAnErrorThatNamesTheKey) {
+  Assignment assignment = test::small_assignment();
+  assignment.run.model.cross_sensor_heads = 7;
+  RecordingReporter reporter;
+  const AttemptEnd ended = end(assignment, reporter);
+  EXPECT_EQ(ended.reason, "error");
+  EXPECT_THAT(ended.detail, HasSubstr("cross_sensor_heads"));
+}
+
+} // namespace
+} // namespace stdualx

@@ -1,0 +1,98 @@
+// Answers questions of tests/reference/training_reference.py about the training code: one JSON object in, one out.
+#include "worker/augmentation.h"
+#include "worker/averages.h"
+#include "worker/batches.h"
+#include "worker/evaluation.h"
+#include "worker/optimizer.h"
+#include "worker/schedule.h"
+
+#include <ATen/ATen.h>
+
+#include <iostream>
+
+namespace {
+using namespace stdualx;
+
+std::vector<double> doubles(const at::Tensor& tensor) {
+  const at::Tensor plain = tensor.to(at::kDouble).contiguous();
+  return {plain.const_data_ptr<double>(), plain.const_data_ptr<double>() + plain.numel()};
+}
+at::Tensor tensor(const Json& values) { return at::tensor(values.get<std::vector<double>>()); }
+
+/// Steps of clipping, AdamW under the one-cycle schedule, and averages, from given parameters and gradients.
+Json optimise(const Json& question) {
+  const auto config = from_json<TrainingConfig>(question["config"]);
+  at::Tensor parameters = tensor(question["parameters"]);
+  AdamW optimizer(parameters);
+  Averages averages(parameters, parameters);
+  const auto total = static_cast<std::int64_t>(question["gradients"].size());
+  Json answer;
+  for (const Json& values : question["gradients"]) {
+    at::Tensor gradient = tensor(values);
+    clip_by_norm(gradient, config.clip_norm);
+    const SchedulePoint point = one_cycle(config, optimizer.steps, total);
+    optimizer.update(parameters, gradient, question["decayed"], config, point.learning_rate, point.momentum);
+    averages.update(parameters, parameters, config.ema_decay, optimizer.steps - 1);
+    answer["parameters"].push_back(doubles(parameters));
+    answer["averages"].push_back(doubles(averages.parameters));
+  }
+  return answer;
+}
+
+Json schedule(const Json& question) {
+  const auto config = from_json<TrainingConfig>(question["config"]);
+  Json answer;
+  for (std::int64_t step = 0; step < question["steps"]; ++step) {
+    const SchedulePoint point = one_cycle(config, step, question["steps"]);
+    answer["learning_rate"].push_back(point.learning_rate);
+    answer["momentum"].push_back(point.momentum);
+  }
+  return answer;
+}
+
+Json measures(const Json& question) {
+  const auto labels = question["labels"].get<std::vector<std::int64_t>>();
+  const auto rows = static_cast<std::int64_t>(labels.size());
+  const Measures measures = measure(tensor(question["logits"]).view({rows, -1}), labels);
+  Json answer{{"confusion", measures.confusion}, {"predicted", measures.predicted}};
+  for (const auto& [name, value] : measures.metrics()) answer[name] = value;
+  return answer;
+}
+
+/// One window through augmentation and standardising, with all that was drawn for it.
+Json augment(const Json& question) {
+  const auto config = from_json<AugmentationConfig>(question["config"]);
+  TrainingWindows windows;
+  windows.shape = from_json<InputShape>(question["shape"]);
+  const auto values = question["values"].get<std::vector<float>>();
+  const std::vector<std::int32_t> labels{0};
+  windows.values = values;
+  windows.labels = labels;
+  windows.triples = question["triples"].get<std::vector<std::vector<std::int64_t>>>();
+  windows.mean = question["mean"].get<std::vector<float>>();
+  windows.deviation = question["deviation"].get<std::vector<float>>();
+  const SamplePlace place{3, 5, question["sample"]};
+  const Augmentation augmentation(config, 11, windows.shape, windows.triples, windows.deviation);
+  const WindowDraws draws = augmentation.draw(place);
+  Json answer{{"axis", draws.axis}, {"angle", draws.angle}, {"gain", draws.gain}, {"speed", draws.speed}, {"knots", draws.knots}};
+  for (std::uint32_t element = 0; 4 * element < values.size(); ++element)
+    for (const float normal : augmentation.jitter_normals(place, element)) answer["jitter"].push_back(normal);
+  std::vector<float> output(values.size());
+  augmentation.apply(values, output, place);
+  answer["augmented"] = output;
+  const std::vector<std::int64_t> rows{0};
+  const BatchReader reader(windows, config, 11, at::kFloat, at::kCPU);
+  answer["read"] = doubles(reader.read_augmented(rows, place));
+  return answer;
+}
+} // namespace
+
+int main() {
+  const Json question = Json::parse(std::cin);
+  const std::string about = question["about"];
+  const Json answer = about == "optimise"   ? optimise(question)
+                      : about == "schedule" ? schedule(question)
+                      : about == "measures" ? measures(question)
+                                            : augment(question);
+  std::cout << answer.dump() << std::endl;
+}

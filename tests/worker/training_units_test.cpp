@@ -1,0 +1,261 @@
+// The small parts: order, shares, flat tensors, optimiser and averages at their edges, state hash, draws.
+#include "worker/augmentation.h"
+#include "worker/averages.h"
+#include "worker/batches.h"
+#include "worker/evaluation.h"
+#include "worker/flat_tensors.h"
+#include "worker/optimizer.h"
+#include "worker/platform.h"
+#include "worker/schedule.h"
+#include "worker/state_hash.h"
+
+#include "experiments/spec/errors.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace stdualx {
+namespace {
+
+std::vector<std::int64_t> counted(std::int64_t count) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+TEST(EpochOrder, IsAPermutationThatDependsOnSeedAndEpochAlone) {
+  const auto windows = counted(100);
+  const auto order = epoch_order(windows, 1, 1);
+  EXPECT_THAT(order, ::testing::UnorderedElementsAreArray(windows));
+  EXPECT_EQ(order, epoch_order(windows, 1, 1));
+  EXPECT_NE(order, epoch_order(windows, 1, 2));
+  EXPECT_NE(order, epoch_order(windows, 2, 1));
+}
+
+TEST(EpochOrder, PutsEveryWindowAtEveryPlaceEquallyOften) {
+  const auto windows = counted(5);
+  std::vector<int> counts(25);
+  constexpr int epochs = 5000;
+  for (std::uint32_t epoch = 1; epoch <= epochs; ++epoch) {
+    const auto order = epoch_order(windows, 3, epoch);
+    for (std::size_t place = 0; place < 5; ++place) ++counts[place * 5 + static_cast<std::size_t>(order[place])];
+  }
+  for (const int count : counts) EXPECT_NEAR(count, epochs / 5, 150); // 5 standard deviations
+}
+
+TEST(Batches, HoldEveryWindowOnceAndLeaveNoneAlone) {
+  EXPECT_EQ(batches_of(128, 64), (std::vector<Share>{{0, 64}, {64, 64}}));
+  EXPECT_EQ(batches_of(130, 64), (std::vector<Share>{{0, 64}, {64, 64}, {128, 2}}));
+  EXPECT_EQ(batches_of(129, 64), (std::vector<Share>{{0, 64}, {64, 65}})) << "a single window joins the batch before it";
+  EXPECT_EQ(batches_of(3, 64), (std::vector<Share>{{0, 3}}));
+  EXPECT_EQ(batches_of(3, 1), (std::vector<Share>{{0, 1}, {1, 1}, {2, 1}})) << "batches of one are what was asked for";
+}
+
+TEST(Shares, AreContiguousAndDifferByAtMostOne) {
+  for (std::int64_t count = 0; count < 20; ++count) {
+    std::int64_t next = 0;
+    for (std::int64_t rank = 0; rank < 6; ++rank) {
+      const Share share = share_of(count, rank, 6);
+      EXPECT_EQ(share.first, next);
+      EXPECT_TRUE(share.count == count / 6 || share.count == count / 6 + 1);
+      next += share.count;
+    }
+    EXPECT_EQ(next, count);
+  }
+}
+
+TEST(FlatTensors, SeatTheModelsTensorsInOneAndTheirGradientsToo) {
+  at::Tensor bias = at::ones({3}).requires_grad_(true), weight = at::full({2, 3}, 2.0).requires_grad_(true);
+  FlatTensors flat({{"bias", bias, false}, {"weight", weight, true}}, at::kFloat, at::kCPU);
+  EXPECT_EQ(flat.values().numel(), 32) << "each padded to 16 values";
+  EXPECT_EQ(flat.decayed(), 16) << "the decayed weight comes first";
+  EXPECT_EQ(flat.values().sum().item<float>(), 15) << "values are kept, padding is 0";
+  at::Tensor gradient = flat.bind_gradients();
+  (weight.sum() * 5 + bias.sum() * 7).backward();
+  EXPECT_EQ(gradient.sum().item<float>(), 6 * 5 + 3 * 7);
+  flat.values().fill_(9);
+  EXPECT_EQ(weight[1][2].item<float>(), 9) << "writing the flat tensor writes the parameter";
+  const auto named = flat.named(gradient, "gradient.");
+  EXPECT_EQ(named[0].name, "gradient.bias");
+  EXPECT_EQ(named[1].tensor.sizes(), weight.sizes());
+  EXPECT_EQ(named[1].tensor[0][0].item<float>(), 5);
+}
+
+TEST(FlatTensors, MayBeEmpty) {
+  FlatTensors flat({}, at::kDouble, at::kCPU);
+  EXPECT_EQ(flat.values().numel(), 0);
+  EXPECT_EQ(flat.values().scalar_type(), at::kDouble);
+}
+
+TEST(Clipping, LeavesSmallGradientsAndIsOffAtZero) {
+  at::Tensor gradient = at::tensor({0.3, 0.4});
+  clip_by_norm(gradient, 1.0);
+  EXPECT_TRUE(at::equal(gradient, at::tensor({0.3, 0.4})));
+  at::Tensor large = at::tensor({300.0, 400.0});
+  clip_by_norm(large, 0);
+  EXPECT_TRUE(at::equal(large, at::tensor({300.0, 400.0})));
+  clip_by_norm(large, 1.0);
+  EXPECT_NEAR(large.norm().item<double>(), 1.0, 1e-8);
+}
+
+TEST(OneCycle, HasNoHoleWhereTheWarmUpIsOneStepOrTheRunIs) {
+  TrainingConfig config;
+  config.warmup = 0.1;
+  EXPECT_EQ(one_cycle(config, 0, 10).learning_rate, config.learning_rate) << "a warm-up of one step is the peak";
+  const SchedulePoint only = one_cycle(config, 0, 1);
+  EXPECT_TRUE(std::isfinite(only.learning_rate) && std::isfinite(only.momentum));
+  config.warmup = 1;
+  EXPECT_EQ(one_cycle(config, 9, 10).learning_rate, config.learning_rate);
+}
+
+TEST(Averages, ForgetTheStartAndAreTheValuesThemselvesAtDecayZero) {
+  EXPECT_DOUBLE_EQ(average_decay(0.99, 0), 0.1);
+  EXPECT_DOUBLE_EQ(average_decay(0.99, 90), 0.91);
+  EXPECT_DOUBLE_EQ(average_decay(0.99, 100000), 0.99);
+  Averages averages(at::zeros({2}), at::zeros({1}));
+  averages.update(at::tensor({0.1f, 0.7f}), at::ones({1}), 0, 5);
+  EXPECT_TRUE(at::equal(averages.parameters, at::tensor({0.1f, 0.7f})));
+  EXPECT_TRUE(at::equal(averages.buffers, at::ones({1})));
+}
+
+TEST(StateHash, SeesEachBitNameTypeShapeOrderAndStep) {
+  const at::Tensor values = at::arange(6, at::kFloat);
+  const std::string base = state_hash({{"a", values}, {"b", values}}, 3);
+  EXPECT_EQ(base.size(), 32u);
+  EXPECT_EQ(base, state_hash({{"a", values.clone()}, {"b", values.clone()}}, 3));
+  EXPECT_NE(base, state_hash({{"a", values}, {"b", values}}, 4));
+  EXPECT_NE(base, state_hash({{"b", values}, {"a", values}}, 3));
+  EXPECT_NE(base, state_hash({{"a", values}, {"b", values.view({2, 3})}}, 3));
+  EXPECT_NE(base, state_hash({{"a", values}, {"b", values.to(at::kDouble)}}, 3));
+  at::Tensor negative_zero = values.clone();
+  negative_zero[0] = -0.0f;
+  EXPECT_NE(base, state_hash({{"a", values}, {"b", negative_zero}}, 3)) << "-0 equals 0 but is another bit";
+}
+
+TEST(StateHash, IsPinnedSoThatStoredHashesStayComparable) {
+  EXPECT_EQ(state_hash({{"a", at::arange(6, at::kFloat)}}, 3), "1db4b38907a10a50ce78c91557cd75f7");
+}
+
+class AugmentationDraws : public ::testing::Test {
+protected:
+  static InputShape shape() {
+    InputShape shape;
+    shape.sensors = 2, shape.steps = 40, shape.channels = 3, shape.classes = 2;
+    return shape;
+  }
+  static Augmentation make(const AugmentationConfig& config) { return {config, 1, shape(), {{0}, {0}}, std::vector<float>(6, 1.0f)}; }
+  static std::vector<float> window() {
+    std::vector<float> values(240);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i));
+    return values;
+  }
+  static AugmentationConfig only(double AugmentationConfig::*member, double strength) {
+    AugmentationConfig config{0, 0, 0, 0};
+    config.*member = strength;
+    return config;
+  }
+  static std::vector<float> apply(const AugmentationConfig& config, SamplePlace place = {1, 2, 3}) {
+    std::vector<float> output(240);
+    make(config).apply(window(), output, place);
+    return output;
+  }
+};
+
+TEST_F(AugmentationDraws, ChangeNothingAtStrengthZero) { EXPECT_EQ(apply({0, 0, 0, 0}), window()); }
+
+TEST_F(AugmentationDraws, DependOnEpochStepAndSample) {
+  const AugmentationConfig config;
+  const auto base = apply(config, {1, 2, 3});
+  EXPECT_EQ(base, apply(config, {1, 2, 3}));
+  EXPECT_NE(base, apply(config, {2, 2, 3}));
+  EXPECT_NE(base, apply(config, {1, 3, 3}));
+  EXPECT_NE(base, apply(config, {1, 2, 4}));
+}
+
+TEST_F(AugmentationDraws, RotateAllSensorsAlikeAndKeepLengths) {
+  const auto before = window(), after = apply(only(&AugmentationConfig::rotation_degrees, 40));
+  EXPECT_NE(before, after);
+  for (std::size_t i = 0; i < before.size(); i += 3)
+    EXPECT_NEAR(std::hypot(before[i], before[i + 1], before[i + 2]), std::hypot(after[i], after[i + 1], after[i + 2]), 1e-5);
+  const auto turned = rotation_matrix({1, 2, 3}, 0.7), back = rotation_matrix({1, 2, 3}, -0.7);
+  for (std::size_t i = 0; i < 9; ++i) EXPECT_NEAR(turned[i], back[i % 3 * 3 + i / 3], 1e-12) << "the inverse is the transpose";
+}
+
+TEST_F(AugmentationDraws, GainIsOneFactorASensor) {
+  const auto before = window(), after = apply(only(&AugmentationConfig::gain, 0.3));
+  const float first = after[1] / before[1], second = after[121] / before[121];
+  EXPECT_NE(first, second);
+  for (std::size_t i = 0; i < 240; ++i) EXPECT_NEAR(after[i], before[i] * (i < 120 ? first : second), 1e-5);
+}
+
+TEST_F(AugmentationDraws, WarpStaysInsideTheWindowWhateverIsDrawn) {
+  for (const double speed : {-30.0, -1.0, 0.0, 5.0, 100.0})
+    for (const double position : warp_positions(40, 0.5, speed, {50, -50, 3, 0, -8, 9}))
+      EXPECT_TRUE(position >= 0 && position <= 39) << position;
+  const auto still = warp_positions(40, 0.5, 0, {});
+  for (std::size_t i = 0; i < still.size(); ++i) EXPECT_DOUBLE_EQ(still[i], static_cast<double>(i));
+  EXPECT_EQ(warp_positions(1, 0.5, 3, {1, 1, 1, 1, 1, 1}), std::vector<double>{0.0});
+}
+
+TEST_F(AugmentationDraws, JitterIsStandardNormal) {
+  const Augmentation augmentation = make({});
+  double sum = 0, squares = 0, fourth = 0;
+  constexpr int count = 40000;
+  for (std::uint32_t i = 0; i < count / 4; ++i)
+    for (const float normal : augmentation.jitter_normals({1, 1, 1}, i)) {
+      sum += normal;
+      squares += normal * normal;
+      fourth += std::pow(normal, 4);
+    }
+  EXPECT_NEAR(sum / count, 0, 0.025);
+  EXPECT_NEAR(squares / count, 1, 0.035);
+  EXPECT_NEAR(fourth / count, 3, 0.25);
+}
+
+TEST(BatchReading, SplitsOverRanksWithoutChangingARow) {
+  TrainingWindows windows;
+  windows.shape.sensors = 1, windows.shape.steps = 10, windows.shape.channels = 3, windows.shape.classes = 2;
+  std::vector<float> values(5 * 30);
+  std::iota(values.begin(), values.end(), 0.0f);
+  const std::vector<std::int32_t> labels{0, 1, 0, 1, 1};
+  windows.values = values, windows.labels = labels, windows.triples = {{0}};
+  windows.mean = {1, 2, 3}, windows.deviation = {4, 5, 6};
+  const BatchReader reader(windows, {}, 1, at::kFloat, at::kCPU);
+  const std::vector<std::int64_t> rows{4, 0, 3, 1};
+  const at::Tensor whole = reader.read_augmented(rows, {1, 1, 0});
+  const at::Tensor parts =
+      at::cat({reader.read_augmented(std::span(rows).first(3), {1, 1, 0}), reader.read_augmented(std::span(rows).subspan(3, 0), {1, 1, 3}),
+               reader.read_augmented(std::span(rows).last(1), {1, 1, 3})},
+              1);
+  EXPECT_TRUE(at::equal(whole, parts));
+  EXPECT_EQ(reader.labels(rows).view(-1)[0].item<std::int64_t>(), 1);
+  EXPECT_FLOAT_EQ(reader.read(rows)[0][1][0][1][2].item<float>(), (5.0f - 3) / 6) << "row 0, step 1, channel 2";
+}
+
+TEST(BatchReading, RefusesAChannelThatNeverMoves) {
+  TrainingWindows windows;
+  windows.shape.sensors = 1, windows.shape.steps = 1, windows.shape.channels = 2, windows.shape.classes = 2;
+  windows.triples = {{}}, windows.mean = {0, 0}, windows.deviation = {1, 0};
+  EXPECT_THROW(BatchReader(windows, {}, 1, at::kFloat, at::kCPU), InputError);
+  windows.shape.sensor_channels = {1};
+  EXPECT_NO_THROW(BatchReader(windows, {}, 1, at::kFloat, at::kCPU)) << "a channel the sensor does not have may be constant";
+}
+
+TEST(Measuring, NothingIsNotANumber) {
+  const Measures measures = measure(at::zeros({0, 3}, at::kDouble), {});
+  EXPECT_TRUE(std::isnan(measures.accuracy) && std::isnan(measures.f1_macro) && std::isnan(measures.log_loss));
+}
+
+TEST(Platform, NamesDeviceInstructionSetAndVersions) {
+  const std::string platform = numeric_platform(at::kCPU);
+  EXPECT_THAT(platform, ::testing::HasSubstr("torch 2."));
+  EXPECT_THAT(platform, ::testing::HasSubstr("MKL "));
+  EXPECT_THAT(platform, ::testing::HasSubstr("AVX"));
+  EXPECT_EQ(device_text(at::kCPU), "cpu");
+}
+
+} // namespace
+} // namespace stdualx

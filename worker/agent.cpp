@@ -1,0 +1,310 @@
+// The agent's loop: coordinator (MPI), trainer (socket, pidfd, stderr), group (MPI), and a wait that backs off.
+#include "worker/agent.h"
+
+#include "worker/exchange.h"
+#include "worker/messages.h"
+#include "worker/trainer_process.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <unistd.h>
+#include <signal.h>
+#include <time.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <sstream>
+
+namespace stdualx {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr int coordinator_rank = 0;
+// FACTS: waiting processes that only yield burn a third of a core each, and those that sleep at once make small
+// collectives slow; so a collective is first awaited with yields, everything else in ever longer sleeps.
+constexpr auto collective_spin = 2ms;
+constexpr auto collective_sleep = 200us;
+constexpr auto longest_sleep = 2ms;
+constexpr int most_failed_starts = 3;
+constexpr auto exit_grace = 2s;
+
+class Agent {
+public:
+  Agent(MpiWorld& world, const AgentOptions& options) : world_(world), options_(options), exchange_(world) {}
+
+  int run() {
+    tell("hello", Hello{host_name(), ::getpid(), world_.local_worker_index()});
+    if (has_trainer()) start_trainer();
+    else tell("ready", Placement{host_name(), ::getpid(), "none", "none", 0});
+    while (!leaving_) {
+      bool busy = false;
+      while (auto received = world_.poll(MpiTag::control)) {
+        busy = true;
+        on_coordinator(decode(received->bytes));
+      }
+      busy = pump_trainer() || busy;
+      busy = exchange_.pump() || busy;
+      if (auto done = exchange_.take_done()) {
+        busy = true;
+        tell_trainer(Message::of("collective_done", *done));
+      }
+      world_.unsent();
+      beat();
+      if (!leaving_) wait(busy);
+    }
+    end_trainer();
+    // No send may lack its receiver when MPI ends: all of ours first, then a goodbye, then what others still send, until
+    // the coordinator has everyone's goodbye.
+    while (world_.unsent() > 0 || !exchange_.all_sent()) receive_and_drop();
+    world_.send(coordinator_rank, MpiTag::control, encode({"goodbye", Json::object()}));
+    while (!parted_) receive_and_drop();
+    return 0;
+  }
+
+private:
+  bool has_trainer() const { return !options_.trainer_command.empty(); }
+  template <HasFields Struct> void tell(const std::string& type, const Struct& value) { world_.send(coordinator_rank, MpiTag::control, encode(Message::of(type, value))); }
+
+  void receive_and_drop() {
+    while (auto received = world_.poll(MpiTag::control)) parted_ = parted_ || decode(received->bytes).type == "part";
+    exchange_.pump();
+    world_.unsent();
+    ::usleep(100);
+  }
+
+  // ---- the coordinator's messages
+
+  void on_coordinator(const Message& message) {
+    if (message.type == "assign") {
+      queue_.push_back(message.as<Assignment>());
+      next_assignment();
+    } else if (message.type == "acknowledge") {
+      on_acknowledge(message);
+    } else if (message.type == "abandon") {
+      const Abandon abandon = message.as<Abandon>();
+      if (current_ && current_->run_id == abandon.run_id && current_->attempt == abandon.attempt && !ended_)
+        lose_trainer(abandon.reason, "the coordinator took the assignment back: " + abandon.reason);
+    } else if (message.type == "drain") {
+      for (const auto& waiting : queue_) tell("end", AttemptEnd{waiting.run_id, waiting.attempt, "drained", "drained before it began", ""});
+      queue_.clear();
+      if (current_ && !ended_) tell_trainer(message);
+    } else if (message.type == "exit") {
+      leaving_ = true;
+    } else {
+      throw std::runtime_error("an agent does not know the message '" + message.type + "'");
+    }
+  }
+
+  void on_acknowledge(const Message& message) {
+    const Acknowledge acknowledge = message.as<Acknowledge>();
+    if (!current_ || current_->run_id != acknowledge.run_id || current_->attempt != acknowledge.attempt) return;
+    if (acknowledge.epoch != 0) {
+      tell_trainer(message);
+    } else if (ended_) {
+      if (told_by_trainer_) tell_trainer(message);
+      current_.reset();
+      exchange_.close_group();
+      next_assignment();
+    }
+  }
+
+  void next_assignment() {
+    if (!has_trainer()) {
+      answer_at_once();
+      return;
+    }
+    if (current_ || queue_.empty() || !trainer_ready_) return;
+    current_ = std::move(queue_.front());
+    queue_.pop_front();
+    ended_ = told_by_trainer_ = false;
+    if (current_->ranks.size() > 1) exchange_.open_group(*current_, world_.rank());
+    tell_trainer(Message::of("assign", *current_));
+  }
+
+  /// Without a trainer: the shortest life a run can have, for the benchmark of dispatch.
+  void answer_at_once() {
+    while (!queue_.empty()) {
+      const Assignment assignment = std::move(queue_.front());
+      queue_.pop_front();
+      EvaluationReport evaluation;
+      evaluation.run_id = assignment.run_id;
+      evaluation.attempt = assignment.attempt;
+      evaluation.metrics = {{"accuracy", 0}};
+      tell("evaluation", evaluation);
+      tell("end", AttemptEnd{assignment.run_id, assignment.attempt, "complete", "", ""});
+    }
+  }
+
+  // ---- the trainer
+
+  void start_trainer() {
+    std::vector<std::pair<std::string, std::string>> environment;
+    if (options_.gpus > 0) environment.emplace_back("CUDA_VISIBLE_DEVICES", visible_device());
+    trainer_ = std::make_shared<TrainerProcess>(options_.trainer_command, environment);
+    trainer_ready_ = false;
+  }
+
+  /// The GPU with this worker's local index, out of those the job was given.
+  std::string visible_device() const {
+    const char* given = std::getenv("CUDA_VISIBLE_DEVICES");
+    if (given == nullptr || *given == '\0') return std::to_string(world_.local_worker_index());
+    std::istringstream list(given);
+    std::string device;
+    for (int i = 0; i <= world_.local_worker_index(); ++i)
+      if (!std::getline(list, device, ',')) throw std::runtime_error("CUDA_VISIBLE_DEVICES=" + std::string(given) + " names fewer GPUs than this host has workers");
+    return device;
+  }
+
+  void tell_trainer(const Message& message) {
+    if (!trainer_) return;
+    try {
+      trainer_->socket().send(message);
+    } catch (const PeerGone&) {
+      // Its end is seen through the pidfd; nothing is lost, since the assignment goes back.
+    }
+  }
+
+  bool pump_trainer() {
+    if (!trainer_) return false;
+    bool busy = false;
+    if (trainer_->stderr_descriptor() >= 0) trainer_->read_stderr();
+    try {
+      while (trainer_) {
+        auto message = trainer_->socket().receive(0);
+        if (!message) break;
+        busy = true;
+        on_trainer(*message);
+      }
+    } catch (const PeerGone&) {
+      trainer_->child().signal(SIGKILL);
+      trainer_->child().wait_for(exit_grace);
+    }
+    if (trainer_) {
+      if (const auto status = trainer_->child().poll()) {
+        trainer_->read_stderr();
+        lose_trainer("trainer_died", "the trainer on " + host_name() + " ended: " + describe_wait_status(*status));
+        busy = true;
+      }
+    }
+    return busy;
+  }
+
+  void on_trainer(const Message& message) {
+    if (message.type == "ready") {
+      trainer_ready_ = true;
+      failed_starts_ = 0;
+      world_.send(coordinator_rank, MpiTag::control, encode(message));
+      next_assignment();
+    } else if (message.type == "collective") {
+      exchange_.start(message.as<Collective>(), trainer_);
+    } else if (message.type == "end") {
+      AttemptEnd end = message.as<AttemptEnd>();
+      if (end.reason != "complete") end.stderr_tail = trainer_->stderr_tail();
+      finish(end, true);
+    } else if (message.type == "epoch" || message.type == "evaluation") {
+      world_.send(coordinator_rank, MpiTag::control, encode(message));
+    } else {
+      throw std::runtime_error("an agent does not know the trainer's message '" + message.type + "'");
+    }
+  }
+
+  void finish(const AttemptEnd& end, bool told_by_trainer) {
+    if (!current_ || ended_) return;
+    ended_ = true;
+    told_by_trainer_ = told_by_trainer;
+    if (end.reason != "complete") exchange_.leave_group();
+    tell("end", end);
+  }
+
+  /// The trainer is dead or must die: its assignment goes back, its group is told, another trainer starts.
+  void lose_trainer(const std::string& reason, const std::string& detail) {
+    trainer_->child().signal(SIGKILL);
+    trainer_->child().wait_for(exit_grace);
+    trainer_->read_stderr();
+    const bool was_ready = trainer_ready_;
+    const std::string tail = trainer_->stderr_tail();
+    exchange_.leave_group();
+    if (current_) {
+      told_by_trainer_ = false;
+      finish({current_->run_id, current_->attempt, reason, detail, tail}, false);
+    }
+    trainer_.reset();
+    if (!was_ready && ++failed_starts_ >= most_failed_starts) {
+      trainer_ready_ = false;
+      tell("unusable", AttemptEnd{"", 0, "trainer_died", detail, tail});
+      return;
+    }
+    start_trainer();
+  }
+
+  void end_trainer() {
+    if (!trainer_) return;
+    tell_trainer({"exit", Json::object()});
+    // A trainer in the middle of a step does not listen; what it computes has no taker any more.
+    if (current_ && !ended_) trainer_->child().signal(SIGKILL);
+    if (!trainer_->child().wait_for(exit_grace)) trainer_->child().signal(SIGKILL);
+    trainer_->child().wait_for(exit_grace);
+  }
+
+  // ---- time
+
+  void beat() {
+    const auto now = Clock::now();
+    if (now - last_beat_ < std::chrono::duration<double>(options_.heartbeat_seconds)) return;
+    last_beat_ = now;
+    tell("heartbeat", Heartbeat{trainer_ ? trainer_->steps() : 0});
+  }
+
+  void wait(bool busy) {
+    const auto now = Clock::now();
+    if (busy) {
+      last_busy_ = now;
+      return;
+    }
+    const auto quiet = now - last_busy_;
+    if (exchange_.open() && quiet < collective_spin) {
+      ::sched_yield();
+      return;
+    }
+    std::chrono::nanoseconds sleep = exchange_.open() ? std::chrono::nanoseconds(collective_sleep) : std::min<std::chrono::nanoseconds>(quiet / 4 + 50us, longest_sleep);
+    std::vector<pollfd> watched;
+    if (trainer_) {
+      watched.push_back({trainer_->socket().descriptor(), POLLIN, 0});
+      watched.push_back({trainer_->child().pidfd(), POLLIN, 0});
+      if (trainer_->stderr_descriptor() >= 0) watched.push_back({trainer_->stderr_descriptor(), POLLIN, 0});
+    }
+    const timespec limit{0, static_cast<long>(sleep.count())};
+    ::ppoll(watched.data(), watched.size(), &limit, nullptr);
+  }
+
+  MpiWorld& world_;
+  const AgentOptions& options_;
+  Exchange exchange_;
+  std::shared_ptr<TrainerProcess> trainer_;
+  bool trainer_ready_ = false;
+  int failed_starts_ = 0;
+  std::deque<Assignment> queue_;
+  std::optional<Assignment> current_;
+  bool ended_ = false;           // the end of `current_` was told and waits for its acknowledgement
+  bool told_by_trainer_ = false; // by the trainer itself, which waits for it too
+  bool leaving_ = false, parted_ = false;
+  Clock::time_point last_beat_ = Clock::now();
+  Clock::time_point last_busy_ = Clock::now();
+};
+
+} // namespace
+
+int run_agent(MpiWorld& world, const AgentOptions& options) {
+  // The launcher takes the signals (DESIGN, Processes); one that reaches a rank must not end it.
+  for (const int number : {SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(number, SIG_IGN);
+  return Agent(world, options).run();
+}
+
+} // namespace stdualx

@@ -1,0 +1,23 @@
+// An agent: a tiny MPI process (rank 1 and up) that owns one trainer. It starts it, watches it, kills it, carries messages between it
+// and the coordinator, and does the group's collectives for it. It never trains and never blocks in MPI.
+#pragma once
+
+#include "cluster/mpi.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace stdualx {
+
+struct AgentOptions {
+  /// The trainer's command line; empty: no trainer, every assignment is answered as complete at once (benchmarks of dispatch).
+  std::vector<std::string> trainer_command;
+  int gpus = 0;             // GPUs of this host; the trainer sees the one with the worker's local index
+  double heartbeat_seconds = 5;
+};
+
+/// Serves until the coordinator says `exit`. Returns the process's exit status.
+int run_agent(MpiWorld& world, const AgentOptions& options);
+
+} // namespace stdualx

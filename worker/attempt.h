@@ -1,0 +1,53 @@
+// One attempt at a run: data, epochs, checkpoints, evaluations, and what is told about them in which order.
+//
+// Per epoch: train, validate the averaged weights, write the checkpoint, report. At the end: evaluate the best weights, write
+// best.safetensors. Checkpoints are removed only when what replaces them is acknowledged, so at every moment a checkpoint
+// named by a committed report lies on the disk.
+#pragma once
+
+#include "experiments/spec/assignment.h"
+#include "worker/communicator.h"
+#include "worker/training.h"
+
+namespace stdualx {
+
+/// To whom an attempt is told: the agent, or a person at a terminal. May throw from every call to leave.
+class Reporter {
+public:
+  virtual ~Reporter() = default;
+  /// A step or an evaluation batch is done.
+  virtual void step() = 0;
+  /// Tells an epoch, after waiting until the one before it is acknowledged: at most one is ever unacknowledged.
+  virtual void epoch(const EpochReport& report) = 0;
+  virtual void evaluation(const EvaluationReport& report) = 0;
+  /// Waits until the last told epoch is acknowledged.
+  virtual void settle() = 0;
+  /// The last acknowledged epoch of this attempt; 0: none.
+  virtual std::int64_t acknowledged() const = 0;
+  /// Whether the attempt should end after the running epoch.
+  virtual bool draining() = 0;
+};
+
+/// Which windows do what; the memory that `windows` points to must outlive the attempt.
+struct AttemptData {
+  TrainingWindows windows;
+  std::vector<std::int64_t> people; // [windows], who wore the sensors
+  std::vector<std::int64_t> train, validation, test;
+  double validation_overlap_share = 0, test_overlap_share = 0;
+  std::string description; // JSON of the DatasetInfo: names of sensors, channels and classes, kept beside the best weights
+};
+
+/// Runs the assignment on `data`. Every member of the group calls it; member 0 alone writes files and reports. Returns the
+/// reason it ended, "complete" or "drained". Throws NotFinite, InputError, StorageError (its text starts with "checkpoint
+/// damaged:" when the checkpoint to go on from cannot be loaded), and what `reporter` and `communicator` throw.
+std::string run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
+                        Reporter& reporter);
+
+/// The end of an attempt whose whole work is `body`, returning the reason. What it throws becomes the end: NotFinite
+/// not_finite, GroupBroken group_broken, any other exception error; ExitRequested and PeerGone end the process and pass through.
+AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<std::string()>& body);
+
+/// After the end of a complete attempt is acknowledged: only the best weights are kept.
+void remove_all_checkpoints(const Assignment& assignment);
+
+} // namespace stdualx

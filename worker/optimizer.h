@@ -1,0 +1,33 @@
+// AdamW (Loshchilov and Hutter 2019) and clipping, over flat tensors (worker/flat_tensors.h).
+#pragma once
+
+#include "experiments/spec/training_config.h"
+
+#include <ATen/core/Tensor.h>
+
+namespace stdualx {
+
+/// Scales `gradient` [size] in place so that its Euclidean norm is at most `largest`; 0: left alone. As
+/// torch.nn.utils.clip_grad_norm_: the factor is min(1, largest / (norm + 1e-6)), computed on the device.
+void clip_by_norm(at::Tensor& gradient, double largest);
+
+/// The two moments and the number of steps: the optimiser's whole state.
+class AdamW {
+public:
+  explicit AdamW(const at::Tensor& parameters);
+
+  /// One step on `parameters` [size] in place, as torch.optim.AdamW with its fused = False arithmetic: the first `decayed`
+  /// values shrink by 1 - learning_rate * weight_decay, then all move along the bias-corrected moments. `beta1` is this
+  /// step's (the one-cycle schedule moves it) and corrects the bias too, as PyTorch does.
+  void update(at::Tensor& parameters, const at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config, double learning_rate,
+              double beta1);
+
+  at::Tensor first_moment;  // [size]
+  at::Tensor second_moment; // [size]
+  std::int64_t steps = 0;
+
+private:
+  at::Tensor denominator; // scratch
+};
+
+} // namespace stdualx

@@ -1,0 +1,85 @@
+// stdualx-trainer: started by an agent with its socket at descriptor 3 and shared memory at 4, or by hand on a file.
+#include "experiments/spec/errors.h"
+#include "worker/platform.h"
+#include "worker/run_data.h"
+#include "worker/trainer.h"
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr const char* usage = "usage: stdualx-trainer --assignment FILE [--threads N]\n"
+                              "  Trains the run that FILE (JSON of an Assignment) names and prints its reports as lines of JSON.\n"
+                              "  Without arguments it serves the agent that started it. Example:\n"
+                              "  stdualx-trainer --assignment run.json --threads 1 | tail -n 1\n";
+
+struct Options {
+  std::string assignment;
+  std::int64_t threads = 0;
+};
+
+Options parse(const std::vector<std::string>& arguments) {
+  Options options;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const bool known = arguments[i] == "--assignment" || arguments[i] == "--threads";
+    if (!known || i + 1 == arguments.size())
+      throw stdualx::InputError((known ? "no value after '" : "unknown argument '") + arguments[i] + "'\n" + usage);
+    const std::string& value = arguments[++i];
+    if (arguments[i - 1] == "--assignment") {
+      options.assignment = value;
+    } else {
+      if (value.empty() || value.find_first_not_of("0123456789") != std::string::npos || value.size() > 4 || std::stoi(value) < 1)
+        throw stdualx::InputError("--threads: expected a number from 1 to 9999, found '" + value + "'");
+      options.threads = std::stoi(value);
+    }
+  }
+  if (options.assignment.empty() && options.threads > 0)
+    throw stdualx::InputError(std::string("--threads goes with --assignment\n") + usage);
+  return options;
+}
+
+stdualx::Assignment read_assignment(const std::string& path) {
+  std::ifstream stream(path);
+  if (!stream) throw stdualx::InputError("cannot read " + path);
+  try {
+    return stdualx::from_json<stdualx::Assignment>(stdualx::Json::parse(stream));
+  } catch (const std::exception& failure) {
+    throw stdualx::InputError(path + ": " + failure.what());
+  }
+}
+
+} // namespace
+
+int main(int count, char** values) {
+  using stdualx::ExitStatus;
+  const std::vector<std::string> arguments(values + 1, values + count);
+  if (arguments.size() == 1 && (arguments[0] == "--help" || arguments[0] == "-h")) {
+    std::fputs(usage, stdout);
+    return 0;
+  }
+  try {
+    const Options options = parse(arguments);
+    const at::Device device = stdualx::training_device();
+    stdualx::make_deterministic(device);
+    if (!options.assignment.empty()) {
+      const auto end = stdualx::run_alone(read_assignment(options.assignment), options.threads, device, stdualx::open_run_data, std::cout);
+      return static_cast<int>(end.reason == "complete" ? ExitStatus::done : ExitStatus::runs_failed);
+    }
+    // The launcher takes the signals and tells the agents what to do; a terminal or Slurm sends them to every process.
+    for (const int signal : {SIGINT, SIGUSR1, SIGHUP}) std::signal(signal, SIG_IGN);
+    stdualx::AgentLink link(stdualx::trainer_socket_descriptor, stdualx::trainer_memory_descriptor);
+    stdualx::serve(link, device, stdualx::open_run_data);
+    return 0;
+  } catch (const stdualx::InputError& failure) {
+    std::fprintf(stderr, "stdualx-trainer: %s\n", failure.what());
+    return static_cast<int>(ExitStatus::bad_input);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "stdualx-trainer: %s\n", failure.what());
+    return static_cast<int>(ExitStatus::runs_failed);
+  }
+}
