@@ -97,6 +97,7 @@ std::int64_t Store::register_sweep(const Plan& plan) {
         Json recipe = identity_json(run);
         recipe.erase("fold");
         recipe.erase("seed");
+        if (run.protocol.kind == "official") recipe["protocol"].erase("validation_people"); // its folds are groups of validation people
         Json split = {{"dataset", run.dataset},
                       {"dataset_hash", run.dataset_hash},
                       {"windows", identity_json(run.windows)},

@@ -203,6 +203,23 @@ TEST_F(AccuracyReport, ClosedTestPartsStandInTheirOwnTableOnly) {
   EXPECT_EQ(rows[0].text("validation accuracy (mean)"), "93.00 %");
 }
 
+TEST_F(AccuracyReport, ValidationGroupsOfTheOfficialSplitAreItsFolds) {
+  for (std::int64_t group = 0; group < 4; ++group) {
+    RunSpec closed = with_protocol("official", 0, group);
+    closed.protocol.open_test = false;
+    for (std::int64_t person = 1; person <= group + 1; ++person)
+      closed.protocol.validation_people.push_back(4 * group + person); // of different sizes
+    if (group < 3) add(closed, 900 + 20 * group);
+    else store.register_sweep(a_plan({closed}, "to come"));
+  }
+  const auto tables = report();
+  const auto rows = rows_of(tables.at(1), "uci_har");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].text("validation accuracy (mean)"), "92.00 %");
+  EXPECT_EQ(rows[0].text("lowest"), "90.00 %");
+  EXPECT_EQ(rows[0].text("folds x seeds"), "3 of 4 x 1, 3 of 4 runs");
+}
+
 TEST_F(AccuracyReport, RecipesThatDifferInMoreThanNamesAreNotMixed) {
   RunSpec warm = with_protocol("official", 0, 0), cold = warm;
   cold.training.learning_rate = 0.0005;
