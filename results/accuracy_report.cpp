@@ -6,7 +6,7 @@
 #include <set>
 #include <tuple>
 
-#include "experiments/spec/fields.h"
+#include "results/config_fields.h"
 #include "results/rows.h"
 #include "results/tables.h"
 
@@ -126,20 +126,23 @@ std::map<std::string, std::string> differing_fields(const std::vector<Recipe>& r
   std::map<std::string, std::string> words;
   for (const auto& [key, group] : alike) {
     if (group.size() < 2) continue;
-    std::map<std::string, std::vector<std::string>> fields; // values of each field, one a recipe
+    std::vector<std::map<std::string, std::string>> configs;
+    std::map<std::string, std::set<std::string>> values; // of each field
     for (const Recipe* recipe : group) {
-      const Json config = Json::parse(recipe->config).flatten();
-      for (const auto& [pointer, value] : config.items()) fields[pointer].push_back(value.dump());
+      configs.push_back(flattened(Json::parse(recipe->config)));
+      for (const auto& [pointer, value] : configs.back()) values[pointer].insert(value);
     }
-    for (const auto& [pointer, values] : fields) {
-      if (pointer == "/fold" || pointer == "/seed" || pointer.starts_with("/protocol/validation_people") ||
-          std::all_of(values.begin(), values.end(), [&](const auto& value) { return value == values[0]; }))
-        continue;
+    for (const auto& [pointer, different] : values) {
+      const bool of_fold =
+          pointer == "/fold" || pointer == "/seed" || (pointer == "/protocol/validation_people" && group[0]->protocol == "official");
+      if (of_fold || different.size() == 1) continue;
       std::string name = pointer.substr(1);
       std::replace(name.begin(), name.end(), '/', '.');
-      for (std::size_t i = 0; i < values.size() && i < group.size(); ++i) {
+      for (std::size_t i = 0; i < group.size(); ++i) {
+        const auto value = configs[i].find(pointer);
+        if (value == configs[i].end()) continue; // written before there was such a field
         std::string& text = words[group[i]->recipe_id];
-        text += (text.empty() ? "" : ", ") + name + "=" + values[i];
+        text.append(text.empty() ? "" : ", ").append(name).append("=").append(value->second);
       }
     }
   }
