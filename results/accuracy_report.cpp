@@ -6,7 +6,7 @@
 #include <set>
 #include <tuple>
 
-#include "experiments/spec/fields.h"
+#include "results/config_fields.h"
 #include "results/rows.h"
 #include "results/tables.h"
 
@@ -19,7 +19,9 @@ struct Recipe {
   std::string dataset, protocol, preset, variant, recipe_id, config;
   std::int64_t folds = 0;
   std::int64_t runs = 0, complete = 0;
-  std::set<std::int64_t> seeds;
+  std::set<std::int64_t> seeds, fold_numbers; // of all runs
+  /// The official split has one test part; a sweep may number groups of validation people as its folds.
+  std::int64_t expected_folds() const { return protocol == "official" ? static_cast<std::int64_t>(fold_numbers.size()) : folds; }
   std::map<std::int64_t, std::vector<double>> accuracies; // of COMPLETE runs, by fold
   std::vector<std::string> complete_runs;
   double overlap_sum = 0, test_windows = 0, train_windows = 0; // over COMPLETE runs
@@ -58,6 +60,7 @@ std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
     Recipe& recipe = recipes.back();
     ++recipe.runs;
     recipe.seeds.insert(integer_of(row[7]));
+    recipe.fold_numbers.insert(integer_of(row[6]));
     if (text_of(row[8]) != "COMPLETE") continue;
     ++recipe.complete;
     recipe.accuracies[integer_of(row[6])].push_back(real_of(row[9]));
@@ -107,7 +110,7 @@ std::optional<Interval> interval_of(Reader& reader, const Recipe& recipe) {
 }
 
 std::string folds_and_seeds(const Recipe& recipe) {
-  const std::int64_t folds = std::max<std::int64_t>(recipe.folds, 1);
+  const std::int64_t folds = recipe.expected_folds();
   const auto have = static_cast<std::int64_t>(recipe.accuracies.size());
   std::string text = (have == folds ? std::to_string(folds) : std::to_string(have) + " of " + std::to_string(folds)) + " x " +
                      std::to_string(recipe.seeds.size());
@@ -123,18 +126,23 @@ std::map<std::string, std::string> differing_fields(const std::vector<Recipe>& r
   std::map<std::string, std::string> words;
   for (const auto& [key, group] : alike) {
     if (group.size() < 2) continue;
-    std::map<std::string, std::vector<std::string>> fields; // values of each field, one a recipe
-    for (const Recipe* recipe : group)
-      for (const auto& [pointer, value] : Json::parse(recipe->config).flatten().items()) fields[pointer].push_back(value.dump());
-    for (const auto& [pointer, values] : fields) {
-      if (pointer == "/fold" || pointer == "/seed" ||
-          std::all_of(values.begin(), values.end(), [&](const auto& value) { return value == values[0]; }))
-        continue;
+    std::vector<std::map<std::string, std::string>> configs;
+    std::map<std::string, std::set<std::string>> values; // of each field
+    for (const Recipe* recipe : group) {
+      configs.push_back(flattened(Json::parse(recipe->config)));
+      for (const auto& [pointer, value] : configs.back()) values[pointer].insert(value);
+    }
+    for (const auto& [pointer, different] : values) {
+      const bool of_fold =
+          pointer == "/fold" || pointer == "/seed" || (pointer == "/protocol/validation_people" && group[0]->protocol == "official");
+      if (of_fold || different.size() == 1) continue;
       std::string name = pointer.substr(1);
       std::replace(name.begin(), name.end(), '/', '.');
-      for (std::size_t i = 0; i < values.size() && i < group.size(); ++i) {
+      for (std::size_t i = 0; i < group.size(); ++i) {
+        const auto value = configs[i].find(pointer);
+        if (value == configs[i].end()) continue; // written before there was such a field
         std::string& text = words[group[i]->recipe_id];
-        text += (text.empty() ? "" : ", ") + name + "=" + values[i];
+        text.append(text.empty() ? "" : ", ").append(name).append("=").append(value->second);
       }
     }
   }
@@ -201,7 +209,7 @@ TitledTable test_table(Reader& reader, const std::vector<Recipe>& recipes) {
     row.push_back(folds_and_seeds(recipe));
     row.push_back(ours ? percent_or_nothing(recipe.overlap_sum / static_cast<double>(recipe.complete)) : Cell());
     row.push_back(ours && paper != paper_values.end() ? Cell(Percent{ours->mean - paper->second, 2, true}) : Cell());
-    const bool all_folds = static_cast<std::int64_t>(recipe.accuracies.size()) >= std::max<std::int64_t>(recipe.folds, 1);
+    const bool all_folds = static_cast<std::int64_t>(recipe.accuracies.size()) >= recipe.expected_folds();
     if (!ours) row.push_back("NOT RUN");
     else if (paper == paper_values.end()) row.push_back("no paper value");
     else row.push_back(all_folds ? std::string(verdict({paper->second, ours})) : "UNDERPOWERED");

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "experiments/spec/errors.h"
+#include "results/config_fields.h"
 #include "results/rows.h"
 #include "results/tables.h"
 
@@ -11,17 +12,13 @@ namespace stdualx {
 
 namespace {
 
-/// Lists stay whole, so that a list of people is one field.
 void flatten_into(const Json& json, const std::string& pointer, std::map<std::string, std::string>& fields) {
-  for (const auto& [key, value] : json.items()) {
-    if (value.is_object()) flatten_into(value, pointer + "/" + key, fields);
-    else fields[pointer + "/" + key] = value.dump();
+  for (auto item = json.begin(); item != json.end(); ++item) {
+    std::string here = pointer;
+    here.append("/").append(item.key());
+    if (item->is_object()) flatten_into(*item, here, fields);
+    else fields[here] = item->dump();
   }
-}
-std::map<std::string, std::string> flattened(const Json& json) {
-  std::map<std::string, std::string> fields;
-  flatten_into(json, "", fields);
-  return fields;
 }
 
 TitledTable queried(Reader& reader, const std::string& title, const std::string& sql, const std::string& run_id) {
@@ -39,6 +36,12 @@ void typed(Table& table, const std::set<std::string>& durations, const std::set<
 }
 
 } // namespace
+
+std::map<std::string, std::string> flattened(const Json& json) {
+  std::map<std::string, std::string> fields;
+  flatten_into(json, "", fields);
+  return fields;
+}
 
 std::string resolve_run(Reader& reader, const std::string& prefix) {
   constexpr std::size_t fewest_digits = 4;

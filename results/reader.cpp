@@ -104,6 +104,7 @@ struct Reader::Impl {
     if (version < schema_version())
       throw RefusedError(path.string() + ": its schema is version " + std::to_string(version) + ", this program reads version " +
                          std::to_string(schema_version()) + "; `stdualx db migrate` or the next `stdualx run` brings it up to date");
+    database.integer("SELECT count(*) FROM v_runs WHERE 0"); // a damaged schema shows here
     sqlite3_set_authorizer(handle(), authorize, &may_begin);
   }
   sqlite3* handle() { return database.raw().getHandle(); }

@@ -97,6 +97,7 @@ std::int64_t Store::register_sweep(const Plan& plan) {
         Json recipe = identity_json(run);
         recipe.erase("fold");
         recipe.erase("seed");
+        if (run.protocol.kind == "official") recipe["protocol"].erase("validation_people"); // its folds are groups of validation people
         Json split = {{"dataset", run.dataset},
                       {"dataset_hash", run.dataset_hash},
                       {"windows", identity_json(run.windows)},
@@ -245,21 +246,25 @@ bool Store::record_evaluation(const EvaluationReport& report) {
   return impl_->write([&] {
     Database& database = impl_->database;
     check_shape(report);
-    const std::string which = report.part + " under " + report.condition + " in attempt " + std::to_string(report.attempt);
+    const std::string which =
+        "the evaluation of " + report.part + " under " + report.condition + " in attempt " + std::to_string(report.attempt);
     const bool open = impl_->attempt_is_open(report.run_id, report.attempt);
     if (database.integer("SELECT 1 FROM evaluation_parts WHERE run_id = ?1 AND condition = ?2 AND part = ?3", report.run_id,
                          report.condition, report.part)) {
-      for (const auto& [name, value] : report.metrics)
-        if (!database.integer("SELECT 1 FROM evaluations WHERE run_id = ?1 AND condition = ?2 AND part = ?3 AND metric = ?4 AND kind = ?5 "
-                              "AND value IS ?6",
-                              report.run_id, report.condition, report.part, name, number_kind(value), value)) {
-          impl_->event("evaluation_differs", report.run_id, name + " of " + which + " differs from the one recorded before, which stands");
-          break;
-        }
+      const auto differs = [&](const Metric& metric) {
+        return !database.integer(
+            "SELECT 1 FROM evaluations WHERE run_id = ?1 AND condition = ?2 AND part = ?3 AND metric = ?4 AND kind = ?5 "
+            "AND value IS ?6",
+            report.run_id, report.condition, report.part, metric.name, number_kind(metric.value), metric.value);
+      };
+      const auto first = std::find_if(report.metrics.begin(), report.metrics.end(), differs);
+      if (first != report.metrics.end())
+        impl_->event("evaluation_differs", report.run_id,
+                     which + " differs in " + first->name + " from the one recorded before, which stands");
       return false;
     }
     if (!open) {
-      impl_->event("stale_attempt", report.run_id, "the evaluation of " + which + " came after that attempt was over and was not recorded");
+      impl_->event("stale_attempt", report.run_id, which + " came after that attempt was over and was not recorded");
       return false;
     }
     const std::int64_t evaluation = database

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ struct StoreOptions {
   ProcessIdentity identity = this_process();
   std::string job;                                      // Slurm's job id; "": none. Stored with every attempt
   std::chrono::milliseconds lease{60000};               // a holder on another host whose heartbeat stands still that long is taken for dead
+  std::optional<JournalMode> journal;                   // none: as the file system asks; journal_mode_for
   std::function<void(std::chrono::milliseconds)> sleep; // empty: std::this_thread::sleep_for
   std::function<std::int64_t()> now_ms;                 // empty: the system clock
 };

@@ -159,7 +159,7 @@ void Store::Impl::claim() {
 void Store::Impl::set_journal_mode() {
   const std::filesystem::path folder = std::filesystem::absolute(database.path()).parent_path();
   const std::string kind = file_system_name(folder);
-  const bool wal_wanted = journal_mode_for(kind) == JournalMode::wal;
+  const bool wal_wanted = options.journal.value_or(journal_mode_for(kind)) == JournalMode::wal;
   std::string mode;
   try {
     mode = database.text(wal_wanted ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE").value_or("");

@@ -39,7 +39,7 @@ CREATE TABLE runs (
   threads          INTEGER NOT NULL,
   open_test        INTEGER NOT NULL CHECK (open_test IN (0, 1)),
   split_id         TEXT NOT NULL,      -- equal: same windows in the same folds
-  recipe_id        TEXT NOT NULL,      -- equal: differ in fold and seed alone
+  recipe_id        TEXT NOT NULL,      -- equal: differ in fold and seed alone (official split: a fold is a group of validation people)
   code_version     INTEGER NOT NULL,
   first_seen_ms    INTEGER NOT NULL,
   config           TEXT NOT NULL       -- JSON, the whole RunSpec

@@ -1,1 +1,141 @@
-#include <gtest/gtest.h>
+// A status that does not lie: also after the coordinator's death, though reading writes nothing.
+#include "fixture.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "results/format.h"
+#include "results/tables.h"
+
+namespace stdualx {
+namespace {
+
+using ::testing::HasSubstr;
+
+class StatusTest : public ::testing::Test {
+protected:
+  TemporaryFolder folder;
+  std::filesystem::path file = folder / "results.db";
+  std::int64_t now = 1'000'000;
+
+  StoreOptions options(const std::string& host = "") {
+    StoreOptions made;
+    if (!host.empty()) made.identity.host = host;
+    made.now_ms = [this] { return now; };
+    return made;
+  }
+  /// Four runs: COMPLETE, FAILED, RUNNING, WAITING for two ranks.
+  void fill(Store& store) {
+    RunSpec wide = a_run(1, 7);
+    wide.world_size = 2;
+    store.register_sweep(a_plan({a_run(0), a_run(1), a_run(2), wide}));
+    complete(store, a_run(0));
+    const std::string failed = run_identity(a_run(1));
+    store.begin_attempt(failed, a_place("node7"), 1);
+    store.end_attempt({failed, 1, "not_finite", "the loss was NaN in epoch 1", "last lines"}, RunStatus::failed);
+    store.begin_attempt(run_identity(a_run(2)), a_place(), 1);
+    store.record_epoch(an_epoch(run_identity(a_run(2)), 1, 1));
+    store.set_status(run_identity(wide), RunStatus::waiting);
+  }
+  std::string status() {
+    Reader reader(file);
+    return format_tables(status_tables(reader, now), Format::csv);
+  }
+  std::string notes() {
+    Reader reader(file);
+    return status_tables(reader, now).at(0).notes.at(0);
+  }
+  std::string runs(const RunsFilter& filter = {}) {
+    Reader reader(file);
+    return format_tables({runs_table(reader, now, filter)}, Format::csv);
+  }
+};
+
+TEST_F(StatusTest, CountsRunsAndEpochsAndNamesWhatFailedOrWaits) {
+  Store store = Store::open_for_writing(file, options());
+  fill(store);
+  const std::string text = status();
+  EXPECT_THAT(
+      text,
+      HasSubstr("sweep,identity,runs,PLANNED,WAITING,RUNNING,INTERRUPTED,COMPLETE,FAILED,QUARANTINED,epochs done,epochs planned,time\r\n"));
+  EXPECT_THAT(text, HasSubstr(",4,0,1,1,0,1,1,0,3,8,9\r\n"));
+  EXPECT_THAT(text, HasSubstr("FAILED,uci_har,stdual_x,1,1,1,not_finite,the loss was NaN in epoch 1,node7\r\n"));
+  EXPECT_THAT(text, HasSubstr("WAITING,uci_har,stdual_x,1,7,0,needs 2 ranks,,\r\n"));
+  EXPECT_THAT(notes(), HasSubstr("Held by process " + std::to_string(this_process().pid)));
+}
+
+TEST_F(StatusTest, ARunWhoseCoordinatorIsSilentElsewhereCountsAsInterrupted) {
+  Store store = Store::open_for_writing(file, options("another-host"));
+  fill(store);
+  now += 50'000;
+  EXPECT_THAT(status(), HasSubstr(",4,0,1,1,0,1,1,0,")) << "within its lease";
+  EXPECT_THAT(notes(), HasSubstr("last heartbeat 50.0 s ago"));
+  now += 20'000;
+  EXPECT_THAT(status(), HasSubstr(",4,0,1,0,1,1,1,0,"));
+  EXPECT_THAT(notes(), HasSubstr("counts as dead"));
+  EXPECT_THAT(runs({"interrupted", ""}), HasSubstr("INTERRUPTED,uci_har"));
+  Reader reader(file);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM runs WHERE status = 'RUNNING'"), 1) << "reading wrote nothing";
+}
+
+TEST_F(StatusTest, ARunWhoseCoordinatorIsDeadOnThisHostCountsAsInterruptedAtOnce) {
+  StoreOptions dead = options();
+  dead.identity.process_start -= 1; // the pid was used again
+  Store store = Store::open_for_writing(file, dead);
+  fill(store);
+  EXPECT_THAT(status(), HasSubstr(",4,0,1,0,1,1,1,0,"));
+  EXPECT_THAT(notes(), HasSubstr("died; the same `run` again goes on"));
+}
+
+TEST_F(StatusTest, RunsAreListedInTheOrderOfTheirSweepsAndFiltered) {
+  {
+    Store store = Store::open_for_writing(file, options());
+    fill(store);
+    store.register_sweep(a_plan({a_run(2), a_run(0, 9)}, "second"));
+  }
+  const std::string all = runs();
+  const auto place = [&](const RunSpec& run) { return all.find(run_identity(run).substr(0, 10)); };
+  EXPECT_LT(place(a_run(0)), place(a_run(1)));
+  EXPECT_LT(place(a_run(1)), place(a_run(2)));
+  EXPECT_LT(place(a_run(2)), place(a_run(0, 9)));
+  EXPECT_NE(place(a_run(0, 9)), std::string::npos);
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 6) << "a run of two sweeps is one row";
+  EXPECT_THAT(runs({"Complete", ""}),
+              HasSubstr("COMPLETE,uci_har,\"leave persons out, 3 folds\",0,1,default,stdual_x,2 of 2,1,6,,0.9,0.9\r\n"));
+  const std::string second = runs({"", "second"});
+  EXPECT_EQ(std::count(second.begin(), second.end(), '\n'), 3);
+  EXPECT_THAT(message_of<InputError>([&] { runs({"done", ""}); }), HasSubstr("'done' is no status"));
+  EXPECT_THAT(message_of<InputError>([&] { runs({"", "third"}); }), HasSubstr("holds no sweep with the name 'third'"));
+}
+
+TEST_F(StatusTest, TheCostOfARunIsTheMedianOfItsLike) {
+  Store store = Store::open_for_writing(file, options());
+  const auto run_of = [&](std::int64_t seed, double seconds, std::int64_t threads) {
+    RunSpec run = a_run(0, seed);
+    run.threads = threads;
+    store.register_sweep(a_plan({run}, "cost " + std::to_string(seed)));
+    const std::string run_id = run_identity(run);
+    store.begin_attempt(run_id, a_place(), 1);
+    EpochReport epoch = an_epoch(run_id, 1, 1);
+    epoch.wall_seconds = seconds;
+    store.record_epoch(epoch);
+    store.record_evaluation(an_evaluation(run_id, 1));
+    store.end_attempt({run_id, 1, "complete", "", ""}, RunStatus::complete);
+  };
+  Reader reader(file);
+  EXPECT_FALSE(cost_of(reader, a_run()).seconds);
+  run_of(1, 10, 4);
+  EXPECT_EQ(cost_of(reader, a_run()).seconds, 10) << "of other threads, where there is nothing better";
+  run_of(2, 20, 1);
+  run_of(3, 22, 1);
+  run_of(4, 60, 1);
+  EXPECT_EQ(cost_of(reader, a_run()).seconds, 22);
+  EXPECT_EQ(cost_of(reader, a_run()).runs, 3);
+  RunSpec longer = a_run();
+  longer.training.epochs = 50;
+  EXPECT_FALSE(cost_of(reader, longer).seconds);
+}
+
+} // namespace
+} // namespace stdualx
