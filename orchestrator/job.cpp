@@ -8,8 +8,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 namespace stdualx {
 
@@ -27,14 +25,6 @@ void write_file_durably(const std::filesystem::path& path, const std::string& te
     if (::fsync(file.get()) != 0) fail("cannot be synced");
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) fail("cannot be renamed into place");
-}
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw StorageError(path.string() + ": cannot be read");
-  return std::move(text).str();
 }
 
 } // namespace stdualx

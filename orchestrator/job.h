@@ -56,7 +56,5 @@ struct Outcome {
 
 /// Written to a temporary name, synced and renamed. Throws StorageError that names the file.
 void write_file_durably(const std::filesystem::path& path, const std::string& text);
-/// StorageError: not there, or damaged.
-std::string read_file(const std::filesystem::path& path);
 
 } // namespace stdualx

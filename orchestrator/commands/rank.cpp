@@ -1,5 +1,6 @@
 // `stdualx rank JOB`: what mpirun starts. Rank 0 coordinates, the others are agents.
 #include "cluster/mpi.h"
+#include "experiments/archive.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/job.h"
 #include "orchestrator/loop.h"

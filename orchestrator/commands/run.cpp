@@ -1,6 +1,7 @@
 // `stdualx run`: the launcher. It decides whether anything is left to do, freezes the job, starts mpirun, and shows the table.
 #include "cluster/launch.h"
 #include "cluster/process.h"
+#include "experiments/archive.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/job.h"
 #include "orchestrator/progress.h"
