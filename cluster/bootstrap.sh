@@ -27,7 +27,7 @@ packages=(
   libarchive-dev                 # reads zip and tar.xz where they lie
   libxxhash-dev                  # state hashes
   libssl-dev                     # SHA-256
-  libspdlog-dev libfmt-dev       # logs and text
+  libfmt-dev                     # text
 )
 [ "$mode" = demo ] || packages+=(
   libgtest-dev libgmock-dev      # tests

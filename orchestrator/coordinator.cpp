@@ -60,7 +60,7 @@ void Coordinator::on_message(int rank, const Message& message, double now) {
   else if (message.type == "epoch") on_epoch(worker, message, now);
   else if (message.type == "evaluation") on_evaluation(worker, message);
   else if (message.type == "end") on_end(worker, message.as<AttemptEnd>(), now);
-  else if (message.type == "heartbeat") on_heartbeat(worker, message.as<Heartbeat>().steps, now);
+  else if (message.type == "heartbeat") on_heartbeat(worker, message.as<Heartbeat>(), now);
   else if (message.type == "unusable") on_unusable(worker, message.as<AttemptEnd>(), now);
   else throw std::runtime_error("the coordinator does not know the message '" + message.type + "'");
   schedule(now);
@@ -71,7 +71,6 @@ void Coordinator::on_ready(Worker& worker, const Message& message, double now) {
   worker.host = worker.placement.host;
   worker.ready = true;
   if (worker.first_ready < 0) worker.first_ready = now;
-  if (worker.groups.empty() && !worker.idle_since) worker.idle_since = now;
   worker.steps = 0;
   restart_lease(worker, now);
 }
@@ -120,11 +119,14 @@ void Coordinator::on_end(Worker& worker, AttemptEnd end, double now) {
   std::int64_t id = 0;
   Group* group = group_of(worker, end.run_id, end.attempt, &id);
   if (group == nullptr) return;
+  if (end.reason != "complete" && end.reason != "drained" && !group->broken_since) group->broken_since = now;
   group->ends[worker.rank] = std::move(end);
   if (group->ends.size() == group->ranks.size()) conclude(id, now);
 }
 
-void Coordinator::on_heartbeat(Worker& worker, std::int64_t steps, double now) {
+void Coordinator::on_heartbeat(Worker& worker, const Heartbeat& heartbeat, double now) {
+  worker.waited_seconds = heartbeat.waited_seconds;
+  const std::int64_t steps = heartbeat.steps;
   if (steps == worker.steps) return;
   if (steps > worker.steps && worker.stepped) worker.seconds_per_step = (now - worker.steps_seen) / static_cast<double>(steps - worker.steps);
   worker.steps = steps;
@@ -150,14 +152,28 @@ void Coordinator::on_tick(double now) {
     if (paused) restart_lease(worker, now);
     const double lease = worker.stepped ? std::max(options_.shortest_lease, options_.lease_steps * worker.seconds_per_step) : options_.start_lease;
     if (worker.abandoned || now - worker.steps_seen <= lease) continue;
-    worker.abandoned = true;
     const Group& group = groups_.at(worker.groups.front());
     const Run& run = runs_[group.run];
     act(Notice{"run " + short_id(run.run_id) + ": no step on rank " + std::to_string(rank) + " for " + std::to_string(static_cast<int>(now - worker.steps_seen)) +
                " s; its trainer is killed"});
-    act(Send{rank, Message::of("abandon", Abandon{run.run_id, group.attempt, "lease_expired"})});
+    abandon(worker, group, "lease_expired");
   }
+  end_broken_groups(now);
   schedule(now);
+}
+
+void Coordinator::abandon(Worker& worker, const Group& group, const std::string& reason) {
+  worker.abandoned = true;
+  act(Send{worker.rank, Message::of("abandon", Abandon{runs_[group.run].run_id, group.attempt, reason})});
+}
+
+/// On CPUs a member's death is told by the next collective. In NCCL the others spin (NVIDIA/nccl#279): they are killed.
+void Coordinator::end_broken_groups(double now) {
+  for (const auto& [id, group] : groups_) {
+    if (!group.broken_since || now - *group.broken_since <= options_.longest_breaking) continue;
+    for (const int rank : group.ranks)
+      if (Worker& worker = workers_.at(rank); !group.ends.contains(rank) && !worker.abandoned) abandon(worker, group, "group_broken");
+  }
 }
 
 void Coordinator::on_drain(double now) {
@@ -206,7 +222,6 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
     std::erase(worker.groups, group_id);
     const bool tiny = group.ranks.size() == 1 && first.reason == "complete" && now - group.assigned < tiny_run_seconds * static_cast<double>(worker.depth);
     worker.depth = tiny ? std::min(worker.depth * 2, deepest_queue) : 1;
-    if (worker.groups.empty()) worker.idle_since = now;
     worker.abandoned = false;
     worker.stepped = false;
     worker.last = {};
@@ -353,12 +368,10 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, dou
       restart_lease(worker, now);
       worker.stepped = false;
     }
-    if (worker.idle_since) waited_ += now - *worker.idle_since;
-    worker.idle_since.reset();
     worker.groups.push_back(assignment.group_id);
     act(Send{ranks[i], Message::of("assign", assignment)});
   }
-  groups_[assignment.group_id] = {index, assignment.attempt, ranks, {}, 0, false, now};
+  groups_[assignment.group_id] = {index, assignment.attempt, ranks, {}, 0, false, now, {}};
 }
 
 void Coordinator::finish_if_done() {
@@ -384,6 +397,12 @@ std::vector<WorkerView> Coordinator::workers() const {
     views.push_back(std::move(view));
   }
   return views;
+}
+
+double Coordinator::waited_seconds() const {
+  double total = 0;
+  for (const auto& [rank, worker] : workers_) total += worker.waited_seconds;
+  return total;
 }
 
 double Coordinator::ready_seconds(double now) const {

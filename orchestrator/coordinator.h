@@ -36,6 +36,7 @@ struct CoordinatorOptions {
   double shortest_lease = 60;        // seconds without a step before a trainer counts as hung (DESIGN, Failure semantics)
   double lease_steps = 20;           // or that many of its own steps, if longer
   double start_lease = 300;          // until the first step: reading data and building a cache count as work
+  double longest_breaking = 10;      // seconds that the members of a broken group may take to notice; then they are killed
   double longest_pause = 10;         // a coordinator that was itself suspended that long restarts all leases
   std::int64_t first_group_id = 1;
 };
@@ -108,8 +109,9 @@ public:
   std::int64_t epochs_planned() const { return epochs_planned_; }
   std::int64_t epochs_this_job() const { return epochs_this_job_; }
   std::vector<WorkerView> workers() const;
-  /// Seconds that workers were ready and had no assignment though one was left, and seconds since they were first ready.
-  double waited_seconds() const { return waited_; }
+  /// Seconds that trainers waited between two assignments (or between their start and their first), as their agents measured
+  /// it, and seconds since they were first ready.
+  double waited_seconds() const;
   double ready_seconds(double now) const;
   ExitStatus exit_status() const;
 
@@ -130,6 +132,7 @@ private:
     std::int64_t epochs = 0; // reported in this attempt
     bool evaluated = false;
     double assigned = 0;
+    std::optional<double> broken_since; // a member has ended without success
   };
   struct Worker {
     int rank = 0;
@@ -139,8 +142,7 @@ private:
     bool usable = true;
     std::deque<std::int64_t> groups; // handed out; the first is at work
     std::size_t depth = 1;           // how many may be handed out: more than one only where runs last milliseconds
-    std::optional<double> idle_since;
-    double first_ready = -1;
+    double first_ready = -1, waited_seconds = 0;
     std::int64_t steps = 0;
     double steps_seen = 0, seconds_per_step = 0;
     bool stepped = false, abandoned = false;
@@ -153,7 +155,7 @@ private:
   void on_epoch(Worker& worker, const Message& message, double now);
   void on_evaluation(Worker& worker, const Message& message);
   void on_end(Worker& worker, AttemptEnd end, double now);
-  void on_heartbeat(Worker& worker, std::int64_t steps, double now);
+  void on_heartbeat(Worker& worker, const Heartbeat& heartbeat, double now);
   void on_unusable(Worker& worker, const AttemptEnd& end, double now);
   Group* group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id = nullptr);
   void conclude(std::int64_t group_id, double now);
@@ -163,6 +165,8 @@ private:
   std::vector<int> choose_workers(const Run& run) const;
   void hand_out(std::size_t run, const std::vector<int>& ranks, double now);
   void restart_lease(Worker& worker, double now);
+  void abandon(Worker& worker, const Group& group, const std::string& reason);
+  void end_broken_groups(double now);
   void set_status(Run& run, RunStatus status);
   void finish_if_done();
   void finish();
@@ -178,7 +182,7 @@ private:
   std::vector<Action> actions_;
   std::map<RunStatus, std::size_t> counts_;
   std::int64_t epochs_done_ = 0, epochs_planned_ = 0, epochs_this_job_ = 0;
-  double waited_ = 0, last_tick_ = -1;
+  double last_tick_ = -1;
   bool draining_ = false, finished_ = false, failure_shown_ = false;
 };
 

@@ -17,6 +17,7 @@ const std::vector<Command>& commands() {
       {"query", "SQL [options]", "Asks the store; read-only. Views: v_runs, v_accuracy, v_ablation, v_robustness, v_efficiency, v_timing.",
        "stdualx query 'SELECT variant, accuracy FROM v_accuracy'", query_command},
       {"report", "[options]", "The paper's numbers beside ours, with interval and verdict.", "stdualx report --format markdown", report_command},
+      {"retry", "RUN | --failed", "Plans failed runs again; the next run trains them from their last checkpoint.", "stdualx retry --failed", retry_command},
       {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},
   };
   return all;
@@ -28,7 +29,7 @@ void print_help() {
   std::cout << "stdualx: plans one sweep file, trains its runs on many workers, records everything in one SQLite file\n\n";
   for (const auto& command : commands())
     if (!command.hidden) std::cout << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary << "\n";
-  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: 0 all done, 2 bad input, 3 some runs failed, 4 refused, 75 drained (start me again).\n";
+  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: 0 all done, 2 bad input, 3 some runs failed, 4 refused, 75 drained (start me again), 130 stopped by a second Ctrl-C.\n";
 }
 
 int dispatch(const std::vector<std::string>& arguments) {

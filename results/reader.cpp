@@ -103,7 +103,7 @@ struct Reader::Impl {
     if (version == 0) throw InputError(path.string() + ": this file is empty; `stdualx run SWEEP --store FILE` makes a store of it");
     if (version < schema_version())
       throw RefusedError(path.string() + ": its schema is version " + std::to_string(version) + ", this program reads version " +
-                         std::to_string(schema_version()) + "; `stdualx db migrate` or the next `stdualx run` brings it up to date");
+                         std::to_string(schema_version()) + "; the next `stdualx run` brings it up to date");
     database.integer("SELECT count(*) FROM v_runs WHERE 0"); // a damaged schema shows here
     sqlite3_set_authorizer(handle(), authorize, &may_begin);
   }

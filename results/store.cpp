@@ -217,6 +217,9 @@ EpochOutcome Store::record_epoch(const EpochReport& report) {
           report.data_seconds, report.communication_seconds, report.wall_seconds, report.best_epoch, report.state_hash_before,
           report.state_hash_after);
     }
+    // A trainer keeps the last two (worker/checkpoint.h).
+    database.execute("UPDATE checkpoints SET state = 'deleted' WHERE run_id = ?1 AND state = 'live' AND epoch <= ?2 - 2", report.run_id,
+                     report.epoch);
     if (!report.checkpoint_path.empty())
       database.execute("INSERT INTO checkpoints (run_id, attempt, epoch, path, sha256, bytes, state, recorded_ms) VALUES (?1, ?2, ?3, ?4, "
                        "?5, ?6, 'live', ?7) "
@@ -305,6 +308,8 @@ bool Store::end_attempt(const AttemptEnd& end, RunStatus status) {
     impl_->database.execute(
         "UPDATE attempts SET ended_ms = ?3, end_reason = ?4, end_detail = ?5, stderr_tail = ?6 WHERE run_id = ?1 AND attempt = ?2",
         end.run_id, end.attempt, impl_->now(), end.reason, end.detail, end.stderr_tail);
+    if (status == RunStatus::complete)
+      impl_->database.execute("UPDATE checkpoints SET state = 'deleted' WHERE run_id = ?1 AND state = 'live'", end.run_id);
     return true;
   });
 }

@@ -124,7 +124,7 @@ void Store::Impl::claim() {
     const Claimant holder = newest_coordinator(database);
     const auto refuse = [&](const std::string& why) {
       throw RefusedError(database.path().string() + ": " + described(holder) + " holds the store (" + why +
-                         "); wait for it or end it (`stdualx cancel`), then start again, or name another store with --store");
+                         "); wait for it or end it, then start again, or name another store with --store");
     };
     if (const auto why = why_held(database, holder, options)) refuse(*why);
     if (!database.begin_immediate()) refuse("its write lock was not given back");

@@ -126,6 +126,8 @@ private:
     ended_ = told_by_trainer_ = false;
     if (current_->ranks.size() > 1) exchange_.open_group(*current_, world_.rank());
     tell_trainer(Message::of("assign", *current_));
+    waited_ += std::chrono::duration<double>(Clock::now() - free_since_).count();
+    beat_now();
   }
 
   /// Without a trainer: the shortest life a run can have, for the benchmark of dispatch.
@@ -185,6 +187,9 @@ private:
     } catch (const PeerGone&) {
       trainer_->child().signal(SIGKILL);
       trainer_->child().wait_for(exit_grace);
+    } catch (const std::exception& error) { // not a message of ours: its memory is damaged, or it is no trainer
+      lose_trainer("trainer_died", "the trainer on " + host_name() + " was killed since it sent what nobody understands: " + error.what());
+      busy = true;
     }
     if (trainer_) {
       if (const auto status = trainer_->child().poll()) {
@@ -200,6 +205,7 @@ private:
     if (message.type == "ready") {
       trainer_ready_ = true;
       failed_starts_ = 0;
+      free_since_ = Clock::now();
       world_.send(coordinator_rank, MpiTag::control, encode(message));
       next_assignment();
     } else if (message.type == "collective") {
@@ -219,6 +225,7 @@ private:
     if (!current_ || ended_) return;
     ended_ = true;
     told_by_trainer_ = told_by_trainer;
+    free_since_ = Clock::now();
     if (end.reason != "complete") exchange_.leave_group();
     tell("end", end);
   }
@@ -256,10 +263,11 @@ private:
   // ---- time
 
   void beat() {
-    const auto now = Clock::now();
-    if (now - last_beat_ < std::chrono::duration<double>(options_.heartbeat_seconds)) return;
-    last_beat_ = now;
-    tell("heartbeat", Heartbeat{trainer_ ? trainer_->steps() : 0});
+    if (Clock::now() - last_beat_ >= std::chrono::duration<double>(options_.heartbeat_seconds)) beat_now();
+  }
+  void beat_now() {
+    last_beat_ = Clock::now();
+    tell("heartbeat", Heartbeat{trainer_ ? trainer_->steps() : 0, waited_});
   }
 
   void wait(bool busy) {
@@ -295,6 +303,8 @@ private:
   bool ended_ = false;           // the end of `current_` was told and waits for its acknowledgement
   bool told_by_trainer_ = false; // by the trainer itself, which waits for it too
   bool leaving_ = false, parted_ = false;
+  double waited_ = 0;                               // trainers, for their next assignment
+  Clock::time_point free_since_ = Clock::now();     // when the trainer told its last end, or that it is ready
   Clock::time_point last_beat_ = Clock::now();
   Clock::time_point last_busy_ = Clock::now();
 };

@@ -94,8 +94,11 @@ struct Hello {
 /// The step counter of the training loop, every few seconds: a hung trainer's stands still.
 struct Heartbeat {
   std::int64_t steps = 0;
+  double waited_seconds = 0; // from each end of an assignment (or start of a trainer) to the next assignment, all together
   static const auto& fields() {
-    static const auto all = std::make_tuple(field("steps", &Heartbeat::steps, 0, "steps since the trainer started"));
+    using H = Heartbeat;
+    static const auto all = std::make_tuple(field("steps", &H::steps, 0, "steps since the trainer started"),
+                                            field("waited_seconds", &H::waited_seconds, 0.0, "trainers' wait for assignments"));
     return all;
   }
 };

@@ -45,3 +45,30 @@ if(STDUALX_WITH_CUDA)
   target_link_libraries(nccl::nccl INTERFACE "${STDUALX_NCCL_LIBRARY}" CUDA::cudart)
 endif()
 message(STATUS "libtorch: ${STDUALX_TORCH_LIB}; CUDA and NCCL parts: ${STDUALX_WITH_CUDA}")
+
+# stdualx_install_torch(<target>): puts libtorch, with the NVIDIA libraries it needs, beside the installed <target>, so that the
+# tree can be moved or sent to another host. The wheels' folders keep their places to each other, which their RPATHs rely on.
+# A site's own libtorch (STDUALX_BUNDLE_TORCH=OFF) stays where it is, and the installed program looks there.
+set(stdualx_bundle ON)
+if(NOT stdualx_wheel_torch OR NOT STDUALX_TORCH_LIB STREQUAL "${stdualx_wheel_torch}/lib")
+  set(stdualx_bundle OFF)
+endif()
+option(STDUALX_BUNDLE_TORCH "cmake --install copies libtorch into the tree" ${stdualx_bundle})
+function(stdualx_install_torch target)
+  if(NOT STDUALX_BUNDLE_TORCH)
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+    return()
+  endif()
+  set(home lib/stdualx)
+  get_filename_component(nvidia "${STDUALX_TORCH_LIB}/../../nvidia" ABSOLUTE)
+  if(STDUALX_WITH_CUDA)
+    install(DIRECTORY "${STDUALX_TORCH_LIB}/" DESTINATION ${home}/torch/lib FILES_MATCHING PATTERN "*.so*" PATTERN "*python*" EXCLUDE PATTERN "*shm*" EXCLUDE)
+    install(DIRECTORY "${nvidia}/" DESTINATION ${home}/nvidia FILES_MATCHING PATTERN "*.so*")
+  else()
+    install(FILES "${STDUALX_TORCH_LIB}/libtorch_cpu.so" "${STDUALX_TORCH_LIB}/libc10.so" "${STDUALX_TORCH_LIB}/libgomp.so.1" DESTINATION ${home}/torch/lib)
+    # libtorch_cpu.so needs these two even where there is no GPU.
+    install(DIRECTORY "${nvidia}/" DESTINATION ${home}/nvidia FILES_MATCHING PATTERN "libcudart.so*" PATTERN "libcupti.so*")
+  endif()
+  set_target_properties(${target} PROPERTIES
+    INSTALL_RPATH "$ORIGIN/../${home}/torch/lib;$ORIGIN/../${home}/nvidia/cu13/lib;$ORIGIN/../${home}/nvidia/nccl/lib")
+endfunction()

@@ -1,6 +1,6 @@
 # The torch half of the room worker: the training of a run, and the trainer, the program that does it.
 set(stdualx_training_sources
-  agent_link.cpp attempt.cpp augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp
+  attempt.cpp augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp
   evaluation.cpp flat_tensors.cpp optimizer.cpp platform.cpp run_data.cpp schedule.cpp state_hash.cpp trainer.cpp training.cpp)
 if(STDUALX_WITH_CUDA)
   list(APPEND stdualx_training_sources communicator_nccl.cpp cuda_queue.cpp)
@@ -19,6 +19,8 @@ endif()
 
 add_executable(stdualx-trainer "${CMAKE_SOURCE_DIR}/worker/trainer_main.cpp")
 target_link_libraries(stdualx-trainer PRIVATE stdualx_options stdualx_training)
+install(TARGETS stdualx-trainer RUNTIME)
+stdualx_install_torch(stdualx-trainer)
 
 stdualx_tests(training FOLDER worker
   SOURCES training_attempt_test.cpp training_checkpoint_test.cpp training_group_test.cpp training_link_test.cpp

@@ -15,7 +15,9 @@ bool parse_options(const Command& command, const std::vector<std::string>& argum
   all.add(described);
   all.add_options()("help,h", "this text");
   options::positional_options_description places;
-  for (const auto& name : positional) places.add(name.c_str(), 1);
+  const auto is_optional = [](const std::string& name) { return name.starts_with('['); };
+  const auto bare = [&](const std::string& name) { return is_optional(name) ? name.substr(1, name.size() - 2) : name; };
+  for (const auto& name : positional) places.add(bare(name).c_str(), 1);
   try {
     options::store(options::command_line_parser(arguments).options(all).positional(places).style(options::command_line_style::unix_style & ~options::command_line_style::allow_guessing).run(), values);
     if (values.count("help") != 0) {
@@ -33,7 +35,7 @@ bool parse_options(const Command& command, const std::vector<std::string>& argum
     throw InputError("stdualx " + command.name + ": " + error.what() + "; usage: stdualx " + command.name + " " + command.usage);
   }
   for (const auto& name : positional)
-    if (values.count(name) == 0) throw InputError("stdualx " + command.name + ": " + name + " is missing; usage: stdualx " + command.name + " " + command.usage);
+    if (!is_optional(name) && values.count(name) == 0) throw InputError("stdualx " + command.name + ": " + name + " is missing; usage: stdualx " + command.name + " " + command.usage);
   return true;
 }
 

@@ -24,7 +24,7 @@ struct Command {
 /// Every command, in the order of --help.
 const std::vector<Command>& commands();
 
-/// Parses; prints help and returns false for --help. InputError with the near word for an unknown option.
+/// Parses; `positional` are required but those in brackets ("[RUN]"). Prints help and returns false for --help. InputError with the near word for an unknown option.
 bool parse_options(const Command& command, const std::vector<std::string>& arguments, const options::options_description& described,
                    const std::vector<std::string>& positional, options::variables_map& values);
 
@@ -51,6 +51,7 @@ int runs_command(const Command& command, const std::vector<std::string>& argumen
 int status_command(const Command& command, const std::vector<std::string>& arguments);
 int explain_command(const Command& command, const std::vector<std::string>& arguments);
 int query_command(const Command& command, const std::vector<std::string>& arguments);
+int retry_command(const Command& command, const std::vector<std::string>& arguments);
 int report_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);
 

@@ -32,6 +32,14 @@ TEST(ShippedSweeps, TheDemoIsTenRunsOneOfThemOnTwoRanks) {
   for (const auto& planned : plan.runs) EXPECT_EQ(planned.run.training.epochs, 5);
 }
 
+// A run's row stands beside the paper's only where both spell the data set alike.
+TEST(ShippedSweeps, TheOfficialSplitIsOfADataSetThatThePaperNames) {
+  std::ifstream stream(experiments.parent_path() / "results" / "paper_values.json");
+  const Json text = Json::parse(stream);
+  const Json& values = text.is_array() ? text : text.begin().value();
+  EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](const Json& value) { return value["dataset"] == shipped("uci_har_official.json").runs[0].run.dataset; }));
+}
+
 TEST(ShippedSweeps, TheOfficialSplitOpensItsTestPartOnlyWhereNothingIsChosen) {
   const Plan plan = shipped("uci_har_official.json");
   ASSERT_EQ(plan.runs.size(), 5u);

@@ -157,6 +157,43 @@ TEST(Coordinator, ABrokenGroupIsRecordedWithItsCauseAndGoesBackToTheQueue) {
   EXPECT_EQ(bench.last(2).resume_sha256, "hash 1");
 }
 
+TEST(Coordinator, MembersOfABrokenGroupThatDoNotNoticeAreKilled) {
+  Bench bench(plan_of({2}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  bench.end(2, "trainer_died", "killed by signal 9");
+  const auto abandoned = [&] {
+    std::vector<std::string> reasons;
+    for (const auto& action : bench.log)
+      if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "abandon") {
+        EXPECT_EQ(send->rank, 1);
+        reasons.push_back(send->message.as<Abandon>().reason);
+      }
+    return reasons;
+  };
+  for (int i = 0; i < 4; ++i) {
+    bench.coordinator.on_tick(bench.now += 2);
+    bench.take();
+  }
+  EXPECT_THAT(abandoned(), ElementsAre());
+  for (int i = 0; i < 4; ++i) {
+    bench.coordinator.on_tick(bench.now += 2);
+    bench.take();
+  }
+  EXPECT_THAT(abandoned(), ElementsAre("group_broken"));
+  bench.end(1, "group_broken");
+  ASSERT_EQ(bench.ends.size(), 1u);
+  EXPECT_EQ(bench.ends[0].reason, "trainer_died");
+}
+
+TEST(Coordinator, TheTimeThatTrainersWaitedIsWhatTheirAgentsSay) {
+  Bench bench(plan_of({1, 1}), 2);
+  bench.tell(1, Message::of("heartbeat", Heartbeat{0, 0.5}));
+  bench.tell(2, Message::of("heartbeat", Heartbeat{0, 0.25}));
+  bench.tell(1, Message::of("heartbeat", Heartbeat{3, 0.75}));
+  EXPECT_EQ(bench.coordinator.waited_seconds(), 1.0);
+}
+
 TEST(Coordinator, ThreeFailuresQuarantineARunAndTheOthersGoOn) {
   Bench bench(plan_of({1, 1}), 1);
   bench.ready(1);

@@ -77,13 +77,13 @@ TEST_F(AccuracyReport, AnEmptyStoreSaysThatThePapersDataSetsWereNotRun) {
   const auto tables = report();
   ASSERT_EQ(tables.size(), 1u);
   ASSERT_EQ(tables[0].table.rows.size(), 3u);
-  for (const auto* dataset : {"opportunity", "pamap2", "uci_har"}) {
+  for (const auto* dataset : {"opportunity", "pamap2", "uci-har"}) {
     const auto rows = rows_of(tables[0], dataset);
     ASSERT_EQ(rows.size(), 1u) << dataset;
     EXPECT_EQ(rows[0].text("verdict"), "NOT RUN");
     EXPECT_EQ(rows[0].text("ours (mean)"), "—");
   }
-  EXPECT_EQ(rows_of(tables[0], "uci_har")[0].text("paper"), "98.80 %");
+  EXPECT_EQ(rows_of(tables[0], "uci-har")[0].text("paper"), "98.80 %");
 }
 
 TEST_F(AccuracyReport, FoldsGetTheCorrectedIntervalOverMeansOfTheirSeeds) {
@@ -91,7 +91,7 @@ TEST_F(AccuracyReport, FoldsGetTheCorrectedIntervalOverMeansOfTheirSeeds) {
   for (std::int64_t fold = 0; fold < 3; ++fold)
     for (std::int64_t seed = 1; seed <= 2; ++seed) add(with_protocol("leave_persons_out", 3, fold, seed), right[fold][seed - 1]);
   const auto tables = report();
-  const auto rows = rows_of(tables[0], "uci_har");
+  const auto rows = rows_of(tables[0], "uci-har");
   ASSERT_EQ(rows.size(), 1u);
   const double scores[] = {0.965, 0.945, 0.970};
   const Interval expected = corrected_resampled_interval(scores, 1000.0 / 100); // the fixture's epochs trained on 100 windows
@@ -108,7 +108,7 @@ TEST_F(AccuracyReport, FoldsGetTheCorrectedIntervalOverMeansOfTheirSeeds) {
 TEST_F(AccuracyReport, AnOfficialSplitGetsABootstrapOverItsTestPeople) {
   for (std::int64_t seed = 1; seed <= 2; ++seed) add(with_protocol("official", 0, 0, seed), 1000 - 40 * seed, 1000, 9);
   const auto tables = report();
-  const auto rows = rows_of(tables[0], "uci_har");
+  const auto rows = rows_of(tables[0], "uci-har");
   ASSERT_EQ(rows.size(), 1u);
   std::vector<Cluster> people(9); // window i was worn by person i % 9, and the first are right
   for (std::int64_t seed = 1; seed <= 2; ++seed)
@@ -129,7 +129,7 @@ TEST_F(AccuracyReport, AnOfficialSplitGetsABootstrapOverItsTestPeople) {
 TEST_F(AccuracyReport, ARandomSplitNeverStandsWithoutThePersonWiseRowBesideIt) {
   for (std::int64_t fold = 0; fold < 3; ++fold) add(with_protocol("random", 3, fold), 988);
   const auto before = report();
-  auto rows = rows_of(before[0], "uci_har");
+  auto rows = rows_of(before[0], "uci-har");
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_THAT(rows[0].text("protocol"), HasSubstr("by person"));
   EXPECT_EQ(rows[0].text("verdict"), "NOT RUN");
@@ -139,7 +139,7 @@ TEST_F(AccuracyReport, ARandomSplitNeverStandsWithoutThePersonWiseRowBesideIt) {
 
   add(with_protocol("official", 0, 0), 950, 1000, 9);
   const auto tables = report();
-  rows = rows_of(tables[0], "uci_har");
+  rows = rows_of(tables[0], "uci-har");
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].text("protocol"), "official split by person");
   EXPECT_EQ(rows[0].text("ours (mean)"), "95.00 %");
@@ -151,7 +151,7 @@ TEST_F(AccuracyReport, AVariantRunOnRandomWindowsAloneGetsItsOwnMissingRow) {
   add(with_protocol("official", 0, 0), 950, 1000, 9);
   add(ablated, 970);
   const auto tables = report();
-  const auto rows = rows_of(tables[0], "uci_har");
+  const auto rows = rows_of(tables[0], "uci-har");
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[1].text("variant"), "without_csa");
   EXPECT_EQ(rows[1].text("verdict"), "NOT RUN");
@@ -164,7 +164,7 @@ TEST_F(AccuracyReport, MissingFoldsAndRunsShow) {
   add(with_protocol("leave_persons_out", 3, 1), 990);
   store.register_sweep(a_plan({with_protocol("leave_persons_out", 3, 2)}, "one more"));
   const auto tables = report();
-  const auto rows = rows_of(tables[0], "uci_har");
+  const auto rows = rows_of(tables[0], "uci-har");
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].text("folds x seeds"), "2 of 3 x 1, 2 of 3 runs");
   EXPECT_EQ(rows[0].text("verdict"), "UNDERPOWERED");
@@ -173,7 +173,7 @@ TEST_F(AccuracyReport, MissingFoldsAndRunsShow) {
 TEST_F(AccuracyReport, RegisteredRunsWithoutANumberAreNotRun) {
   store.register_sweep(a_plan({with_protocol("official", 0, 0)}));
   const auto tables = report();
-  const auto rows = rows_of(tables[0], "uci_har");
+  const auto rows = rows_of(tables[0], "uci-har");
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].text("verdict"), "NOT RUN");
 }
@@ -196,9 +196,9 @@ TEST_F(AccuracyReport, ClosedTestPartsStandInTheirOwnTableOnly) {
   add(closed, 930);
   const auto tables = report();
   ASSERT_EQ(tables.size(), 2u);
-  EXPECT_EQ(rows_of(tables[0], "uci_har").at(0).text("verdict"), "NOT RUN");
+  EXPECT_EQ(rows_of(tables[0], "uci-har").at(0).text("verdict"), "NOT RUN");
   EXPECT_EQ(tables[1].title, "validation (choices are made here)");
-  const auto rows = rows_of(tables[1], "uci_har");
+  const auto rows = rows_of(tables[1], "uci-har");
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].text("validation accuracy (mean)"), "93.00 %");
 }
@@ -213,7 +213,7 @@ TEST_F(AccuracyReport, ValidationGroupsOfTheOfficialSplitAreItsFolds) {
     else store.register_sweep(a_plan({closed}, "to come"));
   }
   const auto tables = report();
-  const auto rows = rows_of(tables.at(1), "uci_har");
+  const auto rows = rows_of(tables.at(1), "uci-har");
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].text("validation accuracy (mean)"), "92.00 %");
   EXPECT_EQ(rows[0].text("lowest"), "90.00 %");
@@ -226,7 +226,7 @@ TEST_F(AccuracyReport, RecipesThatDifferInMoreThanNamesAreNotMixed) {
   add(warm, 950, 1000, 9);
   add(cold, 900, 1000, 9);
   const auto tables = report();
-  const auto rows = rows_of(tables[0], "uci_har");
+  const auto rows = rows_of(tables[0], "uci-har");
   ASSERT_EQ(rows.size(), 2u);
   std::vector<std::string> words{rows[0].text("differs in") + " " + rows[0].text("ours (mean)"),
                                  rows[1].text("differs in") + " " + rows[1].text("ours (mean)")};

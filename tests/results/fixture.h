@@ -35,7 +35,7 @@ private:
 
 inline RunSpec a_run(std::int64_t fold = 0, std::int64_t seed = 1) {
   RunSpec run;
-  run.dataset = "uci_har";
+  run.dataset = "uci-har";
   run.dataset_hash = "0123456789abcdef0123456789abcdef";
   run.windows = {128, 64, 0.5};
   run.protocol.kind = "leave_persons_out";

@@ -60,8 +60,8 @@ TEST_F(StatusTest, CountsRunsAndEpochsAndNamesWhatFailedOrWaits) {
       text,
       HasSubstr("sweep,identity,runs,PLANNED,WAITING,RUNNING,INTERRUPTED,COMPLETE,FAILED,QUARANTINED,epochs done,epochs planned,time\r\n"));
   EXPECT_THAT(text, HasSubstr(",4,0,1,1,0,1,1,0,3,8,9\r\n"));
-  EXPECT_THAT(text, HasSubstr("FAILED,uci_har,stdual_x,1,1,1,not_finite,the loss was NaN in epoch 1,node7\r\n"));
-  EXPECT_THAT(text, HasSubstr("WAITING,uci_har,stdual_x,1,7,0,needs 2 ranks,,\r\n"));
+  EXPECT_THAT(text, HasSubstr("FAILED,uci-har,stdual_x,1,1,1,not_finite,the loss was NaN in epoch 1,node7\r\n"));
+  EXPECT_THAT(text, HasSubstr("WAITING,uci-har,stdual_x,1,7,0,needs 2 ranks,,\r\n"));
   EXPECT_THAT(notes(), HasSubstr("Held by process " + std::to_string(this_process().pid)));
 }
 
@@ -74,7 +74,7 @@ TEST_F(StatusTest, ARunWhoseCoordinatorIsSilentElsewhereCountsAsInterrupted) {
   now += 20'000;
   EXPECT_THAT(status(), HasSubstr(",4,0,1,0,1,1,1,0,"));
   EXPECT_THAT(notes(), HasSubstr("counts as dead"));
-  EXPECT_THAT(runs({"interrupted", ""}), HasSubstr("INTERRUPTED,uci_har"));
+  EXPECT_THAT(runs({"interrupted", ""}), HasSubstr("INTERRUPTED,uci-har"));
   Reader reader(file);
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM runs WHERE status = 'RUNNING'"), 1) << "reading wrote nothing";
 }
@@ -102,7 +102,7 @@ TEST_F(StatusTest, RunsAreListedInTheOrderOfTheirSweepsAndFiltered) {
   EXPECT_NE(place(a_run(0, 9)), std::string::npos);
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 6) << "a run of two sweeps is one row";
   EXPECT_THAT(runs({"Complete", ""}),
-              HasSubstr("COMPLETE,uci_har,\"leave persons out, 3 folds\",0,1,default,stdual_x,2 of 2,1,6,,0.9,0.9\r\n"));
+              HasSubstr("COMPLETE,uci-har,\"leave persons out, 3 folds\",0,1,default,stdual_x,2 of 2,1,6,,0.9,0.9\r\n"));
   const std::string second = runs({"", "second"});
   EXPECT_EQ(std::count(second.begin(), second.end(), '\n'), 3);
   EXPECT_THAT(message_of<InputError>([&] { runs({"done", ""}); }), HasSubstr("'done' is no status"));

@@ -1,0 +1,43 @@
+// `stdualx retry`: runs that failed for good are planned again; the next `run` trains them, from their last checkpoint.
+#include "orchestrator/commands/command.h"
+#include "results/reader.h"
+#include "results/store.h"
+
+#include <iostream>
+
+namespace stdualx {
+
+int retry_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_store_option(described);
+  described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity")(
+      "failed", "every FAILED and QUARANTINED run of the store");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {"[RUN]"}, values)) return 0;
+  const bool all = values.count("failed") != 0;
+  if (all == (values.count("RUN") != 0)) throw InputError("expected either a RUN or --failed; `" + command.example + "` is an example");
+
+  std::vector<std::string> ids;
+  {
+    Reader reader(store_path(values));
+    const Table found = reader.query("SELECT run_id, status FROM runs WHERE status IN ('FAILED', 'QUARANTINED') ORDER BY run_id");
+    for (const auto& row : found.rows)
+      if (const auto& id = std::get<std::string>(row[0]); all || id.starts_with(values["RUN"].as<std::string>())) ids.push_back(id);
+  }
+  if (!all && ids.size() != 1)
+    throw InputError("'" + values["RUN"].as<std::string>() + "' is the start of " + std::to_string(ids.size()) +
+                     " failed or quarantined runs, expected of one; `stdualx status` names them");
+  if (ids.empty()) {
+    std::cout << "no run is FAILED or QUARANTINED\n";
+    return 0;
+  }
+  StoreOptions options;
+  Store store = Store::open_for_writing(store_path(values), options);
+  for (const auto& id : ids) store.retry(id);
+  store.release();
+  std::cout << ids.size() << (ids.size() == 1 ? " run is" : " runs are") << " planned again; `stdualx run SPEC` trains "
+            << (ids.size() == 1 ? "it\n" : "them\n");
+  return 0;
+}
+
+} // namespace stdualx

@@ -1,0 +1,189 @@
+"""What the end-to-end tests share: tiny recordings, sweeps on them, `stdualx` as a child process, and a look into the store.
+
+STDUALX_BUILD names the build folder. Only Python's standard library is needed.
+"""
+import contextlib
+import json
+import math
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("STDUALX_BUILD", SOURCE / "build"))
+PROGRAM = BUILD / "bin" / "stdualx"
+STUB = BUILD / "tests" / "stub_trainer"
+MANIFEST = {
+    "name": "tiny",
+    "rate": 50,
+    "files": ["tiny.csv"],
+    "sensors": [
+        {"name": "wrist", "columns": ["ax", "ay", "az"], "kinds": ["accelerometer"]},
+        {"name": "ankle", "columns": ["gx", "gy", "gz"], "kinds": ["gyroscope"]},
+    ],
+    "person_column": "person",
+    "recording_column": "recording",
+    "label_column": "label",
+    "classes": ["slow", "fast"],
+    "windows": {"steps": 32, "stride": 16, "label_threshold": 0.5},
+}
+
+
+def write_recordings(folder, people=6, rows=240):
+    """Two activities that differ in how fast the limbs swing; the same numbers every time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    noise = random.Random(7)
+    with open(folder / "tiny.csv", "w", encoding="utf-8") as file:
+        file.write("person,recording,label,ax,ay,az,gx,gy,gz\n")
+        for person in range(1, people + 1):
+            for label, speed in (("slow", 0.15), ("fast", 0.45)):
+                for row in range(rows):
+                    phase = row * speed * (1 + 0.05 * person)
+                    values = [math.sin(phase + axis) + noise.gauss(0, 0.3) for axis in range(6)]
+                    file.write(f"{person},{label}{person},{label}," + ",".join(f"{value:.5f}" for value in values) + "\n")
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
+
+
+def read_stat(pid):
+    """(state, parent) of a process, or None when it is gone."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    after_name = text.rsplit(")", 1)[1].split()
+    return after_name[0], int(after_name[1])
+
+
+def command_line(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def descendants(pid):
+    """Living processes below `pid`, nearest first."""
+    children = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            stat = read_stat(entry)
+            if stat and stat[0] != "Z":
+                children.setdefault(stat[1], []).append(int(entry))
+    found, front = [], [pid]
+    while front:
+        front = [child for parent in front for child in children.get(parent, [])]
+        found += front
+    return found
+
+
+def trainers(pid):
+    return [child for child in descendants(pid) if "trainer" in pathlib.Path((command_line(child) or [""])[0]).name]
+
+
+def ranks(pid):
+    """The MPI processes: rank 0 (the coordinator) first."""
+    return [child for child in descendants(pid) if command_line(child)[1:2] == ["rank"]]
+
+
+def wait_until(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"waited {seconds} s in vain for: {what}")
+
+
+class Workplace(unittest.TestCase):
+    """A test with a folder of its own: recordings, a sweep file, a store."""
+
+    stub = True
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stdualx-end-to-end-"))
+        self.addCleanup(shutil.rmtree, self.folder, True)
+        write_recordings(self.folder / "tiny")
+        self.store = self.folder / "results.db"
+        self.wishes = {"marks": str(self.folder)}
+
+    def sweep(self, file="sweep.json", **changes):
+        """Writes a sweep file; keys set to None are left out."""
+        text = {
+            "name": "tiny",
+            "dataset": str(self.folder / "tiny" / "manifest.json"),
+            "fixed": {"training": {"epochs": 4, "batch_size": 32}},
+            "variants": ["stdual_x", "without_csa"],
+            "protocols": [{"kind": "leave_persons_out", "folds": 3, "split_seed": 1, "validation_share": 0.3}],
+        }
+        text.update(changes)
+        path = self.folder / file
+        path.write_text(json.dumps({key: value for key, value in text.items() if value is not None}, indent=1), encoding="utf-8")
+        return path
+
+    def environment(self):
+        environment = dict(os.environ, STDUALX_STUB=json.dumps(self.wishes))
+        if self.stub:
+            environment["STDUALX_TRAINER"] = str(STUB)
+        return environment
+
+    def command(self, *arguments, store=None):
+        """The command line of `stdualx`; the store is named to every command that has one."""
+        return [str(PROGRAM), *map(str, arguments), *([] if arguments[0] == "--help" else ["--store", str(store or self.store)])]
+
+    def start(self, *arguments, store=None):
+        # A group of its own: a test's Ctrl-C goes to it as a terminal's would.
+        process = subprocess.Popen(self.command(*arguments, store=store), cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self.addCleanup(self.end, process)
+        return process
+
+    def end(self, process):
+        below = descendants(process.pid)
+        for pid in [process.pid, *below]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.stdout.close()
+        process.wait()
+
+    def finish(self, process, status=0, seconds=120):
+        text, _ = process.communicate(timeout=seconds)
+        self.assertEqual(process.returncode, status, text)
+        return text
+
+    def run_sweep(self, *arguments, status=0, store=None, seconds=120):
+        return self.finish(self.start("run", *arguments, store=store), status, seconds)
+
+    def ask(self, sql, *values, store=None):
+        """Rows of the store; read-only, so that it never hides a fault of the program."""
+        with contextlib.closing(sqlite3.connect(f"file:{store or self.store}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def statuses(self):
+        return dict(self.ask("SELECT status, count(*) FROM runs GROUP BY status"))
+
+    def epochs(self, store=None):
+        """What must be equal however a sweep was disturbed: run, epoch, hashes, losses."""
+        return self.ask("SELECT run_id, epoch, state_hash_before, state_hash_after, train_loss, validation_loss, validation_accuracy,"
+                        " learning_rate FROM epochs ORDER BY run_id, epoch", store=store)
+
+    def evaluations(self, store=None):
+        return self.ask("SELECT run_id, condition, part, metric, value FROM evaluations ORDER BY 1, 2, 3, 4", store=store)
+
+    def predictions(self, store=None):
+        return self.ask("SELECT * FROM v_predictions ORDER BY 1, 2, 3, 4", store=store)
+
+    def assert_whole(self, store=None):
+        self.assertEqual(self.ask("PRAGMA integrity_check", store=store), [("ok",)])
+        self.assertEqual(self.ask("PRAGMA foreign_key_check", store=store), [])
+
+    def assert_nothing_lives(self, process_ids, seconds=5):
+        """None of these processes is left."""
+        wait_until(lambda: not [pid for pid in process_ids if (read_stat(pid) or ("Z",))[0] != "Z"], seconds, "the job's processes to end")

@@ -1,0 +1,184 @@
+// A trainer without a network, for tests of the processes: epochs of milliseconds, checkpoints of one line, a state hash that
+// depends on run and epoch alone, and the misbehaviour that a test asks for in the environment variable STDUALX_STUB, JSON:
+//   {"epoch_ms": 5, "marks": DIR, "kill_at": N, "hang_at": N, "fail": VARIANT, "fail_reason": "error", "start": "exit"|"garbage"}
+// kill_at and hang_at happen once a run and member: a file in `marks` remembers.
+#include "experiments/spec/errors.h"
+#include "worker/agent_link.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace {
+
+using namespace stdualx;
+
+class GroupGone : public std::exception {};
+
+class StubTrainer {
+public:
+  explicit StubTrainer(Json wishes) : wishes_(std::move(wishes)), link_(trainer_socket_descriptor, trainer_memory_descriptor) {}
+
+  void serve() {
+    link_.send(Message::of("ready", Placement{"", ::getpid(), "cpu", "stub", 1}));
+    while (true) {
+      const auto assignment = link_.wait_for("assign").as<Assignment>();
+      AttemptEnd end{assignment.run_id, assignment.attempt, "complete", "", ""};
+      try {
+        end = train(assignment);
+      } catch (const GroupGone&) {
+        end.reason = "group_broken";
+      }
+      link_.send(Message::of("end", end));
+      while (link_.wait_for("acknowledge").as<Acknowledge>().epoch != 0) continue;
+    }
+  }
+
+private:
+  AttemptEnd train(const Assignment& assignment) {
+    AttemptEnd end{assignment.run_id, assignment.attempt, "complete", "", ""};
+    if (!assignment.resume_path.empty()) {
+      const std::string text = read(std::filesystem::path(assignment.store_directory) / assignment.resume_path);
+      if (sha256_hex(text) != assignment.resume_sha256) {
+        end.reason = "error";
+        end.detail = "checkpoint damaged: " + assignment.resume_path + " has another hash";
+        return end;
+      }
+    }
+    sequence_ = 0;
+    std::int64_t told = assignment.resume_epoch, acknowledged = assignment.resume_epoch;
+    for (std::int64_t epoch = assignment.resume_epoch + 1; epoch <= assignment.run.training.epochs; ++epoch) {
+      for (int step = 0; step < 4; ++step) {
+        ::usleep(static_cast<useconds_t>(wishes_.value("epoch_ms", 5) * 250));
+        link_.memory.count_step();
+        sum_with_group(assignment);
+        if (once(assignment, "kill_at", epoch)) ::raise(SIGKILL);
+        if (once(assignment, "hang_at", epoch)) ::pause();
+        link_.draining();
+      }
+      if (wishes_.value("fail", "") == assignment.run.variant) {
+        std::fprintf(stderr, "stub trainer: asked to fail\n");
+        end.reason = wishes_.value("fail_reason", "error");
+        end.detail = "asked to fail in epoch " + std::to_string(epoch);
+        return end;
+      }
+      if (assignment.index == 0) {
+        while (acknowledged < told) acknowledged = acknowledge(assignment);
+        link_.send(Message::of("epoch", report(assignment, epoch)));
+        told = epoch;
+      }
+      if (epoch < assignment.run.training.epochs && group_drains(assignment)) {
+        while (acknowledged < told) acknowledged = acknowledge(assignment);
+        end.reason = "drained";
+        return end;
+      }
+    }
+    if (assignment.index == 0) {
+      EvaluationReport evaluation;
+      evaluation.run_id = assignment.run_id;
+      evaluation.attempt = assignment.attempt;
+      evaluation.weights_epoch = assignment.run.training.epochs;
+      evaluation.metrics = {{"accuracy", 0.5}};
+      evaluation.classes = 2;
+      evaluation.confusion = {1, 1, 0, 0};
+      evaluation.windows = {0, 1};
+      evaluation.people = {1, 2};
+      evaluation.labels = {0, 0};
+      evaluation.predicted = {0, 1};
+      link_.send(Message::of("evaluation", evaluation));
+    }
+    return end;
+  }
+
+  EpochReport report(const Assignment& assignment, std::int64_t epoch) {
+    EpochReport report;
+    report.run_id = assignment.run_id;
+    report.attempt = assignment.attempt;
+    report.epoch = epoch;
+    report.train_loss = 1.0 / static_cast<double>(epoch);
+    report.validation_accuracy = 0.5;
+    report.windows = 64;
+    report.wall_seconds = 0.01;
+    report.best_epoch = epoch;
+    report.state_hash_before = sha256_hex(assignment.run_id + std::to_string(epoch - 1)).substr(0, 32);
+    report.state_hash_after = sha256_hex(assignment.run_id + std::to_string(epoch)).substr(0, 32);
+    report.checkpoint_path = assignment.run_id + "/" + std::to_string(assignment.attempt) + "/epoch-" + std::to_string(epoch);
+    const auto path = std::filesystem::path(assignment.store_directory) / report.checkpoint_path;
+    std::filesystem::create_directories(path.parent_path());
+    const std::string text = assignment.run_id + " after epoch " + std::to_string(epoch) + "\n";
+    std::ofstream(path) << text;
+    report.checkpoint_sha256 = sha256_hex(text);
+    report.checkpoint_bytes = static_cast<std::int64_t>(text.size());
+    return report;
+  }
+
+  std::int64_t acknowledge(const Assignment& assignment) {
+    while (true) {
+      const auto heard = link_.wait_for("acknowledge").as<Acknowledge>();
+      if (heard.run_id == assignment.run_id && heard.attempt == assignment.attempt) return heard.epoch;
+    }
+  }
+
+  /// The sum of `value` over the group; 1 each counts the members.
+  float sum_with_group(const Assignment& assignment, float value = 1) {
+    if (assignment.ranks.size() < 2) return value;
+    std::byte* shared = link_.memory.values(sizeof value);
+    std::memcpy(shared, &value, sizeof value);
+    link_.send(Message::of("collective", Collective{assignment.group_id, sequence_, 1, "float32"}));
+    CollectiveDone done;
+    do done = link_.wait_for("collective_done").as<CollectiveDone>();
+    while (done.group_id != assignment.group_id || (done.sequence != sequence_ && !done.broken));
+    if (done.broken) throw GroupGone();
+    ++sequence_;
+    std::memcpy(&value, shared, sizeof value);
+    return value;
+  }
+
+  bool group_drains(const Assignment& assignment) { return sum_with_group(assignment, link_.draining() ? 1 : 0) > 0; }
+
+  bool once(const Assignment& assignment, const char* what, std::int64_t epoch) {
+    if (wishes_.value(what, 0) != epoch || assignment.index + 1 != static_cast<std::int64_t>(assignment.ranks.size())) return false;
+    const std::filesystem::path mark = std::filesystem::path(wishes_.at("marks").get<std::string>()) / (assignment.run_id + what);
+    if (std::filesystem::exists(mark)) return false;
+    std::ofstream(mark) << "done\n";
+    return true;
+  }
+
+  static std::string read(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  Json wishes_;
+  AgentLink link_;
+  std::int64_t sequence_ = 0;
+};
+
+} // namespace
+
+int main() {
+  const char* given = std::getenv("STDUALX_STUB");
+  const stdualx::Json wishes = given == nullptr ? stdualx::Json::object() : stdualx::Json::parse(given);
+  if (wishes.value("start", "") == "exit") {
+    std::fprintf(stderr, "stub trainer: libexample.so.1: cannot be loaded\n");
+    return 1;
+  }
+  if (wishes.value("start", "") == "garbage") {
+    const char garbage[] = "\x04\0\0\0????";
+    if (::write(stdualx::trainer_socket_descriptor, garbage, 8) != 8) return 1;
+    ::pause();
+  }
+  for (const int signal : {SIGINT, SIGUSR1, SIGHUP}) std::signal(signal, SIG_IGN);
+  try {
+    StubTrainer(wishes).serve();
+  } catch (const stdualx::ExitRequested&) {
+  } catch (const stdualx::PeerGone&) {
+  }
+  return 0;
+}

@@ -1,0 +1,260 @@
+"""Real launcher, mpirun, coordinator, agents and store; a stub trainer, since training is not the point here."""
+import os
+import pathlib
+import signal
+import time
+import unittest
+
+from harness import Workplace, command_line, descendants, ranks, trainers, wait_until
+
+
+class Sweeps(Workplace):
+    def test_a_sweep_completes_and_a_second_run_does_nothing(self):
+        sweep = self.sweep()
+        self.assertIn("6 runs to do", self.run_sweep(sweep, "--workers", 2))
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual(self.ask("SELECT count(*), count(DISTINCT run_id || '/' || epoch) FROM epochs"), [(24, 24)])
+        before = self.store.read_bytes()
+        text = self.run_sweep(sweep, "--workers", 2)
+        self.assertIn("nothing to do: 6 of 6 runs complete", text)
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts"), [(6,)])
+        self.assertEqual(self.store.read_bytes(), before)
+        self.assert_whole()
+
+    def test_groups_of_several_ranks_run_beside_single_runs(self):
+        sweep = self.sweep(variants=["without_csa", {"name": "two", "ranks": 2}, {"name": "three", "ranks": 3}])
+        self.run_sweep(sweep, "--workers", 3)
+        self.assertEqual(self.statuses(), {"COMPLETE": 9})
+        self.assertEqual(self.ask("SELECT DISTINCT world_size FROM attempts ORDER BY 1"), [(1,), (2,), (3,)])
+
+    def test_a_group_wider_than_the_job_waits_and_the_status_says_so(self):
+        sweep = self.sweep(variants=["stdual_x", {"name": "three", "ranks": 3, "folds": [0]}])
+        text = self.run_sweep(sweep, "--workers", 2, status=3)
+        self.assertIn("needs a group of 3 ranks", text)
+        self.assertEqual(self.statuses(), {"COMPLETE": 3, "WAITING": 1})
+        self.run_sweep(sweep, "--workers", 3)
+        self.assertEqual(self.statuses(), {"COMPLETE": 4})
+
+    def test_first_tries_one_and_the_rest_follow(self):
+        sweep = self.sweep()
+        self.run_sweep(sweep, "--workers", 1, "--first", 1)
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts"), [(1,)])
+        self.run_sweep(sweep, "--workers", 2)
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts"), [(6,)])
+
+    def test_a_wider_sweep_computes_only_what_is_new(self):
+        self.run_sweep(self.sweep(), "--workers", 2)
+        wider = self.sweep("wider.json", name="wider", variants=["stdual_x", "without_csa", "without_contrastive"])
+        self.assertIn("3 runs to do, 6 complete", self.run_sweep(wider, "--workers", 2))
+        self.assertEqual(self.ask("SELECT max(attempt), count(*) FROM attempts"), [(1, 9)])
+        self.assertEqual(self.ask("SELECT count(*) FROM sweeps"), [(2,)])
+
+    def test_readers_work_while_a_sweep_runs(self):
+        self.wishes["epoch_ms"] = 100
+        process = self.start("run", self.sweep(), "--workers", 2)
+        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM epochs")[0][0] > 2, 20, "epochs")
+        for words in (["status"], ["runs"], ["report"], ["query", "SELECT count(*) FROM v_runs"]):
+            self.finish(self.start(*words))
+        self.finish(process)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+
+
+class Deaths(Workplace):
+    def test_a_killed_trainer_is_replaced_and_its_run_goes_on_from_the_checkpoint(self):
+        undisturbed = self.folder / "undisturbed.db"
+        sweep = self.sweep()
+        self.run_sweep(sweep, "--workers", 2, store=undisturbed)
+        self.wishes["kill_at"] = 3
+        text = self.run_sweep(sweep, "--workers", 2)
+        self.assertIn("trainer_died", text)
+        self.assertIn("SIGKILL", text)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual(self.epochs(), self.epochs(undisturbed))
+        self.assertEqual(self.evaluations(), self.evaluations(undisturbed))
+        # Killed in epoch 3, with epoch 1 surely acknowledged: at most one epoch is computed twice.
+        for resumed, in self.ask("SELECT resume_epoch FROM attempts WHERE attempt = 2"):
+            self.assertGreaterEqual(resumed, 1)
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts WHERE end_reason = 'trainer_died'"), [(6,)])
+
+    def test_a_member_of_a_group_dies_and_the_group_starts_again_together(self):
+        self.wishes["kill_at"] = 2
+        sweep = self.sweep(variants=[{"name": "two", "ranks": 2}])
+        self.run_sweep(sweep, "--workers", 3)
+        self.assertEqual(self.statuses(), {"COMPLETE": 3})
+        self.assertEqual(self.ask("SELECT attempt, end_reason, count(*) FROM attempts GROUP BY 1, 2 ORDER BY 1"),
+                         [(1, "trainer_died", 3), (2, "complete", 3)])
+
+    def test_a_hung_trainer_is_killed_after_its_lease(self):
+        self.wishes["hang_at"] = 2
+        text = self.run_sweep(self.sweep(variants=["stdual_x"], folds=[0]), "--workers", 1, "--lease-seconds", 1)
+        self.assertIn("no step on rank 1", text)
+        self.assertEqual(self.ask("SELECT end_reason FROM attempts ORDER BY attempt"), [("lease_expired",), ("complete",)])
+
+    def test_an_agent_or_the_coordinator_dies_and_the_launcher_starts_again(self):
+        for index, victim in enumerate(("coordinator", "agent")):
+            with self.subTest(victim):
+                store = self.folder / f"{victim}.db"
+                self.wishes["epoch_ms"] = 150
+                process = self.start("run", self.sweep(), "--workers", 2, store=store)
+                wait_until(lambda: store.exists() and self.ask("SELECT count(*) FROM epochs", store=store)[0][0] >= 3, 30, "epochs")
+                os.kill(ranks(process.pid)[index], signal.SIGKILL)
+                text = self.finish(process)
+                self.assertIn("starting it again", text)
+                self.assertEqual(self.ask("SELECT status, count(*) FROM runs GROUP BY 1", store=store), [("COMPLETE", 6)])
+                self.assertEqual(self.ask("SELECT count(*) FROM epochs", store=store), [(24,)])
+                self.assert_whole(store)
+
+    def test_the_whole_job_is_killed_and_run_again_goes_on(self):
+        self.wishes["epoch_ms"] = 150
+        sweep = self.sweep()
+        process = self.start("run", sweep, "--workers", 2)
+        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM epochs")[0][0] >= 5, 30, "epochs")
+        below = descendants(process.pid)
+        self.assertGreaterEqual(len(below), 6)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        self.assert_nothing_lives(below)
+        recorded = self.epochs()
+        self.assertIn("RUNNING", self.statuses())
+        # Nobody holds the store any more, and a reader says so instead of RUNNING.
+        self.assertNotIn("RUNNING", self.finish(self.start("runs")))
+        self.run_sweep(sweep, "--workers", 2)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertTrue(set(recorded) <= set(self.epochs()))
+        self.assertEqual(self.ask("SELECT count(*) FROM replays WHERE agrees = 0"), [(0,)])
+        self.assertEqual(list((self.folder / "results.db.d").glob("job-*")), [])
+
+    def test_trainers_that_cannot_start_end_the_job_with_their_last_words(self):
+        self.wishes["start"] = "exit"
+        text = self.run_sweep(self.sweep(), "--workers", 2, status=3)
+        self.assertIn("libexample.so.1: cannot be loaded", text)
+        self.assertEqual(self.statuses(), {"PLANNED": 6})
+
+    def test_a_trainer_that_sends_garbage_counts_as_dead(self):
+        self.wishes["start"] = "garbage"
+        text = self.run_sweep(self.sweep(), "--workers", 1, status=3)
+        self.assertIn("cannot start a trainer", text)
+
+
+class Failures(Workplace):
+    def test_a_run_that_is_not_finite_fails_and_the_others_go_on(self):
+        self.wishes |= {"fail": "without_csa", "fail_reason": "not_finite"}
+        sweep = self.sweep()
+        text = self.run_sweep(sweep, "--workers", 2, status=3)
+        self.assertIn("asked to fail in epoch 1", text)
+        self.assertEqual(self.statuses(), {"COMPLETE": 3, "FAILED": 3})
+        self.assertEqual(self.ask("SELECT DISTINCT end_reason, end_detail FROM attempts WHERE end_reason <> 'complete'"),
+                         [("not_finite", "asked to fail in epoch 1")])
+        self.assertIn("3 failed", self.run_sweep(sweep, status=3))
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts"), [(6,)])
+        self.assertIn("asked to fail", self.finish(self.start("status")))
+        # Its cause mended, `retry` plans them again and nothing else is touched.
+        self.assertIn("3 runs are planned again", self.finish(self.start("retry", "--failed")))
+        self.wishes = {"marks": str(self.folder)}
+        self.assertIn("3 runs to do, 3 complete", self.run_sweep(sweep, "--workers", 2))
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts"), [(9,)])
+
+    def test_a_run_that_always_fails_is_tried_three_times_and_put_aside(self):
+        self.wishes["fail"] = "without_csa"
+        text = self.run_sweep(self.sweep(folds=[0]), "--workers", 2, status=3)
+        self.assertIn("stub trainer: asked to fail", text)
+        self.assertEqual(self.statuses(), {"COMPLETE": 1, "QUARANTINED": 1})
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts WHERE end_reason = 'error'"), [(3,)])
+
+    def test_a_damaged_checkpoint_is_left_and_the_one_before_is_used(self):
+        self.wishes["epoch_ms"] = 200
+        sweep = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 8, "batch_size": 32}})
+        process = self.start("run", sweep, "--workers", 1)
+        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM epochs")[0][0] >= 4, 30, "four epochs")
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        (path, epoch), = self.ask("SELECT path, epoch FROM checkpoints ORDER BY epoch DESC LIMIT 1")
+        (self.folder / "results.db.d" / path).write_text("damaged\n")
+        text = self.run_sweep(sweep, "--workers", 1)
+        self.assertIn("checkpoint damaged", text)
+        self.assertEqual(self.statuses(), {"COMPLETE": 1})
+        self.assertEqual(self.ask("SELECT resume_epoch FROM attempts ORDER BY attempt"), [(0,), (epoch,), (epoch - 1,)])
+        self.assertEqual(self.ask("SELECT count(*), sum(agrees) FROM replays"), [(1, 1)])
+
+
+class Signals(Workplace):
+    def start_slow(self):
+        self.wishes["epoch_ms"] = 300
+        process = self.start("run", self.sweep(), "--workers", 2)
+        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM epochs")[0][0] >= 2, 30, "epochs")
+        return process
+
+    def test_one_interrupt_drains_with_75_and_run_goes_on(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            with self.subTest(number):
+                process = self.start_slow()
+                below = descendants(process.pid)
+                os.kill(process.pid, number)
+                text = self.finish(process, 75)
+                self.assertIn("run the same command again", text)
+                self.assert_nothing_lives(below)
+                self.assertNotIn("RUNNING", self.statuses())
+                self.assertEqual(self.ask("SELECT count(*) FROM attempts WHERE ended_ms IS NULL"), [(0,)])
+                self.assertGreater(self.ask("SELECT count(*) FROM attempts WHERE end_reason = 'drained'")[0][0], 0)
+        self.run_sweep(self.sweep(), "--workers", 2)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual(self.ask("SELECT count(*) FROM replays"), [(0,)])
+
+    def test_a_group_drains_together(self):
+        self.wishes["epoch_ms"] = 300
+        sweep = self.sweep(variants=[{"name": "two", "ranks": 2}])
+        process = self.start("run", sweep, "--workers", 2)
+        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM epochs")[0][0] >= 1, 30, "epochs")
+        os.kill(process.pid, signal.SIGINT)
+        self.finish(process, 75)
+        self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts"), [("drained",)])
+        self.run_sweep(sweep, "--workers", 2)
+        self.assertEqual(self.statuses(), {"COMPLETE": 3})
+
+    def test_two_interrupts_stop_at_once_and_nothing_recorded_is_lost(self):
+        process = self.start_slow()
+        below = descendants(process.pid)
+        recorded = self.epochs()
+        os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        self.finish(process, 130, seconds=20)
+        self.assert_nothing_lives(below)
+        self.assertTrue(set(recorded) <= set(self.epochs()))
+        self.assertNotIn("RUNNING", self.statuses())
+        self.run_sweep(self.sweep(), "--workers", 2)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+
+    def test_an_interrupt_of_the_whole_terminal_group_is_one_drain(self):
+        process = self.start_slow()
+        os.killpg(process.pid, signal.SIGINT)
+        self.finish(process, 75)
+
+
+class OneWriter(Workplace):
+    def test_a_second_run_on_the_same_store_is_refused(self):
+        self.wishes["epoch_ms"] = 200
+        sweep = self.sweep()
+        process = self.start("run", sweep, "--workers", 2)
+        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM epochs")[0][0] >= 1, 30, "an epoch")
+        text = self.run_sweep(sweep, "--workers", 1, status=4)
+        coordinator, = self.ask("SELECT pid FROM coordinators WHERE released_ms IS NULL")
+        self.assertIn(str(coordinator[0]), text)
+        self.finish(process)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts"), [(6,)])
+
+    def test_no_process_below_the_launcher_carries_torch_but_the_trainers(self):
+        self.wishes["epoch_ms"] = 200
+        process = self.start("run", self.sweep(), "--workers", 2)
+        wait_until(lambda: len(trainers(process.pid)) == 2, 30, "two trainers")
+        for pid in ranks(process.pid):
+            self.assertNotIn("torch", pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8"), command_line(pid))
+        for pid in trainers(process.pid):
+            self.assertNotIn("libmpi", pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8"))
+        self.finish(process)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,159 @@
+"""Real trainers in real jobs: what is killed ends with the same bits, one rank and two agree, and the shipped sweeps run."""
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import BUILD, SOURCE, Workplace, trainers, wait_until
+
+
+class RealTraining(Workplace):
+    stub = False
+
+    def setUp(self):
+        super().setUp()
+        self.undisturbed = self.folder / "undisturbed.db"
+
+    def same_as_undisturbed(self, store=None):
+        self.assertEqual(self.ask("SELECT status, count(*) FROM runs GROUP BY 1", store=store), self.ask("SELECT status, count(*) FROM runs GROUP BY 1", store=self.undisturbed))
+        self.assertEqual(self.epochs(store), self.epochs(self.undisturbed))
+        self.assertEqual(self.evaluations(store), self.evaluations(self.undisturbed))
+        self.assertEqual(self.predictions(store), self.predictions(self.undisturbed))
+        self.assert_whole(store)
+
+
+class Kills(RealTraining):
+    """Five random moments each; the seed is printed, and STDUALX_SEED repeats one."""
+
+    def setUp(self):
+        super().setUp()
+        seed = int(os.environ.get("STDUALX_SEED", time.time_ns() % 1_000_000))
+        print(f"STDUALX_SEED={seed}", flush=True)
+        self.random = random.Random(seed)
+        # One run on two ranks among them; 250 ms or so an epoch.
+        self.spec = self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2, "folds": [0]}])
+        begin = time.monotonic()
+        self.run_sweep(self.spec, "--workers", 2, store=self.undisturbed)
+        self.seconds = time.monotonic() - begin
+        self.assertEqual(self.ask("SELECT status, count(*) FROM runs GROUP BY 1", store=self.undisturbed), [("COMPLETE", 4)])
+
+    def test_a_trainer_killed_at_random_moments_changes_no_bit(self):
+        for attempt in range(5):
+            with self.subTest(attempt):
+                store = self.folder / f"trainer{attempt}.db"
+                process = self.start("run", self.spec, "--workers", 2, store=store)
+                wait_until(lambda: len(trainers(process.pid)) == 2 and store.exists(), 30, "trainers")
+                time.sleep(self.random.uniform(0.3, max(0.5, self.seconds - 1)))
+                alive = trainers(process.pid)
+                if alive:
+                    os.kill(self.random.choice(alive), signal.SIGKILL)
+                self.finish(process)
+                self.same_as_undisturbed(store)
+
+    def test_the_whole_job_killed_at_random_moments_changes_no_bit(self):
+        for attempt in range(5):
+            with self.subTest(attempt):
+                store = self.folder / f"job{attempt}.db"
+                process = self.start("run", self.spec, "--workers", 2, store=store)
+                time.sleep(self.random.uniform(0.5, self.seconds))
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                process.stdout.close()
+                self.run_sweep(self.spec, "--workers", 2, store=store)
+                self.same_as_undisturbed(store)
+
+
+class Training(RealTraining):
+    def test_it_learns_and_one_rank_and_two_agree(self):
+        text = self.run_sweep(self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2}], fixed={"training": {"epochs": 6, "batch_size": 16}}), "--workers", 2)
+        self.assertIn("verdict", text)
+        accuracies = [accuracy for accuracy, in self.ask("SELECT accuracy FROM v_accuracy")]
+        self.assertEqual(len(accuracies), 6)
+        self.assertGreater(min(accuracies), 0.9)
+        pairs = self.ask("SELECT a.train_loss, b.train_loss FROM epochs a JOIN runs ra USING (run_id) JOIN runs rb ON rb.fold = ra.fold AND rb.variant = 'two'"
+                         " JOIN epochs b ON b.run_id = rb.run_id AND b.epoch = a.epoch WHERE ra.variant = 'stdual_x' AND a.epoch = 1")
+        self.assertEqual(len(pairs), 3)
+        for one, two in pairs:
+            self.assertLess(abs(one - two) / one, 1e-4)
+
+    def test_a_damaged_checkpoint_costs_one_epoch_and_no_bit(self):
+        spec = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 8, "batch_size": 16}})
+        self.run_sweep(spec, "--workers", 1, store=self.undisturbed)
+        process = self.start("run", spec, "--workers", 1)
+        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM epochs")[0][0] >= 4, 60, "four epochs")
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        (path, epoch), = self.ask("SELECT path, epoch FROM checkpoints WHERE state = 'live' ORDER BY epoch DESC LIMIT 1")
+        file = self.folder / "results.db.d" / path
+        damaged = bytearray(file.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        file.write_bytes(damaged)
+        text = self.run_sweep(spec, "--workers", 1)
+        self.assertIn("checkpoint damaged", text)
+        self.assertIn(pathlib.Path(path).name, text)
+        self.assertEqual(self.ask("SELECT epoch, agrees FROM replays"), [(epoch, 1)])
+        self.same_as_undisturbed()
+
+    def test_finished_runs_keep_their_best_weights_alone(self):
+        self.run_sweep(self.sweep(variants=["stdual_x"]), "--workers", 2)
+        files = [path for path in (self.folder / "results.db.d").rglob("*") if path.is_file()]
+        self.assertEqual(sorted(path.name for path in files), ["best.safetensors"] * 3)
+        self.assertEqual(self.ask("SELECT DISTINCT state FROM checkpoints"), [("deleted",)])
+
+    def test_a_run_whose_loss_is_not_finite_is_recorded_with_its_epoch(self):
+        spec = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 4, "learning_rate": 100, "clip_norm": 0, "momentum_low": 0, "momentum_high": 0, "adam_epsilon": 0, "weight_decay": 10}})
+        text = self.run_sweep(spec, "--workers", 1, status=3)
+        self.assertIn("not_finite", text)
+        (reason, detail), = self.ask("SELECT end_reason, end_detail FROM attempts")
+        self.assertEqual(reason, "not_finite")
+        self.assertRegex(detail, "epoch [0-9]+")
+
+
+class Shipped(RealTraining):
+    """The sweeps that come with the program, on the real recordings, cut short."""
+
+    def test_the_demo_runs_on_the_watch_recordings(self):
+        watch = SOURCE / "watch-data"
+        self.assertTrue((watch / "manifest.json").exists(), f"{watch}: not there; `make test` writes it")
+        (self.folder / "watch-data").symlink_to(watch)
+        text = self.run_sweep(SOURCE / "experiments/sweeps/demo.json", "--workers", 2, "--set", "training.epochs=1", seconds=300)
+        self.assertEqual(self.statuses(), {"COMPLETE": 10})
+        self.assertEqual(self.ask("SELECT count(DISTINCT variant), max(world_size), max(overlap_share) FROM v_runs"), [(4, 2, 0.0)])
+        for word in ("without_csa", "verdict", "no paper value", "stdualx report"):
+            self.assertIn(word, text)
+
+    def test_uci_har_trains_on_the_official_split_with_its_test_part_closed(self):
+        self.run_sweep(SOURCE / "experiments/sweeps/uci_har_official.json", "--workers", 1, "--first", 1, "--set", "training.epochs=1", "--data", self.data(), seconds=300)
+        (accuracy, test), = self.ask("SELECT validation_accuracy, accuracy FROM v_runs WHERE status = 'COMPLETE'")
+        self.assertGreater(accuracy, 0.5)
+        self.assertIsNone(test)
+        self.assertEqual(self.ask("SELECT count(*) FROM evaluation_parts WHERE part = 'test'"), [(0,)])
+
+    def data(self):
+        given = os.environ.get("STDUALX_DATA")
+        folder = pathlib.Path(given) if given else SOURCE.parent / "shared" / "data"
+        if not folder.is_dir() and not os.environ.get("CI"):
+            self.skipTest(f"no UCI-HAR in {folder}; STDUALX_DATA names the folder that holds it")
+        return folder
+
+
+class Installed(RealTraining):
+    def test_the_installed_tree_can_be_moved_and_runs(self):
+        first, second = self.folder / "first", self.folder / "elsewhere" / "second"
+        subprocess.run(["cmake", "--install", str(BUILD), "--prefix", str(first)], check=True, stdout=subprocess.DEVNULL)
+        second.parent.mkdir()
+        first.rename(second)
+        process = subprocess.run([second / "bin" / "stdualx", "run", self.sweep(folds=[0], variants=["stdual_x"]), "--workers", "1", "--store", self.store],
+                                 cwd=self.folder, env={"PATH": os.environ["PATH"], "HOME": str(self.folder)}, text=True, capture_output=True, timeout=120)
+        self.assertEqual(process.returncode, 0, process.stdout + process.stderr)
+        self.assertEqual(self.statuses(), {"COMPLETE": 1})
+        maps = subprocess.run(["ldd", second / "bin" / "stdualx-trainer"], text=True, capture_output=True, check=True).stdout
+        self.assertNotIn(str(BUILD), maps)
+        self.assertNotIn("not found", maps)
+
+
+if __name__ == "__main__":
+    unittest.main()
