@@ -23,6 +23,7 @@ struct Job {
   std::int64_t columns = 80;
   double drain_seconds = 600;
   double shortest_lease = 60;
+  double claim_patience = 0; // seconds to wait for a dying job of ours to let go of the store
 
   static const auto& fields() {
     using J = Job;
@@ -33,6 +34,7 @@ struct Job {
         field("trainer_command", &J::trainer_command, {}, "of a worker"), field("gpus", &J::gpus, 0, "of a host"),
         choice("display", &J::display, "", {"terminal", "lines", "quiet"}, "of progress"), number("columns", &J::columns, 0, 20, 1000, "of the terminal"),
         number("drain_seconds", &J::drain_seconds, 0.0, 0, 1e6, "longest drain"),
+        number("claim_patience", &J::claim_patience, 0.0, 0, 1e6, "seconds to wait for the store"),
         number("shortest_lease", &J::shortest_lease, 0.0, 0.1, 1e6, "seconds without a step before a trainer counts as hung"));
     return all;
   }

@@ -89,7 +89,13 @@ private:
   static Store open_store(const Job& job) {
     StoreOptions options;
     if (const char* slurm = std::getenv("SLURM_JOB_ID")) options.job = slurm;
-    return Store::open_for_writing(job.store, options);
+    for (const auto deadline = Clock::now() + std::chrono::duration<double>(job.claim_patience);; ::usleep(100'000)) {
+      try {
+        return Store::open_for_writing(job.store, options);
+      } catch (const RefusedError&) {
+        if (Clock::now() >= deadline) throw;
+      }
+    }
   }
 
   Coordinator make_coordinator() {

@@ -23,7 +23,9 @@ struct Question {
     add_format_option(described);
   }
   bool parse(const Command& command, const std::vector<std::string>& arguments, const std::vector<std::string>& positional = {}) {
-    return parse_options(command, arguments, described, positional, values);
+    if (!parse_options(command, arguments, described, positional, values)) return false;
+    output_format(values); // a wrong one is told before anything is read
+    return true;
   }
   Reader reader() const { return Reader(store_path(values)); }
   int show(const std::vector<TitledTable>& tables) const {

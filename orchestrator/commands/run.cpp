@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,11 +21,14 @@ namespace stdualx {
 
 namespace {
 
+constexpr double patience_with_a_dying_job = 15; // mpirun ends its ranks within some seconds of the launcher's death
+
 /// A folder of this launch alone, gone with it.
 class JobDirectory {
 public:
-  explicit JobDirectory(const std::filesystem::path& parent) : path_(parent / ("job-" + host_name() + "-" + std::to_string(::getpid()))) {
+  explicit JobDirectory(const std::filesystem::path& parent) : path_(parent / (prefix() + std::to_string(::getpid()))) {
     std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(parent, error)) found_killed_ = remove_if_dead(entry.path()) || found_killed_;
     std::filesystem::create_directories(path_, error);
     if (error) throw StorageError(path_.string() + ": cannot be made: " + error.message() + "; --store names a place that can be written");
   }
@@ -35,8 +39,22 @@ public:
   JobDirectory(const JobDirectory&) = delete;
   JobDirectory& operator=(const JobDirectory&) = delete;
   const std::filesystem::path& path() const { return path_; }
+  /// A launcher of this host was killed here; its ranks may take some seconds to follow.
+  bool found_killed() const { return found_killed_; }
 
 private:
+  static std::string prefix() { return "job-" + host_name() + "-"; }
+  static bool remove_if_dead(const std::filesystem::path& path) {
+    const std::string name = path.filename().string();
+    const std::string digits = name.starts_with(prefix()) ? name.substr(prefix().size()) : "";
+    if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) return false;
+    if (::kill(std::stoi(digits), 0) == 0 || errno != ESRCH) return false;
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    return true;
+  }
+
+  bool found_killed_ = false;
   std::filesystem::path path_;
 };
 
@@ -126,6 +144,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   job.display = quiet ? "quiet" : ::isatty(STDOUT_FILENO) == 1 ? "terminal" : "lines";
   job.columns = static_cast<std::int64_t>(terminal_columns());
   const JobDirectory directory(job.store_directory);
+  job.claim_patience = directory.found_killed() ? patience_with_a_dying_job : 0;
   job.outcome = (directory.path() / "outcome.json").string();
 
   LaunchOptions launch_options;

@@ -166,6 +166,17 @@ class Workplace(unittest.TestCase):
         with contextlib.closing(sqlite3.connect(f"file:{store or self.store}?mode=ro", uri=True)) as connection:
             return connection.execute(sql, values).fetchall()
 
+    def wait_for_epochs(self, count, store=None, seconds=60):
+        """Until the store holds that many epochs."""
+
+        def enough():
+            try:
+                return self.ask("SELECT count(*) FROM epochs", store=store)[0][0] >= count
+            except sqlite3.OperationalError:  # not there yet, or its schema is not
+                return False
+
+        wait_until(enough, seconds, f"{count} epochs in the store")
+
     def statuses(self):
         return dict(self.ask("SELECT status, count(*) FROM runs GROUP BY status"))
 
@@ -183,6 +194,13 @@ class Workplace(unittest.TestCase):
     def assert_whole(self, store=None):
         self.assertEqual(self.ask("PRAGMA integrity_check", store=store), [("ok",)])
         self.assertEqual(self.ask("PRAGMA foreign_key_check", store=store), [])
+
+    def kill_job(self, process):
+        """SIGKILL to the launcher alone; returns when all below it have followed."""
+        below = descendants(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        self.assert_nothing_lives(below)
 
     def assert_nothing_lives(self, process_ids, seconds=5):
         """None of these processes is left."""

@@ -32,14 +32,14 @@ class BadInput(Workplace):
 
     def test_a_typo_in_a_sweep_is_named_with_its_line_and_the_near_word(self):
         sweep = self.sweep(fixed={"training": {"epoch": 4}})
-        self.refused("run", sweep, contains=["sweep.json", "/fixed/training/epoch", "'epochs'", "line"])
+        self.refused("run", sweep, contains=["sweep.json:6:", "/fixed/training/epoch", "'epochs'"])
         self.refused("plan", self.sweep(variants=["stdual_y"]), contains=["stdual_y", "stdual_x"])
         self.refused("plan", self.sweep(protocols=[{"kind": "leave_person_out", "folds": 3}]), contains=["leave_persons_out"])
 
     def test_a_sweep_that_is_not_json_or_says_a_thing_twice(self):
         path = self.sweep()
         path.write_text('{"name": "tiny",\n "dataset" "x"}\n', encoding="utf-8")
-        self.refused("run", path, contains=["sweep.json", "line 2"])
+        self.refused("run", path, contains=["sweep.json:2:"])
         path.write_text('{"name": "tiny", "dataset": "x",\n "dataset": "y", "protocols": []}\n', encoding="utf-8")
         self.refused("run", path, contains=["dataset", "twice"])
 

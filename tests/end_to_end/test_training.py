@@ -80,12 +80,11 @@ class Training(RealTraining):
             self.assertLess(abs(one - two) / one, 1e-4)
 
     def test_a_damaged_checkpoint_costs_one_epoch_and_no_bit(self):
-        spec = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 8, "batch_size": 16}})
+        spec = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 40, "batch_size": 16}})
         self.run_sweep(spec, "--workers", 1, store=self.undisturbed)
         process = self.start("run", spec, "--workers", 1)
-        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM epochs")[0][0] >= 4, 60, "four epochs")
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        self.wait_for_epochs(4)
+        self.kill_job(process)
         (path, epoch), = self.ask("SELECT path, epoch FROM checkpoints WHERE state = 'live' ORDER BY epoch DESC LIMIT 1")
         file = self.folder / "results.db.d" / path
         damaged = bytearray(file.read_bytes())
