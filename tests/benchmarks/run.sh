@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# What `make bench` runs, with the load beside it: figures from a busy machine say little.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+echo "load: $(cut -d' ' -f1-3 /proc/loadavg); $(nproc) cores"
+exec build/bin/model_benchmark
