@@ -3,4 +3,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg); $(nproc) cores"
+python3 tests/benchmarks/empty_runs.py
 exec build/bin/model_benchmark
