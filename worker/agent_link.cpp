@@ -54,7 +54,10 @@ AgentLink::AgentLink(int socket_descriptor, int memory_descriptor) : memory(memo
 void AgentLink::receive(int timeout_ms) {
   while (auto message = socket_.receive(timeout_ms)) {
     timeout_ms = 0;
-    if (message->type == "exit") throw ExitRequested();
+    if (message->type == "exit") {
+      exit_requested_ = true; // after what came before it: a run's last acknowledgement lets its checkpoints go
+      return;
+    }
     if (message->type == "drain") {
       draining_ = true;
       continue;
@@ -74,13 +77,16 @@ std::optional<Message> AgentLink::take_waiting(std::string_view type) {
 
 std::optional<Message> AgentLink::take(std::string_view type) {
   receive(0);
-  return take_waiting(type);
+  auto message = take_waiting(type);
+  if (!message && exit_requested_) throw ExitRequested();
+  return message;
 }
 
 Message AgentLink::wait_for(std::string_view type) {
   const auto start = std::chrono::steady_clock::now();
   while (true) {
     if (auto message = take_waiting(type)) return std::move(*message);
+    if (exit_requested_) throw ExitRequested();
     const bool spin = std::chrono::steady_clock::now() - start < spinning;
     if (spin) ::sched_yield();
     receive(spin ? 0 : -1);
@@ -88,7 +94,8 @@ Message AgentLink::wait_for(std::string_view type) {
 }
 
 bool AgentLink::draining() {
-  receive(0);
+  if (!exit_requested_) receive(0);
+  if (exit_requested_) throw ExitRequested();
   return draining_;
 }
 

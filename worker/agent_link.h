@@ -63,7 +63,7 @@ private:
 
   MessageSocket socket_;
   std::deque<Message> waiting_;
-  bool draining_ = false;
+  bool draining_ = false, exit_requested_ = false;
 };
 
 } // namespace stdualx
