@@ -2,6 +2,7 @@
 #include "orchestrator/commands/command.h"
 #include "results/reader.h"
 #include "results/store.h"
+#include "results/tables.h"
 
 #include <iostream>
 
@@ -20,13 +21,12 @@ int retry_command(const Command& command, const std::vector<std::string>& argume
   std::vector<std::string> ids;
   {
     Reader reader(store_path(values));
-    const Table found = reader.query("SELECT run_id, status FROM runs WHERE status IN ('FAILED', 'QUARANTINED') ORDER BY run_id");
-    for (const auto& row : found.rows)
-      if (const auto& id = std::get<std::string>(row[0]); all || id.starts_with(values["RUN"].as<std::string>())) ids.push_back(id);
+    const std::string only = all ? "" : resolve_run(reader, values["RUN"].as<std::string>());
+    const Table failed = reader.query("SELECT run_id FROM runs WHERE status IN ('FAILED', 'QUARANTINED') ORDER BY run_id");
+    for (const auto& row : failed.rows)
+      if (const auto& id = std::get<std::string>(row[0]); all || id == only) ids.push_back(id);
+    if (!all && ids.empty()) throw InputError("run " + only + " is neither FAILED nor QUARANTINED; `stdualx status` names those that are");
   }
-  if (!all && ids.size() != 1)
-    throw InputError("'" + values["RUN"].as<std::string>() + "' is the start of " + std::to_string(ids.size()) +
-                     " failed or quarantined runs, expected of one; `stdualx status` names them");
   if (ids.empty()) {
     std::cout << "no run is FAILED or QUARANTINED\n";
     return 0;
