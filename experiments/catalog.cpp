@@ -42,6 +42,10 @@ CatalogEntry catalog_entry(const std::string& dataset) {
                    list + "and the path of a manifest that ends in .json");
 }
 
+std::string dataset_source(const std::string& dataset) {
+  return dataset.ends_with(".json") ? std::filesystem::absolute(dataset).lexically_normal().string() : dataset;
+}
+
 DatasetSource find_dataset(const std::string& dataset, const DataPaths& paths) {
   const CatalogEntry entry = catalog_entry(dataset);
   return dataset.ends_with(".json") ? find_manifest(dataset) : entry.find(paths);
@@ -61,9 +65,19 @@ std::string dataset_hash(const Dataset& dataset) {
   const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), &XXH3_freeState);
   if (!state || XXH3_128bits_reset(state.get()) == XXH_ERROR) throw std::bad_alloc();
   const auto add = [&](const void* bytes, std::size_t size) { XXH3_128bits_update(state.get(), bytes, size); };
-  const auto sensors = static_cast<std::int64_t>(dataset.info.sensors.size());
-  const std::int64_t sizes[] = {static_cast<std::int64_t>(dataset.recordings.size()), sensors, dataset.info.channels()};
-  add(sizes, sizeof sizes);
+  // Which channels make a sensor, which three make a vector, and who is tested decide what is trained; names do not.
+  Json layout = Json::array();
+  for (const SensorInfo& sensor : dataset.info.sensors) {
+    Json kinds = Json::array();
+    for (const ChannelInfo& channel : sensor.channels) kinds.push_back(channel.kind);
+    layout.push_back(std::move(kinds));
+  }
+  const std::string head_text = Json{{"rate", dataset.info.rate},
+                                     {"sensors", std::move(layout)},
+                                     {"classes", dataset.info.classes.size()},
+                                     {"official_test_people", dataset.info.official_test_people}}
+                                    .dump();
+  add(head_text.data(), head_text.size());
   for (const Recording& recording : dataset.recordings) {
     const std::int64_t head[] = {recording.person, recording.steps()};
     add(head, sizeof head);

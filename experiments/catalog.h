@@ -36,6 +36,9 @@ const std::vector<CatalogEntry>& catalog();
 /// The entry for a name, or the manifest's for a path that ends in .json. InputError: an unknown name, with the near word.
 CatalogEntry catalog_entry(const std::string& dataset);
 
+/// The same data set, whatever the working directory: a name as it is, a manifest's path made absolute.
+std::string dataset_source(const std::string& dataset);
+
 /// The files of a data set. InputError as CatalogEntry::find.
 DatasetSource find_dataset(const std::string& dataset, const DataPaths& paths);
 

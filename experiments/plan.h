@@ -11,6 +11,8 @@ namespace stdualx {
 
 /// What a plan must know of the recordings.
 struct DatasetFacts {
+  std::string name;   // of the data set; a manifest says its own
+  std::string source; // what opens it on any host: a name in the catalogue, or the absolute path of a manifest
   std::string dataset_hash;
   WindowSpec windows;                             // as asked for, with the data set's own steps and stride in place of 0
   std::vector<std::int64_t> people;               // who is in it, ascending

@@ -9,8 +9,8 @@
 namespace stdualx {
 namespace {
 
-/// Raised when cutting gives other windows for the same recordings and spec.
-constexpr std::int64_t cutting_version = 1;
+/// Raised when cutting gives other windows, or another hash, for the same recordings and spec.
+constexpr std::int64_t cutting_version = 2;
 
 /// All that a window set depends on.
 Json cache_key(const CatalogEntry& entry, const DatasetSource& source, const WindowSpec& spec) {

@@ -31,7 +31,7 @@ struct WindowSetInfo {
     using W = WindowSetInfo;
     static const auto all =
         std::make_tuple(field("dataset", &W::dataset, {}, "the data set"), field("windows", &W::windows, {}, "how it was cut"),
-                        field("dataset_hash", &W::dataset_hash, "", "XXH3-128 of the recordings"),
+                        field("dataset_hash", &W::dataset_hash, "", "XXH3-128 of the recordings and their layout"),
                         number("count", &W::count, 0, 0, 9007199254740991.0, "windows"));
     return all;
   }

@@ -351,6 +351,7 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, dou
   assignment.group_id = next_group_++;
   assignment.ranks.assign(ranks.begin(), ranks.end());
   assignment.store_directory = options_.store_directory;
+  assignment.dataset_source = plan_.dataset_source;
   assignment.data_directory = options_.data_directory;
   assignment.cache_directory = options_.cache_directory;
   assignment.evaluations = plan_.evaluations;

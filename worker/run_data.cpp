@@ -12,7 +12,7 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
     AttemptData data;
   };
   const auto mapped = std::make_shared<Mapped>(
-      Mapped{open_window_set(run.dataset, run.windows, {assignment.data_directory, assignment.cache_directory}), {}});
+      Mapped{open_window_set(assignment.dataset_source, run.windows, {assignment.data_directory, assignment.cache_directory}), {}});
   const WindowSet& set = mapped->windows;
   if (!run.dataset_hash.empty() && set.dataset_hash() != run.dataset_hash)
     throw InputError("the recordings of " + run.dataset + " on this host have hash " + set.dataset_hash() +

@@ -14,6 +14,7 @@ struct Assignment {
   std::vector<std::int64_t> ranks;         // world ranks of the group's members, in order; empty: alone, without agents
   std::int64_t index = 0;                  // this member's place in `ranks`
   std::string store_directory;             // STORE.d: checkpoints lie in <run>/<attempt>/
+  std::string dataset_source;              // opens the data set: a name in the catalogue, or the path of a manifest
   std::string data_directory;              // where data sets are looked for
   std::string cache_directory;             // window caches
   std::string resume_path;                 // checkpoint to go on from, relative to store_directory; "": from the start
@@ -27,7 +28,8 @@ struct Assignment {
         field("run_id", &A::run_id, "", "identity of the run"), field("run", &A::run, {}, "what to train"),
         field("attempt", &A::attempt, 0, "which attempt, from 1"), field("group_id", &A::group_id, 0, "group of ranks"),
         field("ranks", &A::ranks, {}, "world ranks of the members"), field("index", &A::index, 0, "this member's place"),
-        field("store_directory", &A::store_directory, "", "STORE.d"), field("data_directory", &A::data_directory, "", "data sets"),
+        field("store_directory", &A::store_directory, "", "STORE.d"), field("dataset_source", &A::dataset_source, "", "name or manifest"),
+        field("data_directory", &A::data_directory, "", "data sets"),
         field("cache_directory", &A::cache_directory, "", "window caches"),
         field("resume_path", &A::resume_path, "", "checkpoint, relative to store_directory"),
         field("resume_sha256", &A::resume_sha256, "", "its hash"), field("resume_epoch", &A::resume_epoch, 0, "epochs it holds"),

@@ -55,7 +55,7 @@ struct ProtocolSpec {
 
 struct RunSpec {
   std::string dataset;
-  std::string dataset_hash; // over the parsed float32 recordings, labels and people
+  std::string dataset_hash; // over the parsed float32 recordings, labels, people and the sensors' layout
   WindowSpec windows;
   ProtocolSpec protocol;
   std::int64_t fold = 0;
@@ -71,7 +71,7 @@ struct RunSpec {
   static const auto& fields() {
     using R = RunSpec;
     static const auto all = std::make_tuple(
-        field("dataset", &R::dataset, "", "name in the catalogue, or path of a manifest"),
+        field("dataset", &R::dataset, "", "name in the catalogue, or a manifest's own"),
         field("dataset_hash", &R::dataset_hash, "", "XXH3-128 over the parsed recordings"),
         field("windows", &R::windows, {}, "how recordings are cut"),
         field("protocol", &R::protocol, {}, "how people or windows are parted"),

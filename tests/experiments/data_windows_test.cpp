@@ -75,6 +75,21 @@ TEST(DatasetHash, DependsOnSamplesLabelsAndPeopleButNotOnNames) {
   EXPECT_NE(dataset_hash(dataset), dataset_hash(other));
 }
 
+TEST(DatasetHash, DependsOnWhatMakesASensorAndAVectorAndOnWhoIsTested) {
+  Dataset dataset = one_channel({{0, 0}});
+  dataset.info.sensors = {{"wrist", {{"x", "accelerometer"}, {"y", "accelerometer"}}}, {"belt", {{"x", "other"}}}};
+  dataset.recordings[0].samples = {1, 2, 3, 0, 4, 5, 6, 0};
+  Dataset other = dataset; // the same floats, another sensor's channel
+  other.info.sensors = {{"wrist", {{"x", "accelerometer"}}}, {"belt", {{"x", "other"}, {"y", "accelerometer"}}}};
+  EXPECT_NE(dataset_hash(dataset), dataset_hash(other));
+  other = dataset;
+  other.info.sensors[0].channels[1].kind = "gyroscope";
+  EXPECT_NE(dataset_hash(dataset), dataset_hash(other));
+  other = dataset;
+  other.info.official_test_people = {7};
+  EXPECT_NE(dataset_hash(dataset), dataset_hash(other));
+}
+
 /// A manifest with ten samples, and its one cache file.
 struct Cached {
   TemporaryFolder folder;

@@ -31,8 +31,10 @@ inline std::string error_of(const std::string& text, const std::vector<std::stri
 }
 
 /// Facts of a made-up data set of 30 people, nine of them the test people of its publisher.
-inline DatasetFacts facts_of(const std::string&, const WindowSpec& asked) {
+inline DatasetFacts facts_of(const std::string& dataset, const WindowSpec& asked) {
   DatasetFacts facts;
+  facts.name = dataset;
+  facts.source = dataset;
   facts.dataset_hash = "0123456789abcdef";
   facts.windows = asked;
   if (facts.windows.steps == 0) facts.windows.steps = 128;

@@ -1,4 +1,5 @@
 // A plan: the same sweep gives the same runs, a larger one the old runs and the new ones.
+#include "data_fixtures.h"
 #include "sweep_fixture.h"
 
 #include <gmock/gmock.h>
@@ -108,6 +109,26 @@ TEST(Plan, WhatDecidesNothingIsInNoIdentity) {
             ids(R"({"kind": "official", "validation": false, "validation_share": 0.3, "split_seed": 5})"));
   EXPECT_NE(ids(R"({"kind": "official"})"), ids(R"({"kind": "official", "split_seed": 5})"));
   EXPECT_EQ(ids(R"({"kind": "official", "validation_people": [3, 1]})"), ids(R"({"kind": "official", "validation_people": [1, 3]})"));
+}
+
+TEST(Plan, WhereAManifestLiesIsInNoIdentity) {
+  const test::TemporaryFolder folder;
+  std::string csv = "person,label,x\n";
+  for (int i = 0; i < 20; ++i) csv += std::to_string(i / 10) + (i % 10 < 5 ? ",a," : ",b,") + std::to_string(i) + "\n";
+  const auto plan_at = [&](const std::string& place, const std::string& name) {
+    const auto manifest = folder.path() / place / "manifest.json";
+    test::write_text(folder.path() / place / "tiny.csv", csv);
+    test::write_text(manifest, R"({"name": ")" + name + R"(", "rate": 10, "files": ["tiny.csv"], "classes": ["a", "b"],
+        "sensors": [{"name": "wrist", "columns": ["x"]}], "windows": {"steps": 4, "stride": 2}})");
+    const std::string sweep = R"({"name": "n", "dataset": ")" + manifest.string() + R"(", "protocols": [{"kind": "random", "folds": 2}]})";
+    return make_plan(load_sweep_text(sweep, "s.json"), folder.data_paths());
+  };
+  const Plan here = plan_at("here", "gym"), there = plan_at("there", "gym");
+  ASSERT_EQ(here.runs.size(), 2u);
+  EXPECT_EQ(here.runs[0].run.dataset, "gym");
+  EXPECT_EQ(identities(here), identities(there));
+  EXPECT_EQ(there.dataset_source, (folder.path() / "there/manifest.json").string());
+  EXPECT_NE(identities(here), identities(plan_at("here", "hall")));
 }
 
 TEST(PlanErrors, NameTheLine) {
