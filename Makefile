@@ -1,4 +1,5 @@
-# The commands of the README. Each does its own set-up (cluster/bootstrap.sh) and can be typed on a fresh machine.
+# The commands of the README: demo, test, asan and bench do their own set-up (cluster/bootstrap.sh) on a fresh machine; build, format and
+# lint want one that is set up.
 BUILD := build
 
 .PHONY: demo test build format lint bench asan clean
@@ -27,7 +28,7 @@ asan: ## unit tests under the address and undefined-behaviour sanitizers
 	cmake --build build-asan
 	ctest --test-dir build-asan --output-on-failure -LE 'end_to_end'
 
-bench: ## ratios, both sides interleaved
+bench: ## timings, with the load beside them
 	cluster/bootstrap.sh test
 	cmake --preset release -DSTDUALX_BENCHMARKS=ON
 	cmake --build $(BUILD)

@@ -9,40 +9,47 @@ mode=${1:-demo}
 case "$mode" in demo|test) ;; *) echo "bootstrap.sh: unknown mode '$mode'; expected 'demo' or 'test'" >&2; exit 2 ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# package                        why
-packages=(
-  g++                            # the compiler
-  make                           # the commands of the README
-  cmake                          # the build
-  ninja-build                    # the build
-  ccache                         # rebuilds in seconds
-  pkg-config                     # finds libraries
-  python3 python3-venv           # the wheels of libtorch and of the test references
-  openmpi-bin libopenmpi-dev     # processes across hosts
-  openssh-client                 # Open MPI looks for it at start, also on one host
-  libboost-program-options-dev   # the command line
-  libboost-dev                   # Boost.Math: intervals and tests
-  libsqlite3-dev libsqlitecpp-dev # the store
-  nlohmann-json3-dev             # JSON and CBOR
-  libarchive-dev                 # reads zip and tar.xz where they lie
-  libxxhash-dev                  # state hashes
-  libssl-dev                     # SHA-256
-  libfmt-dev                     # text
-)
-[ "$mode" = demo ] || packages+=(
-  libgtest-dev libgmock-dev      # tests
-  libbenchmark-dev               # benchmarks
-  clang-format clang-tidy        # make format, make lint
-  sqlite3                        # tests read the store as a person would
-  procps                         # tests look for left-over processes
-)
+# package and why, a line each
+packages='
+g++ the compiler
+make the commands of the README
+cmake the build
+ninja-build the build
+ccache rebuilds in seconds
+pkg-config finds libraries
+python3 the wheels of libtorch and of the test references
+python3-venv the same
+openmpi-bin processes across hosts
+libopenmpi-dev processes across hosts
+openssh-client Open MPI looks for it at start, also on one host
+libboost-program-options-dev the command line
+libboost-dev Boost.Math: intervals and tests
+libsqlite3-dev the store
+libsqlitecpp-dev the store
+nlohmann-json3-dev JSON and CBOR
+libarchive-dev reads zip and tar.xz where they lie
+libxxhash-dev state hashes
+libssl-dev SHA-256
+libfmt-dev text
+'
+[ "$mode" = demo ] || packages+='
+libgtest-dev tests
+libgmock-dev tests
+libbenchmark-dev benchmarks
+clang-format make format, make lint
+clang-tidy make lint
+sqlite3 tests read the store as a person would
+procps tests look for left-over processes
+'
 missing=()
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p')
-for package in "${packages[@]}"; do
-  grep -qx "$package" <<<"$installed" || missing+=("$package")
-done
+while read -r package why; do
+  [ -z "$package" ] || grep -qxF "$package" <<<"$installed" && continue
+  [ ${#missing[@]} -gt 0 ] || echo "bootstrap: installing Debian packages:"
+  echo "  $package ($why)"
+  missing+=("$package")
+done <<<"$packages"
 if [ ${#missing[@]} -gt 0 ]; then
-  echo "bootstrap: installing Debian packages: ${missing[*]}"
   as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || { echo "bootstrap: these packages need root or sudo: ${missing[*]}" >&2; exit 2; }

@@ -2,11 +2,13 @@
 #include "cluster/launch.h"
 
 #include "cluster/process.h"
+#include "experiments/spec/errors.h"
 
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -48,11 +50,17 @@ private:
   sigset_t before_;
 };
 
+/// The mpirun of the MPI that we are linked with; where the tree was carried to another host, the one in PATH.
+std::string mpirun_program() {
+  const char* const built_with = STDUALX_MPIEXEC;
+  return std::filesystem::exists(built_with) ? built_with : "mpirun";
+}
+
 SpawnOptions mpirun_command(const LaunchOptions& options, int input) {
   SpawnOptions spawn;
   // --bind-to none: the default pins a rank's threads, and its trainer's, to one core. --oversubscribe: the coordinator
   // is one rank more than there are cores to train on.
-  spawn.arguments = {"mpirun", "--oversubscribe", "--bind-to", "none", "-n", std::to_string(options.workers + 1)};
+  spawn.arguments = {mpirun_program(), "--oversubscribe", "--bind-to", "none", "-n", std::to_string(options.workers + 1)};
   if (::geteuid() == 0) spawn.arguments.insert(spawn.arguments.begin() + 1, "--allow-run-as-root");
   spawn.arguments.insert(spawn.arguments.end(), options.mpirun_arguments.begin(), options.mpirun_arguments.end());
   spawn.arguments.insert(spawn.arguments.end(), {options.program.string(), "rank", options.job.string()});
@@ -80,6 +88,7 @@ LaunchEnd launch(const LaunchOptions& options) {
     ChildProcess mpirun = ChildProcess::spawn(mpirun_command(options, read_end.get()));
     read_end.reset();
     std::optional<Clock::time_point> kill_at;
+    bool terminated = false;
     while (!mpirun.poll()) {
       pollfd watched[2] = {{signals.descriptor(), POLLIN, 0}, {mpirun.pidfd(), POLLIN, 0}};
       ::poll(watched, 2, 200);
@@ -90,11 +99,13 @@ LaunchEnd launch(const LaunchOptions& options) {
       }
       if (!kill_at && std::filesystem::exists(options.outcome)) kill_at = Clock::now() + grace_after_outcome;
       if (kill_at && Clock::now() > *kill_at) {
-        mpirun.signal(SIGTERM); // mpirun then kills its ranks, which take their trainers along
+        // On SIGTERM mpirun kills its ranks, which take their trainers along; one that does not listen is itself hung.
+        mpirun.signal(terminated ? SIGKILL : SIGTERM);
+        terminated = true;
         kill_at = Clock::now() + grace_after_stop;
       }
     }
-    if (std::filesystem::exists(options.outcome)) return asked >= 2 ? LaunchEnd::stopped : LaunchEnd::decided;
+    if (std::filesystem::exists(options.outcome)) return LaunchEnd::decided; // a second signal may have come too late to matter
     if (asked >= 2) return LaunchEnd::stopped;
     const std::string how = describe_wait_status(*mpirun.poll());
     if (options.progress) {
@@ -105,11 +116,14 @@ LaunchEnd launch(const LaunchOptions& options) {
         back_off = options.first_back_off_seconds;
       }
     }
-    // Asked to drain, or dead too often: what is recorded stands, and the same command goes on from there.
-    if (asked >= 1 || restarts >= options.most_restarts) return LaunchEnd::died;
+    // Asked to drain, dead too often, or the coordinator gave up and could not even write that down: what is recorded stands,
+    // and the same command goes on from there.
+    const int status = *mpirun.poll();
+    const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitStatus::drained);
+    if (gave_up || asked >= 1 || restarts >= options.most_restarts) return LaunchEnd::died;
     ++restarts;
-    options.say("mpirun ended before its work was done (" + how + "); starting it again in " + std::to_string(static_cast<int>(back_off)) + " s (" +
-                std::to_string(restarts) + " of " + std::to_string(options.most_restarts) + " without a new epoch)");
+    options.say("mpirun ended before its work was done (" + how + "); starting it again in " + std::to_string(static_cast<int>(back_off)) +
+                " s (" + std::to_string(restarts) + " of " + std::to_string(options.most_restarts) + " without a new epoch)");
     pollfd watched{signals.descriptor(), POLLIN, 0};
     if (::poll(&watched, 1, static_cast<int>(back_off * 1000)) > 0) {
       asked += signals.take();

@@ -10,21 +10,21 @@
 namespace stdualx {
 
 struct LaunchOptions {
-  std::filesystem::path program;       // run as rank: `program rank JOB`
-  std::filesystem::path job;           // the job file
-  std::filesystem::path outcome;       // appears when the job ended by its own decision
-  int workers = 1;                     // ranks besides the coordinator
-  std::vector<std::string> mpirun_arguments; // further ones, as a site needs them
-  int most_restarts = 3;               // without progress in between
-  double first_back_off_seconds = 1;   // doubled at each restart
-  std::function<long()> progress;      // a number that grows while work is done (recorded epochs)
+  std::filesystem::path program;               // run as rank: `program rank JOB`
+  std::filesystem::path job;                   // the job file
+  std::filesystem::path outcome;               // appears when the job ended by its own decision
+  int workers = 1;                             // ranks besides the coordinator
+  std::vector<std::string> mpirun_arguments;   // further ones, as a site needs them
+  int most_restarts = 3;                       // without progress in between
+  double first_back_off_seconds = 1;           // doubled at each restart
+  std::function<long()> progress;              // a number that grows while work is done (recorded epochs)
   std::function<void(const std::string&)> say; // a sentence for the person
 };
 
 enum class LaunchEnd {
   decided, // the outcome file stands
-  stopped, // the person asked twice
-  died,    // most_restarts times without progress
+  stopped, // the person asked twice, and no outcome was left
+  died,    // most_restarts times without progress, or once after a drain was asked for
 };
 
 /// Blocks until the job has ended. INT, TERM, HUP, USR1: once drains, twice stops. A job that dies (a rank, a host, mpirun) is

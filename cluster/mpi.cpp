@@ -3,6 +3,7 @@
 
 #include <mpi.h>
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -31,7 +32,6 @@ struct MpiRequest::State {
 
 MpiRequest::MpiRequest(std::unique_ptr<State> state) : state_(std::move(state)) {}
 MpiRequest::MpiRequest(MpiRequest&&) noexcept = default;
-MpiRequest& MpiRequest::operator=(MpiRequest&&) noexcept = default;
 MpiRequest::~MpiRequest() {
   if (!state_ || state_->request == MPI_REQUEST_NULL) return;
   int finalized = 0;
@@ -68,14 +68,16 @@ MpiWorld::MpiWorld() {
 }
 
 MpiWorld::~MpiWorld() {
-  // Every rank comes here after the coordinator's last message, so Finalize (which may wait for the others) ends.
-  MPI_Finalize();
+  // Every rank comes here after the coordinator's last message, so Finalize (which may wait for the others) ends. One that an
+  // exception drives out comes alone: it leaves without, says why, and mpirun ends the rest.
+  if (std::uncaught_exceptions() == 0) MPI_Finalize();
 }
 
 void MpiWorld::send(int rank, MpiTag tag, std::vector<std::uint8_t> bytes) {
   auto outgoing = std::make_unique<Outgoing>();
   outgoing->bytes = std::move(bytes);
-  check(MPI_Isend(outgoing->bytes.data(), count_of(outgoing->bytes.size()), MPI_BYTE, rank, static_cast<int>(tag), MPI_COMM_WORLD, &outgoing->request),
+  check(MPI_Isend(outgoing->bytes.data(), count_of(outgoing->bytes.size()), MPI_BYTE, rank, static_cast<int>(tag), MPI_COMM_WORLD,
+                  &outgoing->request),
         "MPI_Isend");
   outgoing_.push_back(std::move(outgoing));
   unsent();
@@ -92,14 +94,16 @@ std::size_t MpiWorld::unsent() {
 
 MpiRequest MpiWorld::send_view(int rank, MpiTag tag, std::span<const std::byte> bytes) {
   auto state = std::make_unique<MpiRequest::State>();
-  check(MPI_Isend(bytes.data(), count_of(bytes.size()), MPI_BYTE, rank, static_cast<int>(tag), MPI_COMM_WORLD, &state->request), "MPI_Isend");
+  check(MPI_Isend(bytes.data(), count_of(bytes.size()), MPI_BYTE, rank, static_cast<int>(tag), MPI_COMM_WORLD, &state->request),
+        "MPI_Isend");
   return MpiRequest(std::move(state));
 }
 
 MpiRequest MpiWorld::receive_into(int rank, MpiTag tag, std::span<std::byte> bytes) {
   auto state = std::make_unique<MpiRequest::State>();
   state->receive = true;
-  check(MPI_Irecv(bytes.data(), count_of(bytes.size()), MPI_BYTE, rank, static_cast<int>(tag), MPI_COMM_WORLD, &state->request), "MPI_Irecv");
+  check(MPI_Irecv(bytes.data(), count_of(bytes.size()), MPI_BYTE, rank, static_cast<int>(tag), MPI_COMM_WORLD, &state->request),
+        "MPI_Irecv");
   return MpiRequest(std::move(state));
 }
 

@@ -18,7 +18,6 @@ enum class MpiTag : int { control = 1, group_header = 2, group_payload = 3 };
 class MpiRequest {
 public:
   MpiRequest(MpiRequest&&) noexcept;
-  MpiRequest& operator=(MpiRequest&&) noexcept;
   ~MpiRequest();
   /// True once it is complete; cheap to ask again.
   bool done();

@@ -124,7 +124,8 @@ ChildProcess ChildProcess::spawn(const SpawnOptions& options) {
 ChildProcess::~ChildProcess() {
   if (!pidfd_ || status_) return;
   signal(SIGKILL);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 void ChildProcess::signal(int number) const {

@@ -39,12 +39,12 @@ std::pair<Descriptor, Descriptor> socket_pair();
 std::pair<Descriptor, Descriptor> make_pipe();
 
 struct SpawnOptions {
-  std::vector<std::string> arguments;                              // [0] is the program's path
-  std::vector<std::pair<std::string, std::string>> environment;    // added to ours
-  std::vector<std::string> unset;                                  // taken out of ours
-  std::vector<std::pair<int, int>> descriptors;                    // (ours, its number in the child); all others from 3 up are closed
-  bool own_process_group = false;                                  // the terminal's Ctrl-C does not reach it
-  int death_signal = 9;                                            // sent to the child when the spawning thread ends
+  std::vector<std::string> arguments;                           // [0] is the program's path
+  std::vector<std::pair<std::string, std::string>> environment; // added to ours
+  std::vector<std::string> unset;                               // taken out of ours
+  std::vector<std::pair<int, int>> descriptors;                 // (ours, its number in the child); all others from 3 up are closed
+  bool own_process_group = false;                               // the terminal's Ctrl-C does not reach it
+  int death_signal = 9;                                         // sent to the child when the spawning thread ends
 };
 
 /// A running child. Its destructor kills and reaps: no child of ours is left, and no zombie.

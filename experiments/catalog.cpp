@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <memory>
+#include <set>
 
 #include "experiments/datasets/readers.h"
 
@@ -11,7 +12,7 @@ namespace stdualx {
 namespace {
 
 constexpr std::int64_t manifest_reader_version = 1;
-constexpr std::int64_t uci_har_reader_version = 1;
+constexpr std::int64_t uci_har_reader_version = 2;
 
 DatasetSource no_find(const DataPaths&) { throw InputError("a manifest is found by its path, not by its name"); }
 
@@ -72,10 +73,11 @@ std::string dataset_hash(const Dataset& dataset) {
     for (const ChannelInfo& channel : sensor.channels) kinds.push_back(channel.kind);
     layout.push_back(std::move(kinds));
   }
+  const auto& test_people = dataset.info.official_test_people;
   const std::string head_text = Json{{"rate", dataset.info.rate},
                                      {"sensors", std::move(layout)},
                                      {"classes", dataset.info.classes.size()},
-                                     {"official_test_people", dataset.info.official_test_people}}
+                                     {"official_test_people", std::set(test_people.begin(), test_people.end())}}
                                     .dump();
   add(head_text.data(), head_text.size());
   for (const Recording& recording : dataset.recordings) {
@@ -86,12 +88,7 @@ std::string dataset_hash(const Dataset& dataset) {
   }
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state.get()));
-  std::string text;
-  for (const unsigned char byte : canonical.digest) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
+  return hex_text(canonical.digest);
 }
 
 } // namespace stdualx

@@ -19,6 +19,8 @@ struct DataPaths {
 struct DatasetSource {
   std::filesystem::path path;               // what the reader opens: an archive, a folder, a manifest
   std::vector<std::filesystem::path> files; // all files that it will read
+  WindowSpec default_windows;               // what a WindowSpec's 0 stands for
+  bool pre_cut = false;                     // its windows come cut: no other steps and stride can be had
 };
 
 struct CatalogEntry {

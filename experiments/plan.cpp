@@ -58,11 +58,17 @@ Plan make_plan(const Sweep& sweep, const DatasetFactsReader& read_facts) {
     check_folds(sweep, sweep.variants[v].folds, "/variants/" + std::to_string(v) + "/folds");
 
   const DatasetFacts facts = read_facts(sweep.dataset, sweep.windows);
-  if (facts.name.empty() || facts.source.empty() || facts.dataset_hash.empty() || facts.windows.steps <= 0 || facts.windows.stride <= 0)
+  if (facts.name.empty() || facts.source.empty() || facts.dataset_hash.empty() || facts.windows.steps <= 0 || facts.windows.stride <= 0 ||
+      facts.windows.label_threshold <= 0)
     throw std::logic_error("the facts of data set " + sweep.dataset + " leave its name, its hash or its windows open");
   check_people(sweep, facts);
 
-  Plan plan{.sweep_id = sweep.id, .name = sweep.name, .sweep_text = sweep.text, .dataset_source = facts.source, .runs = {}, .evaluations = sweep.conditions};
+  Plan plan{.sweep_id = sweep.id,
+            .name = sweep.name,
+            .sweep_text = sweep.text,
+            .dataset_source = facts.source,
+            .runs = {},
+            .evaluations = sweep.conditions};
   std::set<std::string> planned;
   const auto add = [&](const SweepProtocol& protocol, const RecipeChanges& setting, std::int64_t seed, std::int64_t fold,
                        const SweepVariant& variant) {

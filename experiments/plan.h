@@ -14,7 +14,7 @@ struct DatasetFacts {
   std::string name;   // of the data set; a manifest says its own
   std::string source; // what opens it on any host: a name in the catalogue, or the absolute path of a manifest
   std::string dataset_hash;
-  WindowSpec windows;                             // as asked for, with the data set's own steps and stride in place of 0
+  WindowSpec windows;                             // as asked for, with the data set's own values in place of 0
   std::vector<std::int64_t> people;               // who is in it, ascending
   std::vector<std::int64_t> official_test_people; // empty: the publisher names none
 };
@@ -26,7 +26,8 @@ using DatasetFactsReader = std::function<DatasetFacts(const std::string& dataset
 /// not have, more folds than people, people that the data set or its training part does not have, an official split where there is none.
 Plan make_plan(const Sweep& sweep, const DatasetFactsReader& facts);
 
-/// The same with the facts of the data set itself; reads or builds its window cache.
+/// The same with the facts of the data set itself; reads or builds its window cache. Throws InputError too for a network that
+/// cannot be built for these data, and for a fold that has no split.
 Plan make_plan(const Sweep& sweep, const DataPaths& paths);
 
 } // namespace stdualx

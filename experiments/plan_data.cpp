@@ -1,22 +1,82 @@
-// The facts that a plan needs, from the data set itself.
+// The facts that a plan needs, from the data set itself, and what only the data can tell of a plan: whether each network can be
+// built for them and each fold has a split.
 #include "experiments/plan.h"
+#include "experiments/spec/model_shape.h"
+#include "experiments/split.h"
 #include "experiments/windows.h"
 
+#include <algorithm>
+#include <optional>
 #include <set>
 
 namespace stdualx {
 
+namespace {
+
+/// Where the sweep says what stands at `pointer` ("/model/temporal_heads") of a run's recipe; `fixed` where it says nothing.
+std::string setting_pointer(const Sweep& sweep, const RunSpec& run, const std::string& pointer) {
+  std::string path = pointer.substr(1);
+  std::replace(path.begin(), path.end(), '/', '.');
+  for (std::size_t v = 0; v < sweep.variants.size(); ++v)
+    if (sweep.variants[v].name == run.variant)
+      for (const auto& [changed, value] : sweep.variants[v].set)
+        if (changed == path) return "/variants/" + std::to_string(v) + "/set/" + path;
+  const Json json = Json::parse(sweep.text);
+  for (const char* part : {"grid", "zip", "random"})
+    if (json.contains(part) && json[part].contains(path)) return std::string("/") + part + "/" + path;
+  return "/fixed" + pointer;
+}
+
+/// Where the sweep says what stands at `pointer` ("/protocol/validation_people") of a run.
+std::string protocol_pointer(const Sweep& sweep, const RunSpec& run, const std::string& pointer) {
+  for (std::size_t p = 0; p < sweep.protocols.size(); ++p) {
+    const auto& [spec, groups] = sweep.protocols[p];
+    ProtocolSpec named = spec;
+    if (const auto fold = static_cast<std::size_t>(run.fold); fold < groups.size()) named.validation_people = groups[fold];
+    if (named == run.protocol) return "/protocols/" + std::to_string(p) + pointer.substr(std::string("/protocol").size());
+  }
+  return "/protocols";
+}
+
+/// What a trainer would find out, found out before anything runs.
+void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) {
+  std::set<std::string> checked;
+  const auto check = [&](const std::string& what, const auto& attempt, const auto& pointer_of) {
+    if (!checked.insert(what).second) return;
+    try {
+      attempt();
+    } catch (const InputError& error) {
+      const std::string message = error.what();
+      const auto end = message.find(": ");
+      sweep.source.fail(pointer_of(message.substr(0, end)), message.substr(end + 2));
+    }
+  };
+  for (const auto& [run_id, run] : plan.runs) {
+    check(
+        to_json_all(run.model).dump(), [&] { check_model(run.model, windows.shape()); },
+        [&](const std::string& pointer) { return setting_pointer(sweep, run, pointer); });
+    check(
+        to_json_all(run.protocol).dump() + std::to_string(run.fold), [&] { make_split(windows, run.protocol, run.fold); },
+        [&](const std::string& pointer) { return protocol_pointer(sweep, run, pointer); });
+  }
+}
+
+} // namespace
+
 Plan make_plan(const Sweep& sweep, const DataPaths& paths) {
-  return make_plan(sweep, [&](const std::string& dataset, const WindowSpec& spec) {
-    const WindowSet windows = open_window_set(dataset, spec, paths);
-    const std::set<std::int64_t> people(windows.people().begin(), windows.people().end());
-    return DatasetFacts{.name = windows.info().name,
+  std::optional<WindowSet> windows;
+  const Plan plan = make_plan(sweep, [&](const std::string& dataset, const WindowSpec& spec) {
+    windows = open_window_set(dataset, spec, paths);
+    const std::set<std::int64_t> people(windows->people().begin(), windows->people().end());
+    return DatasetFacts{.name = windows->info().name,
                         .source = dataset_source(dataset),
-                        .dataset_hash = windows.dataset_hash(),
-                        .windows = windows.window_spec(),
+                        .dataset_hash = windows->dataset_hash(),
+                        .windows = windows->window_spec(),
                         .people = {people.begin(), people.end()},
-                        .official_test_people = windows.info().official_test_people};
+                        .official_test_people = windows->info().official_test_people};
   });
+  check_runs(sweep, plan, *windows);
+  return plan;
 }
 
 } // namespace stdualx

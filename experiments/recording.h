@@ -43,7 +43,6 @@ struct DatasetInfo {
   double rate = 0; // samples a second
   std::vector<SensorInfo> sensors;
   std::vector<std::string> classes;               // a label is an index into these
-  WindowSpec default_windows;                     // what a WindowSpec's 0 stands for
   bool pre_cut = false;                           // the publisher cut the windows: recordings hold whole windows end to end
   std::vector<std::int64_t> official_test_people; // empty: the publisher names none
   std::string citation;                           // a sentence
@@ -61,7 +60,6 @@ struct DatasetInfo {
     static const auto all = std::make_tuple(
         field("name", &D::name, "", "name in the catalogue or in the manifest"), number("rate", &D::rate, 0.0, 0, 1e6, "samples a second"),
         field("sensors", &D::sensors, {}, "sensors worn"), field("classes", &D::classes, {}, "activities"),
-        field("default_windows", &D::default_windows, {}, "windows unless a sweep says otherwise"),
         field("pre_cut", &D::pre_cut, false, "whether the publisher cut the windows"),
         field("official_test_people", &D::official_test_people, {}, "test people of the publisher's split"),
         field("citation", &D::citation, "", "what to cite"), field("obtain", &D::obtain, "", "where to get it"));
@@ -70,8 +68,8 @@ struct DatasetInfo {
   bool operator==(const DatasetInfo&) const = default;
 };
 
-/// One unbroken stretch of samples of one person. Where the data set is pre-cut: whole windows of `default_windows.steps`
-/// samples, end to end, which in truth began `default_windows.stride` samples after one another.
+/// One unbroken stretch of samples of one person. Where the data set is pre-cut: its whole windows end to end, which in truth
+/// began one stride after another.
 struct Recording {
   std::int32_t person = 0;
   std::vector<float> samples;       // [steps, sensors, channels], physical units, padded channels 0
@@ -85,8 +83,9 @@ struct Dataset {
   std::vector<Recording> recordings;
 };
 
-/// XXH3-128 (32 hex digits) over the recordings' float32 samples, labels and people: the same data give the same hash,
-/// wherever they lay and however they are cut later.
+/// XXH3-128 (32 hex digits) over the recordings' float32 samples, labels and people, the rate, which channels of which kind make
+/// a sensor, the number of classes and the publisher's test people: the same data give the same hash, wherever they lay,
+/// whatever things are called and however they are cut later.
 std::string dataset_hash(const Dataset& dataset);
 
 } // namespace stdualx

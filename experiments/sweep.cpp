@@ -263,12 +263,16 @@ void apply_override(JsonFile& file, const std::string& text) {
   Json* place = &file.value;
   std::string pointer;
   for (const auto& key : override_keys(text.substr(0, equals), text)) {
+    if (!place->is_null() && !place->is_object())
+      throw InputError("--set " + text + ": " + (pointer.empty() ? "/" : pointer) + " is " + place->dump() + ", which has no " + key);
     place = &(*place)[key];
     pointer += "/" + key;
   }
   *place = std::move(value);
   // Of two overrides of one place, or of a part and then the whole, the later one speaks.
-  std::erase_if(file.source.overrides, [&](const auto& entry) { return entry.first.starts_with(pointer + "/"); });
+  const auto inside = [&](const auto& entry) { return entry.first.starts_with(pointer + "/"); };
+  std::erase_if(file.source.overrides, inside);
+  std::erase_if(file.source.lines, inside); // what stood there in the file is gone
   file.source.overrides[pointer] = text;
 }
 

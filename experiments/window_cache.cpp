@@ -79,17 +79,18 @@ void write_all(int descriptor, const void* bytes, std::size_t size) {
   }
 }
 
-std::string file_name(const std::string& name, const Json& key) {
+std::string file_name(const std::string& name, const Json& place) {
   std::string safe;
   for (const char c : std::filesystem::path(name).stem().string())
     safe += std::isalnum(static_cast<unsigned char>(c)) || c == '-' ? c : '_';
-  return safe + "-" + sha256_hex(key.dump()).substr(0, 24) + ".windows";
+  return safe + "-" + sha256_hex(place.dump()).substr(0, 24) + ".windows";
 }
 
 } // namespace
 
-WindowCache::WindowCache(std::filesystem::path directory, std::string name, Json key)
-    : directory_(std::move(directory)), path_(directory_ / file_name(name, key)), key_(std::move(key)) {}
+WindowCache::WindowCache(std::filesystem::path directory, std::string name, Json place, Json state)
+    : directory_(std::move(directory)), path_(directory_ / file_name(name, place)),
+      key_({{"place", std::move(place)}, {"state", std::move(state)}}) {}
 
 std::optional<WindowSet> WindowCache::open() const {
   const FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));

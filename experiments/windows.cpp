@@ -12,22 +12,19 @@ namespace {
 /// Raised when cutting gives other windows, or another hash, for the same recordings and spec.
 constexpr std::int64_t cutting_version = 2;
 
-/// All that a window set depends on.
-Json cache_key(const CatalogEntry& entry, const DatasetSource& source, const WindowSpec& spec) {
-  Json files = Json::array();
+WindowCache cache_of(const std::filesystem::path& directory, const CatalogEntry& entry, const DatasetSource& source,
+                     const WindowSpec& spec) {
+  Json paths = Json::array(), files = Json::array();
   for (const auto& file : source.files) {
     std::error_code error;
     const auto size = std::filesystem::file_size(file, error);
     const auto changed = error ? std::filesystem::file_time_type{} : std::filesystem::last_write_time(file, error);
     if (error) throw InputError(file.string() + ": cannot be read: " + error.message());
-    files.push_back({std::filesystem::absolute(file).lexically_normal().string(), size,
-                     std::chrono::duration_cast<std::chrono::nanoseconds>(changed.time_since_epoch()).count()});
+    paths.push_back(std::filesystem::absolute(file).lexically_normal().string());
+    files.push_back({size, std::chrono::duration_cast<std::chrono::nanoseconds>(changed.time_since_epoch()).count()});
   }
-  return {{"dataset", entry.name},
-          {"files", std::move(files)},
-          {"windows", to_json_all(spec)},
-          {"reader_version", entry.reader_version},
-          {"cutting_version", cutting_version}};
+  return {directory, entry.name, Json{{"dataset", dataset_source(entry.name)}, {"files", std::move(paths)}, {"windows", to_json_all(spec)}},
+          Json{{"files", std::move(files)}, {"reader_version", entry.reader_version}, {"cutting_version", cutting_version}}};
 }
 
 /// The commonest label of a window and its count; a tie goes to the lower class, and to a class before none.
@@ -77,14 +74,16 @@ std::vector<ChannelTriple> WindowSet::channel_triples() const {
   return triples;
 }
 
-WindowSpec resolve_windows(const WindowSpec& spec, const DatasetInfo& info) {
+WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, const std::string& name) {
+  const WindowSpec& own = source.default_windows;
   WindowSpec resolved = spec;
-  if (resolved.steps == 0) resolved.steps = info.default_windows.steps;
-  if (resolved.stride == 0) resolved.stride = info.default_windows.stride;
-  if (info.pre_cut && (resolved.steps != info.default_windows.steps || resolved.stride != info.default_windows.stride))
-    throw InputError("/windows: data set '" + info.name + "' comes in windows of " + std::to_string(info.default_windows.steps) +
-                     " steps every " + std::to_string(info.default_windows.stride) + ", found " + std::to_string(resolved.steps) +
-                     " every " + std::to_string(resolved.stride) + "; leave steps and stride out, or set them to these");
+  if (resolved.steps == 0) resolved.steps = own.steps;
+  if (resolved.stride == 0) resolved.stride = own.stride;
+  if (resolved.label_threshold == 0) resolved.label_threshold = own.label_threshold;
+  if (source.pre_cut && (resolved.steps != own.steps || resolved.stride != own.stride))
+    throw InputError("/windows: data set '" + name + "' comes in windows of " + std::to_string(own.steps) + " steps every " +
+                     std::to_string(own.stride) + ", found " + std::to_string(resolved.steps) + " every " +
+                     std::to_string(resolved.stride) + "; leave steps and stride out, or set them to these");
   return resolved;
 }
 
@@ -119,11 +118,12 @@ Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
 WindowSet open_window_set(const std::string& name, const WindowSpec& spec, const DataPaths& paths) {
   const CatalogEntry entry = catalog_entry(name);
   const DatasetSource source = find_dataset(name, paths);
-  const WindowCache cache(paths.cache_directory, name, cache_key(entry, source, spec));
+  const WindowSpec windows_spec = resolve_windows(spec, source, name);
+  const WindowCache cache = cache_of(paths.cache_directory, entry, source, windows_spec);
   if (auto cached = cache.open()) return *std::move(cached);
 
   const Dataset dataset = entry.read(source);
-  WindowSetInfo info{dataset.info, resolve_windows(spec, dataset.info), dataset_hash(dataset), 0};
+  WindowSetInfo info{dataset.info, windows_spec, dataset_hash(dataset), 0};
   const Windows windows = cut_windows(dataset, info.windows);
   if (windows.labels.empty())
     throw InputError("data set '" + name + "' yields no window of " + std::to_string(info.windows.steps) +

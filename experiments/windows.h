@@ -51,7 +51,7 @@ public:
   WindowSet(WindowSetInfo info, Windows windows);
 
   const DatasetInfo& info() const { return info_.dataset; }
-  /// The spec with the data set's own steps and stride in place of 0.
+  /// The spec with the data set's own values in place of 0.
   const WindowSpec& window_spec() const { return info_.windows; }
   InputShape shape() const;
   const std::string& dataset_hash() const { return info_.dataset_hash; }
@@ -82,8 +82,9 @@ private:
   std::span<const std::int32_t> labels_, people_, recordings_, starts_;
 };
 
-/// Puts the data set's own steps and stride where `spec` says 0. InputError: windows that the data set cannot give.
-WindowSpec resolve_windows(const WindowSpec& spec, const DatasetInfo& info);
+/// Puts the data set's own steps, stride and threshold where `spec` says 0. `name` is for the message. InputError: windows that
+/// the data set cannot give.
+WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, const std::string& name);
 
 /// Cuts each recording at 0, stride, 2 stride, ... A window's label is the one that most of its steps carry (a tie goes to
 /// the lower class, and to a class before none); kept when that is a class and covers at least `label_threshold`.

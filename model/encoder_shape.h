@@ -12,7 +12,7 @@
 // Behind a stem every sensor has `stem_channels` channels and nothing is padded.
 #pragma once
 
-#include "experiments/spec/model_config.h"
+#include "experiments/spec/model_shape.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -31,14 +31,5 @@ struct EncoderShape {
 
   std::int64_t leading() const { return replicas * sensors; } // M
 };
-
-/// Steps that a stem of `config` leaves of `steps`; 0 or less when it leaves none.
-std::int64_t stem_steps(const ModelConfig& config, std::int64_t steps);
-/// Channels of a sensor that has `channels` of its own, asinh channels included.
-std::int64_t input_channels(const ModelConfig& config, std::int64_t channels);
-/// Hidden width of the vector of a sensor whose plane has `flattened` values: vector_hidden, at most half of them, at least 1.
-std::int64_t vector_hidden(const ModelConfig& config, std::int64_t flattened);
-/// Real channels of each sensor; `channels` of each where the list is empty.
-std::vector<std::int64_t> real_channels(const InputShape& shape);
 
 } // namespace stdualx

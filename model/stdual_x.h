@@ -54,8 +54,4 @@ private:
   std::unique_ptr<Layers> layers;
 };
 
-/// Throws InputError naming the key that does not fit: heads that do not divide their width, an even stem kernel, a stem
-/// that leaves no steps, sensor_channels that do not match the sensors. Needs no tensors, so a plan can be checked early.
-void check_model(const ModelConfig& config, const InputShape& shape);
-
 } // namespace stdualx

@@ -8,23 +8,24 @@ namespace stdualx {
 
 namespace {
 constexpr std::size_t deepest_queue = 64; // assignments a worker may hold when runs last milliseconds
-constexpr double tiny_run_seconds = 0.02;  // below this a run costs less than the commit it waits for
+constexpr double tiny_run_seconds = 0.02; // below this a run costs less than the commit it waits for
 
 bool is_open(RunStatus status) {
   return status == RunStatus::planned || status == RunStatus::waiting || status == RunStatus::interrupted || status == RunStatus::running;
 }
 std::string short_id(const std::string& run_id) { return run_id.substr(0, 10); }
-bool ended_as_planned(const std::string& reason) { return reason == "drained" || reason == "stopped" || reason == "group_broken"; }
+bool ended_as_planned(const std::string& reason) { return reason == "drained" || reason == "stopped"; }
 } // namespace
 
 Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOptions options)
-    : plan_(std::move(plan)), options_(std::move(options)), next_group_(options_.first_group_id) {
+    : plan_(std::move(plan)), options_(std::move(options)) {
   if (known.size() != plan_.runs.size()) throw std::logic_error("a coordinator needs one known run for each planned one");
   for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
     const PlannedRun& planned = plan_.runs[i];
     KnownRun& past = known[i];
     const RunStatus status = past.status == RunStatus::running ? RunStatus::interrupted : past.status;
-    runs_.push_back({&planned.run, planned.run_id, status, past.last_attempt, past.epochs_recorded, past.failures, std::move(past.checkpoints), {}});
+    runs_.push_back(
+        {&planned.run, planned.run_id, status, past.last_attempt, past.epochs_recorded, past.failures, std::move(past.checkpoints), {}});
     run_by_id_[planned.run_id] = i;
     ++counts_[status];
     epochs_planned_ += planned.run.training.epochs;
@@ -32,7 +33,8 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
     if (is_open(status)) queue_.push_back(i);
   }
   // Wide groups first: while they wait for their ranks nothing narrower may slip in, so they should wait when all are free.
-  std::stable_sort(queue_.begin(), queue_.end(), [&](std::size_t a, std::size_t b) { return runs_[a].spec->world_size > runs_[b].spec->world_size; });
+  std::stable_sort(queue_.begin(), queue_.end(),
+                   [&](std::size_t a, std::size_t b) { return runs_[a].spec->world_size > runs_[b].spec->world_size; });
   for (int rank = 1; rank <= options_.workers; ++rank) workers_[rank].rank = rank;
 }
 
@@ -56,12 +58,13 @@ void Coordinator::on_message(int rank, const Message& message, double now) {
   if (found == workers_.end()) throw std::runtime_error("a message from rank " + std::to_string(rank) + ", which is no worker");
   Worker& worker = found->second;
   if (message.type == "hello") worker.host = message.as<Hello>().host;
+  else if (message.type == "starting") worker.ready = false; // its trainer is lost, another one starts
   else if (message.type == "ready") on_ready(worker, message, now);
   else if (message.type == "epoch") on_epoch(worker, message, now);
   else if (message.type == "evaluation") on_evaluation(worker, message);
   else if (message.type == "end") on_end(worker, message.as<AttemptEnd>(), now);
   else if (message.type == "heartbeat") on_heartbeat(worker, message.as<Heartbeat>(), now);
-  else if (message.type == "unusable") on_unusable(worker, message.as<AttemptEnd>(), now);
+  else if (message.type == "unusable") on_unusable(worker, message.as<AttemptEnd>());
   else throw std::runtime_error("the coordinator does not know the message '" + message.type + "'");
   schedule(now);
 }
@@ -70,6 +73,7 @@ void Coordinator::on_ready(Worker& worker, const Message& message, double now) {
   worker.placement = message.as<Placement>();
   worker.host = worker.placement.host;
   worker.ready = true;
+  act(RecordHost{worker.placement});
   if (worker.first_ready < 0) worker.first_ready = now;
   worker.steps = 0;
   restart_lease(worker, now);
@@ -90,7 +94,7 @@ void Coordinator::on_epoch(Worker& worker, const Message& message, double now) {
   Group* group = group_of(worker, report.run_id, report.attempt);
   if (group == nullptr) return;
   Run& run = runs_[group->run];
-  worker.last = report;
+  for (const int rank : group->ranks) workers_.at(rank).last = report;
   worker.stepped = true;
   restart_lease(worker, now);
   ++group->epochs;
@@ -109,10 +113,11 @@ void Coordinator::on_epoch(Worker& worker, const Message& message, double now) {
 
 void Coordinator::on_evaluation(Worker& worker, const Message& message) {
   EvaluationReport report = message.as<EvaluationReport>();
-  if (Group* group = group_of(worker, report.run_id, report.attempt)) {
-    group->evaluated = true;
-    act(RecordEvaluation{std::move(report)});
-  }
+  Group* group = group_of(worker, report.run_id, report.attempt);
+  // One that contradicts itself is as good as none: the run then ends as an error, and the job goes on.
+  if (group == nullptr || !report.holds_together()) return;
+  group->evaluated = true;
+  act(RecordEvaluation{std::move(report)});
 }
 
 void Coordinator::on_end(Worker& worker, AttemptEnd end, double now) {
@@ -127,8 +132,11 @@ void Coordinator::on_end(Worker& worker, AttemptEnd end, double now) {
 void Coordinator::on_heartbeat(Worker& worker, const Heartbeat& heartbeat, double now) {
   worker.waited_seconds = heartbeat.waited_seconds;
   const std::int64_t steps = heartbeat.steps;
-  if (steps == worker.steps) return;
-  if (steps > worker.steps && worker.stepped) worker.seconds_per_step = (now - worker.steps_seen) / static_cast<double>(steps - worker.steps);
+  if (steps <= worker.steps) { // fewer: another trainer counts from 0
+    worker.steps = steps;
+    return;
+  }
+  if (worker.stepped) worker.seconds_per_step = (now - worker.steps_seen) / static_cast<double>(steps - worker.steps);
   worker.steps = steps;
   worker.stepped = true;
   worker.steps_seen = now;
@@ -136,12 +144,11 @@ void Coordinator::on_heartbeat(Worker& worker, const Heartbeat& heartbeat, doubl
 
 void Coordinator::restart_lease(Worker& worker, double now) { worker.steps_seen = now; }
 
-void Coordinator::on_unusable(Worker& worker, const AttemptEnd& end, double now) {
+void Coordinator::on_unusable(Worker& worker, const AttemptEnd& end) {
   worker.usable = false;
   worker.ready = false;
   act(Notice{"worker " + std::to_string(worker.rank) + " on " + worker.host + " cannot start a trainer: " + end.detail +
              (end.stderr_tail.empty() ? "" : "\n" + end.stderr_tail)});
-  (void)now;
 }
 
 void Coordinator::on_tick(double now) {
@@ -150,12 +157,14 @@ void Coordinator::on_tick(double now) {
   for (auto& [rank, worker] : workers_) {
     if (worker.groups.empty()) continue;
     if (paused) restart_lease(worker, now);
-    const double lease = worker.stepped ? std::max(options_.shortest_lease, options_.lease_steps * worker.seconds_per_step) : options_.start_lease;
+    const double lease =
+        worker.stepped ? std::max(options_.shortest_lease, options_.lease_steps * worker.seconds_per_step) : options_.start_lease;
     if (worker.abandoned || now - worker.steps_seen <= lease) continue;
     const Group& group = groups_.at(worker.groups.front());
+    if (group.ends.contains(rank)) continue; // it has done its part and waits for the others
     const Run& run = runs_[group.run];
-    act(Notice{"run " + short_id(run.run_id) + ": no step on rank " + std::to_string(rank) + " for " + std::to_string(static_cast<int>(now - worker.steps_seen)) +
-               " s; its trainer is killed"});
+    act(Notice{"run " + short_id(run.run_id) + ": no step on rank " + std::to_string(rank) + " for " +
+               std::to_string(static_cast<int>(now - worker.steps_seen)) + " s; its trainer is killed"});
     abandon(worker, group, "lease_expired");
   }
   end_broken_groups(now);
@@ -220,7 +229,8 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
   for (const int rank : group.ranks) {
     Worker& worker = workers_.at(rank);
     std::erase(worker.groups, group_id);
-    const bool tiny = group.ranks.size() == 1 && first.reason == "complete" && now - group.assigned < tiny_run_seconds * static_cast<double>(worker.depth);
+    const bool tiny = group.ranks.size() == 1 && first.reason == "complete" &&
+                      now - group.assigned < tiny_run_seconds * static_cast<double>(worker.depth);
     worker.depth = tiny ? std::min(worker.depth * 2, deepest_queue) : 1;
     worker.abandoned = false;
     worker.stepped = false;
@@ -247,12 +257,13 @@ void Coordinator::judge_failure(Group& group, const AttemptEnd& end, bool may_re
       const auto said = group.ends.find(rank);
       if (said != group.ends.end() && said->second.reason == end.reason) run.failed_ranks.insert(rank);
     }
-    blame_host(group, end);
+    if (may_retry) blame_host(group, end); // a recipe that diverges does so on every host
     again = may_retry && run.failures < options_.most_failures;
     if (!may_retry) status = RunStatus::failed;
     else if (!again) status = RunStatus::quarantined;
     std::string text = "run " + short_id(run.run_id) + " (" + run.spec->variant + ", fold " + std::to_string(run.spec->fold) + ", seed " +
-                       std::to_string(run.spec->seed) + ") attempt " + std::to_string(group.attempt) + ": " + end.reason + ": " + end.detail;
+                       std::to_string(run.spec->seed) + ") attempt " + std::to_string(group.attempt) + ": " + end.reason + ": " +
+                       end.detail;
     if (again) text += "; it goes back to the queue";
     // The first failure is shown whole, at once: waiting for the end to learn of it costs a night.
     if (!failure_shown_ && !end.stderr_tail.empty()) text += "\n" + end.stderr_tail;
@@ -296,9 +307,8 @@ std::vector<int> Coordinator::choose_workers(const Run& run) const {
   }
   // A run that failed somewhere goes elsewhere while there is an elsewhere, also when that is busy now: a bad place must not
   // eat all its tries within a minute.
-  const auto elsewhere = static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [&](const auto& entry) {
-    return entry.second.usable && !run.failed_ranks.contains(entry.first);
-  }));
+  const auto elsewhere = static_cast<std::size_t>(std::count_if(
+      workers_.begin(), workers_.end(), [&](const auto& entry) { return entry.second.usable && !run.failed_ranks.contains(entry.first); }));
   if (elsewhere >= width) std::erase_if(free, [&](const Worker* worker) { return run.failed_ranks.contains(worker->rank); });
   if (free.size() < width) return {};
   std::stable_sort(free.begin(), free.end(), [](const Worker* a, const Worker* b) { return a->groups.size() < b->groups.size(); });
@@ -360,8 +370,9 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, dou
     assignment.resume_sha256 = run.checkpoints.back().sha256;
     assignment.resume_epoch = run.checkpoints.back().epoch;
   }
-  const Worker& first = workers_.at(ranks.front());
-  act(RecordBegin{run.run_id, assignment.attempt, first.placement, run.spec->world_size, assignment.resume_epoch});
+  Placement placement = workers_.at(ranks.front()).placement;
+  placement.threads = run.spec->threads;
+  act(RecordBegin{run.run_id, assignment.attempt, placement, run.spec->world_size, assignment.resume_epoch});
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     Worker& worker = workers_.at(ranks[i]);
     assignment.index = static_cast<std::int64_t>(i);
@@ -392,12 +403,19 @@ void Coordinator::finish() {
 std::vector<WorkerView> Coordinator::workers() const {
   std::vector<WorkerView> views;
   for (const auto& [rank, worker] : workers_) {
-    WorkerView view{rank, worker.host, worker.ready && worker.usable, "", worker.last.epoch, worker.last.validation_accuracy, worker.last.train_loss, 0};
+    WorkerView view{
+        rank, worker.host, worker.ready && worker.usable, "", worker.last.epoch, worker.last.validation_accuracy, worker.last.train_loss,
+        0};
     if (!worker.groups.empty()) view.run_id = runs_[groups_.at(worker.groups.front()).run].run_id;
     if (worker.last.wall_seconds > 0) view.windows_per_second = static_cast<double>(worker.last.windows) / worker.last.wall_seconds;
     views.push_back(std::move(view));
   }
   return views;
+}
+
+const RunSpec* Coordinator::run(const std::string& run_id) const {
+  const auto found = run_by_id_.find(run_id);
+  return found == run_by_id_.end() ? nullptr : runs_[found->second].spec;
 }
 
 double Coordinator::waited_seconds() const {
@@ -415,7 +433,8 @@ double Coordinator::ready_seconds(double now) const {
 
 ExitStatus Coordinator::exit_status() const {
   if (count(RunStatus::complete) == runs_.size()) return ExitStatus::done;
-  if (count(RunStatus::failed) + count(RunStatus::quarantined) + count(RunStatus::waiting) > 0 && !draining_) return ExitStatus::runs_failed;
+  if (count(RunStatus::failed) + count(RunStatus::quarantined) + count(RunStatus::waiting) > 0 && !draining_)
+    return ExitStatus::runs_failed;
   return draining_ ? ExitStatus::drained : ExitStatus::runs_failed;
 }
 

@@ -32,13 +32,13 @@ struct KnownRun {
 struct CoordinatorOptions {
   int workers = 1; // ranks 1 to this
   std::string store_directory, data_directory, cache_directory;
-  std::int64_t most_failures = 3;    // of one run, then it is quarantined
-  double shortest_lease = 60;        // seconds without a step before a trainer counts as hung (DESIGN, Failure semantics)
-  double lease_steps = 20;           // or that many of its own steps, if longer
-  double start_lease = 300;          // until the first step: reading data and building a cache count as work
-  double longest_breaking = 10;      // seconds that the members of a broken group may take to notice; then they are killed
-  double longest_pause = 10;         // a coordinator that was itself suspended that long restarts all leases
-  std::int64_t first_group_id = 1;
+  std::int64_t most_failures = 3; // of one run, then it is quarantined
+  double shortest_lease = 60;     // seconds without a step before a trainer counts as hung (DESIGN, Failure semantics)
+  double lease_steps = 20;        // or that many of its own steps, if longer
+  double start_lease =
+      300; // until the first step: reading data and building a cache count as work; of the trainer's start the agent judges
+  double longest_breaking = 10; // seconds that the members of a broken group may take to notice; then they are killed
+  double longest_pause = 10;    // a coordinator that was itself suspended that long restarts all leases
 };
 
 // ---- actions
@@ -72,11 +72,15 @@ struct Send {
   int rank;
   Message message;
 };
+struct RecordHost { // a trainer is ready there
+  Placement placement;
+};
 struct Notice { // for the person at the terminal, at once
   std::string text;
 };
 struct Finish {}; // everyone has been told to leave
-using Action = std::variant<RecordBegin, RecordEpoch, RecordEvaluation, RecordEnd, RecordStatus, DropCheckpoint, Send, Notice, Finish>;
+using Action =
+    std::variant<RecordBegin, RecordEpoch, RecordEvaluation, RecordEnd, RecordStatus, RecordHost, DropCheckpoint, Send, Notice, Finish>;
 
 /// A worker, for the display.
 struct WorkerView {
@@ -105,10 +109,12 @@ public:
   bool finished() const { return finished_; }
   const Plan& plan() const { return plan_; }
   std::size_t count(RunStatus status) const;
-  std::int64_t epochs_done() const { return epochs_done_; }   // of the whole plan
+  std::int64_t epochs_done() const { return epochs_done_; } // of the whole plan
   std::int64_t epochs_planned() const { return epochs_planned_; }
   std::int64_t epochs_this_job() const { return epochs_this_job_; }
   std::vector<WorkerView> workers() const;
+  /// The planned run, or nullptr.
+  const RunSpec* run(const std::string& run_id) const;
   /// Seconds that trainers waited between two assignments (or between their start and their first), as their agents measured
   /// it, and seconds since they were first ready.
   double waited_seconds() const;
@@ -138,7 +144,7 @@ private:
     int rank = 0;
     std::string host;
     Placement placement;
-    bool ready = false;   // its trainer has started at least once
+    bool ready = false; // its trainer has started and waits for work, or works
     bool usable = true;
     std::deque<std::int64_t> groups; // handed out; the first is at work
     std::size_t depth = 1;           // how many may be handed out: more than one only where runs last milliseconds
@@ -156,7 +162,7 @@ private:
   void on_evaluation(Worker& worker, const Message& message);
   void on_end(Worker& worker, AttemptEnd end, double now);
   void on_heartbeat(Worker& worker, const Heartbeat& heartbeat, double now);
-  void on_unusable(Worker& worker, const AttemptEnd& end, double now);
+  void on_unusable(Worker& worker, const AttemptEnd& end);
   Group* group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id = nullptr);
   void conclude(std::int64_t group_id, double now);
   void judge_failure(Group& group, const AttemptEnd& end, bool may_retry);
@@ -178,7 +184,7 @@ private:
   std::deque<std::size_t> queue_;
   std::map<int, Worker> workers_;
   std::map<std::int64_t, Group> groups_;
-  std::int64_t next_group_;
+  std::int64_t next_group_ = 1;
   std::vector<Action> actions_;
   std::map<RunStatus, std::size_t> counts_;
   std::int64_t epochs_done_ = 0, epochs_planned_ = 0, epochs_this_job_ = 0;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <deque>
 #include <exception>
 #include <optional>
@@ -24,7 +25,7 @@ using namespace std::chrono_literals;
 // A durable commit costs 0.3 to 4 ms here: many messages share one, but none waits longer than this for it.
 constexpr auto longest_wait_for_commit = 5ms;
 constexpr int most_records_per_commit = 256;
-constexpr auto longest_sleep = 2ms; // see the agent: waiting must not cost training its cores
+constexpr auto longest_sleep = 2ms;   // see the agent: waiting must not cost training its cores
 constexpr auto longest_parting = 10s; // an agent that hangs is then left to the launcher, which ends mpirun
 constexpr double seconds_between_ticks = 0.5;
 constexpr double seconds_between_heartbeats = 5; // of the store's fence; a lease is 60 s
@@ -35,8 +36,10 @@ class CoordinatorLoop {
 public:
   CoordinatorLoop(MpiWorld& world, const Job& job)
       : world_(world), job_(job), store_(open_store(job)), coordinator_(make_coordinator()),
-        progress_(job.display == "terminal" ? Progress::Mode::terminal : job.display == "quiet" ? Progress::Mode::quiet : Progress::Mode::lines,
-                  static_cast<std::size_t>(job.columns)) {}
+        progress_(job.display == "terminal" ? Progress::Mode::terminal
+                  : job.display == "quiet"  ? Progress::Mode::quiet
+                                            : Progress::Mode::lines,
+                  static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)) {}
 
   Outcome run() {
     const double began = seconds_now();
@@ -55,7 +58,8 @@ public:
       if (now - last_tick_ > seconds_between_ticks) {
         last_tick_ = now;
         if (drain_deadline_ && now > *drain_deadline_ && !coordinator_.finished()) {
-          progress_.notice("draining took longer than " + duration_text(job_.drain_seconds) + ": stopping now, the running epochs are given up");
+          progress_.notice("draining took longer than " + duration_text(job_.drain_seconds) +
+                           ": stopping now, the running epochs are given up");
           coordinator_.on_stop(now);
         }
         coordinator_.on_tick(now);
@@ -67,7 +71,7 @@ public:
         store_.heartbeat();
       }
       world_.unsent();
-      progress_.frame(coordinator_, now - began, coordinator_.finished());
+      progress_.frame(coordinator_, now - began, coordinator_.finished() && !open_since_);
       if (coordinator_.finished() && !open_since_) break;
       if (busy) {
         last_busy = Clock::now();
@@ -79,8 +83,8 @@ public:
       const timespec limit{0, static_cast<long>(sleep.count())};
       ::ppoll(&watched, 1, &limit, nullptr);
     }
-    const Outcome outcome{static_cast<std::int64_t>(stopped_ ? ExitStatus::stopped : coordinator_.exit_status()), "", coordinator_.waited_seconds(),
-                          coordinator_.ready_seconds(seconds_now())};
+    const Outcome outcome{static_cast<std::int64_t>(stopped_ ? ExitStatus::stopped : coordinator_.exit_status()), "",
+                          coordinator_.waited_seconds(), coordinator_.ready_seconds(seconds_now())};
     store_.release();
     return outcome;
   }
@@ -114,6 +118,7 @@ private:
     options.data_directory = job_.data_directory;
     options.cache_directory = job_.cache_directory;
     options.shortest_lease = job_.shortest_lease;
+    options.start_lease = start_leases * job_.shortest_lease;
     return Coordinator(job_.plan, std::move(known), options);
   }
 
@@ -161,7 +166,8 @@ private:
     record([&] {
       const std::int64_t attempt = store_.begin_attempt(begin.run_id, begin.placement, begin.world_size, begin.resume_epoch);
       if (attempt != begin.attempt)
-        throw std::logic_error("run " + begin.run_id + ": the store counts attempt " + std::to_string(attempt) + ", the coordinator " + std::to_string(begin.attempt));
+        throw std::logic_error("run " + begin.run_id + ": the store counts attempt " + std::to_string(attempt) + ", the coordinator " +
+                               std::to_string(begin.attempt));
     });
   }
   void carry_out(RecordEpoch& epoch) {
@@ -181,6 +187,9 @@ private:
   }
   void carry_out(RecordStatus& status) {
     record([&] { store_.set_status(status.run_id, status.status); });
+  }
+  void carry_out(RecordHost& host) {
+    record([&] { store_.host(host.placement.host, {{"platform", host.placement.platform}}); });
   }
   void carry_out(DropCheckpoint& drop) {
     record([&] {
@@ -246,13 +255,19 @@ int run_coordinator(MpiWorld& world, const Job& job) {
     outcome = {static_cast<std::int64_t>(ExitStatus::bad_input), error.what(), 0, 0};
   } catch (const StorageError& error) {
     // What is committed stands; the running epochs are given up. Once the disk is well again the same command goes on.
-    outcome = {static_cast<std::int64_t>(ExitStatus::drained), std::string(error.what()) + ". Nothing recorded is lost; run the same command again to go on.", 0, 0};
+    outcome = {static_cast<std::int64_t>(ExitStatus::drained), error.what(), 0, 0};
   }
   if (!told)
     for (int rank = 1; rank < world.size(); ++rank) world.send(rank, MpiTag::control, encode({"exit", Json::object()}));
-  write_file_durably(job.outcome, to_json_all(outcome).dump());
+  int status = 0;
+  try {
+    write_whole_file(job.outcome, to_json_all(outcome).dump());
+  } catch (const StorageError& error) { // a full disk is full for this too: then the exit status tells the launcher
+    std::fprintf(stderr, "stdualx: %s\nstdualx: %s\n", outcome.message.c_str(), error.what());
+    status = static_cast<int>(ExitStatus::drained);
+  }
   part(world);
-  return 0;
+  return status;
 }
 
 } // namespace stdualx

@@ -8,16 +8,22 @@ namespace stdualx {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
-      {"plan", "SPEC [options]", "Prints the runs of a sweep file, what is done, and what each costs.", "stdualx plan experiments/sweeps/demo.json", plan_command},
+      {"plan", "SPEC [options]", "Prints the runs of a sweep file, what is done, and what each costs.",
+       "stdualx plan experiments/sweeps/demo.json", plan_command},
       {"run", "SPEC [options]", "Runs what is missing of a sweep; the same command goes on after any failure.",
        "stdualx run experiments/sweeps/demo.json --workers 2", run_command},
       {"status", "[options]", "Sweeps, their runs by status, and why runs failed.", "stdualx status --store results.db", status_command},
       {"runs", "[options]", "One line a run.", "stdualx runs --status FAILED", runs_command},
-      {"explain", "RUN [options]", "All about one run: its fields, attempts, epochs, evaluations.", "stdualx explain 3f2a9c", explain_command},
-      {"query", "SQL [options]", "Asks the store; read-only. Views: v_runs, v_accuracy, v_ablation, v_robustness, v_efficiency, v_timing.",
+      {"explain", "RUN [options]", "All about one run: its fields, attempts, epochs, evaluations.", "stdualx explain 3f2a9c",
+       explain_command},
+      {"query", "SQL [options]",
+       "Asks the store; read-only. Views: v_runs, v_accuracy, v_ablation, v_robustness, v_efficiency, v_timing, v_predictions, "
+       "v_confusion.",
        "stdualx query 'SELECT variant, accuracy FROM v_accuracy'", query_command},
-      {"report", "[options]", "The paper's numbers beside ours, with interval and verdict.", "stdualx report --format markdown", report_command},
-      {"retry", "RUN | --failed", "Plans failed runs again; the next run trains them from their last checkpoint.", "stdualx retry --failed", retry_command},
+      {"report", "[options]", "The paper's numbers beside ours, with interval and verdict.", "stdualx report --format markdown",
+       report_command},
+      {"retry", "RUN | --failed", "Plans failed runs again; the next run trains them from their last checkpoint.", "stdualx retry --failed",
+       retry_command},
       {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},
   };
   return all;
@@ -29,7 +35,8 @@ void print_help() {
   std::cout << "stdualx: plans one sweep file, trains its runs on many workers, records everything in one SQLite file\n\n";
   for (const auto& command : commands())
     if (!command.hidden) std::cout << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary << "\n";
-  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: 0 all done, 2 bad input, 3 some runs failed, 4 refused, 75 drained (start me again), 130 stopped by a second Ctrl-C.\n";
+  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: 0 all done, 2 bad input, 3 some runs failed, 4 refused, 75 drained "
+               "(start me again), 130 stopped by a second Ctrl-C.\n";
 }
 
 int dispatch(const std::vector<std::string>& arguments) {
@@ -47,7 +54,8 @@ int dispatch(const std::vector<std::string>& arguments) {
     if (!command.hidden) names.push_back(command.name);
   }
   const std::string near = nearest_word(arguments[0], names);
-  throw InputError("unknown command '" + arguments[0] + "'" + (near.empty() ? "; `stdualx --help` lists them" : "; did you mean '" + near + "'?"));
+  throw InputError("unknown command '" + arguments[0] + "'" +
+                   (near.empty() ? "; `stdualx --help` lists them" : "; did you mean '" + near + "'?"));
 }
 
 } // namespace

@@ -8,8 +8,8 @@
 
 namespace stdualx {
 
-/// Pure: the lines of one frame, each at most `columns` wide. `elapsed` in seconds since the job began.
-std::vector<std::string> progress_frame(const Coordinator& coordinator, double elapsed, std::size_t columns);
+/// Pure: the lines of one frame, each at most `columns` wide, together fewer than `rows`. `elapsed` in seconds since the job began.
+std::vector<std::string> progress_frame(const Coordinator& coordinator, double elapsed, std::size_t columns, std::size_t rows = 1000);
 
 /// "1 h 02 min", "3 min 20 s", "12 s".
 std::string duration_text(double seconds);
@@ -17,7 +17,7 @@ std::string duration_text(double seconds);
 class Progress {
 public:
   enum class Mode { terminal, lines, quiet };
-  Progress(Mode mode, std::size_t columns) : mode_(mode), columns_(columns) {}
+  Progress(Mode mode, std::size_t columns, std::size_t rows) : mode_(mode), columns_(columns), rows_(rows) {}
   /// A sentence for the person; shown in every mode, above the frame.
   void notice(const std::string& text);
   /// One finished epoch, in `lines` mode.
@@ -29,9 +29,8 @@ public:
 
 private:
   void clear();
-  std::string name_of(const Coordinator& coordinator, const std::string& run_id) const;
   Mode mode_;
-  std::size_t columns_;
+  std::size_t columns_, rows_;
   std::size_t drawn_ = 0;
   double drawn_at_ = -1;
 };

@@ -19,10 +19,12 @@ struct Recipe {
   std::string dataset, protocol, preset, variant, recipe_id, config;
   std::int64_t folds = 0;
   std::int64_t runs = 0, complete = 0;
-  std::set<std::int64_t> seeds, fold_numbers; // of all runs
+  using Fold = std::pair<std::string, std::int64_t>; // split and number: two sweeps may number other validation groups alike
+  std::set<std::int64_t> seeds;                      // of all runs
+  std::set<Fold> all_folds;                          // of all runs
   /// The official split has one test part; a sweep may number groups of validation people as its folds.
-  std::int64_t expected_folds() const { return protocol == "official" ? static_cast<std::int64_t>(fold_numbers.size()) : folds; }
-  std::map<std::int64_t, std::vector<double>> accuracies; // of COMPLETE runs, by fold
+  std::int64_t expected_folds() const { return protocol == "official" ? static_cast<std::int64_t>(all_folds.size()) : folds; }
+  std::map<Fold, std::vector<double>> accuracies; // of COMPLETE runs
   std::vector<std::string> complete_runs;
   double overlap_sum = 0, test_windows = 0, train_windows = 0; // over COMPLETE runs
 };
@@ -39,7 +41,7 @@ std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
   const Table runs =
       reader.query("SELECT r.recipe_id, r.dataset, r.protocol, r.folds, r.preset, r.variant, r.fold, r.seed, r.status, v.value, "
                    "p.overlap_share, p.windows, "
-                   "(SELECT max(e.windows) FROM epochs e WHERE e.run_id = r.run_id), r.run_id, r.config "
+                   "(SELECT max(e.windows) FROM epochs e WHERE e.run_id = r.run_id), r.run_id, r.config, r.split_id "
                    "FROM runs r LEFT JOIN evaluation_parts p ON p.run_id = r.run_id AND p.condition = 'clean' AND p.part = ?2 "
                    "LEFT JOIN evaluations v ON v.run_id = r.run_id AND v.condition = 'clean' AND v.part = ?2 AND v.metric = 'accuracy' "
                    "WHERE r.open_test = ?1 ORDER BY r.recipe_id, r.fold, r.seed",
@@ -60,10 +62,11 @@ std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
     Recipe& recipe = recipes.back();
     ++recipe.runs;
     recipe.seeds.insert(integer_of(row[7]));
-    recipe.fold_numbers.insert(integer_of(row[6]));
+    const Recipe::Fold fold{text_of(row[15]), integer_of(row[6])};
+    recipe.all_folds.insert(fold);
     if (text_of(row[8]) != "COMPLETE") continue;
     ++recipe.complete;
-    recipe.accuracies[integer_of(row[6])].push_back(real_of(row[9]));
+    recipe.accuracies[fold].push_back(real_of(row[9]));
     recipe.overlap_sum += real_of(row[10]);
     recipe.test_windows += real_of(row[11]);
     recipe.train_windows += real_of(row[12]);
@@ -162,9 +165,23 @@ PaperValues paper_accuracies(Reader& reader) {
   return values;
 }
 
+constexpr const char* by_person_words = "by person (official, or leave persons out)";
+
+/// The first random-split recipe of each network that has no row by person: it gets one above it that says NOT RUN.
+std::set<const Recipe*> without_a_row_by_person(const std::vector<Recipe>& recipes) {
+  std::set<std::tuple<std::string, std::string, std::string>> by_person;
+  for (const auto& recipe : recipes)
+    if (recipe.protocol != "random") by_person.insert({recipe.dataset, recipe.preset, recipe.variant});
+  std::set<const Recipe*> alone;
+  for (const auto& recipe : recipes)
+    if (recipe.protocol == "random" && by_person.insert({recipe.dataset, recipe.preset, recipe.variant}).second) alone.insert(&recipe);
+  return alone;
+}
+
 TitledTable test_table(Reader& reader, const std::vector<Recipe>& recipes) {
   const PaperValues paper_values = paper_accuracies(reader);
   const auto differences = differing_fields(recipes);
+  const auto alone = without_a_row_by_person(recipes);
   TitledTable titled{"accuracy on the test part", {}, {}};
   Table& table = titled.table;
   table.columns = {"data set",    "protocol", "preset",    "variant",       "paper",
@@ -192,12 +209,8 @@ TitledTable test_table(Reader& reader, const std::vector<Recipe>& recipes) {
         "");
   };
   std::set<std::pair<std::string, std::string>> shown; // data sets and variants
-  std::set<std::tuple<std::string, std::string, std::string>> by_person;
-  for (const auto& recipe : recipes)
-    if (recipe.protocol != "random") by_person.insert({recipe.dataset, recipe.preset, recipe.variant});
   for (const auto& recipe : recipes) {
-    if (recipe.protocol == "random" && by_person.insert({recipe.dataset, recipe.preset, recipe.variant}).second)
-      add_not_run(recipe.dataset, "by person (official, or leave persons out)", recipe.preset, recipe.variant);
+    if (alone.contains(&recipe)) add_not_run(recipe.dataset, by_person_words, recipe.preset, recipe.variant);
     shown.insert({recipe.dataset, recipe.variant});
     const auto paper = paper_values.find({recipe.dataset, recipe.variant});
     const auto ours = interval_of(reader, recipe);
@@ -237,7 +250,13 @@ TitledTable validation_table(const std::vector<Recipe>& recipes) {
                           "folds x seeds",
                           "validation windows overlapping training"};
   if (!differences.empty()) titled.table.columns.push_back("differs in");
+  const auto alone = without_a_row_by_person(recipes);
   for (const auto& recipe : recipes) {
+    if (alone.contains(&recipe)) {
+      std::vector<Cell> row{recipe.dataset, by_person_words, recipe.preset, recipe.variant, {}, {}, {}, "not run", {}};
+      row.resize(titled.table.columns.size());
+      titled.table.rows.push_back(std::move(row));
+    }
     std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant};
     std::vector<double> all;
     for (const auto& [fold, accuracies] : recipe.accuracies) all.insert(all.end(), accuracies.begin(), accuracies.end());

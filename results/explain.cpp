@@ -73,7 +73,7 @@ Table run_differences(const RunSpec& first, const RunSpec& second, const std::st
   return table;
 }
 
-std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const RunSpec* current) {
+std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, std::int64_t now_ms, std::int64_t lease_ms) {
   const Reader::Snapshot snapshot(reader);
   const std::string run_id = resolve_run(reader, prefix);
   const auto stored_row = reader.query("SELECT config, status, dataset_hash FROM runs WHERE run_id = ?1", {run_id}).rows.at(0);
@@ -91,7 +91,8 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   for (const auto& row :
        reader.query("SELECT s.name FROM sweeps s JOIN sweep_runs USING (sweep_id) WHERE run_id = ?1 ORDER BY s.rowid", {run_id}).rows)
     sweeps += (sweeps.empty() ? "" : ", ") + text_of(row[0]);
-  head.table.rows.push_back({run_id, stored_row[1], sweeps});
+  const bool interrupted = text_of(stored_row[1]) == "RUNNING" && coordinator_gone(reader, now_ms, lease_ms);
+  head.table.rows.push_back({run_id, interrupted ? Cell("INTERRUPTED") : stored_row[1], sweeps});
   if (unknown_fields.empty()) {
     const std::string now = run_identity(stored);
     head.notes.push_back("identity text: " + run_identity_text(stored));
@@ -143,21 +144,14 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   std::erase_if(tables, [](const TitledTable& table) { return table.table.rows.empty(); });
 
   if (unknown_fields.empty()) {
-    RunSpec now;
-    if (current != nullptr) {
-      now = *current;
-    } else { // the same place in the plan, with this program's defaults
-      now.dataset = stored.dataset;
-      now.dataset_hash = stored.dataset_hash;
-      now.windows.steps = stored.windows.steps;
-      now.windows.stride = stored.windows.stride;
-      now.protocol = stored.protocol;
-      now.fold = stored.fold;
-      now.seed = stored.seed;
-    }
-    TitledTable changes{"what would make it another run",
-                        run_differences(stored, now, "this run", current != nullptr ? "as planned now" : "this program's default"),
-                        {}};
+    RunSpec now; // the same place in the plan, with this program's defaults
+    now.dataset = stored.dataset;
+    now.dataset_hash = stored.dataset_hash;
+    now.windows = stored.windows;
+    now.protocol = stored.protocol;
+    now.fold = stored.fold;
+    now.seed = stored.seed;
+    TitledTable changes{"what would make it another run", run_differences(stored, now, "this run", "this program's default"), {}};
     if (changes.table.rows.empty()) changes.notes.push_back("Nothing differs: `run` would find it done.");
     tables.push_back(std::move(changes));
   }

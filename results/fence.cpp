@@ -1,11 +1,13 @@
 // Processes by /proc, file systems by statfs.
 #include "results/fence.h"
 
+#include <signal.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -72,7 +74,12 @@ Holder look_at(const ProcessIdentity& holder, const ProcessIdentity& self) {
   if (holder.host != self.host) return Holder::elsewhere;
   // After another boot of this very host nothing of before can live; but hosts may share a name (containers), so the lease decides.
   if (holder.boot_id != self.boot_id) return Holder::elsewhere;
-  return process_start_of(holder.pid) == holder.process_start ? Holder::alive : Holder::dead;
+  const std::int64_t start = process_start_of(holder.pid);
+  if (start == holder.process_start) return Holder::alive;
+  // Where /proc hides other users' processes (hidepid) one can live unseen, so there too the lease decides.
+  const bool hidden = start < 0 && ::access(("/proc/" + std::to_string(holder.pid) + "/stat").c_str(), R_OK) != 0 &&
+                      (::kill(static_cast<pid_t>(holder.pid), 0) == 0 || errno != ESRCH);
+  return hidden ? Holder::elsewhere : Holder::dead;
 }
 
 JournalMode journal_mode_for(std::string_view file_system_name) {

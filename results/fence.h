@@ -22,7 +22,8 @@ ProcessIdentity this_process();
 std::int64_t process_start_of(std::int64_t pid);
 
 enum class Holder { alive, dead, elsewhere };
-/// Whether `holder` lives, as far as `self` can see: `elsewhere` on another host, after another boot, in another pid namespace.
+/// Whether `holder` lives, as far as `self` can see: `elsewhere` on another host, after another boot, in another pid namespace, or
+/// where /proc hides it.
 Holder look_at(const ProcessIdentity& holder, const ProcessIdentity& self);
 
 enum class JournalMode { wal, rollback };

@@ -13,11 +13,17 @@
 namespace stdualx {
 
 std::int64_t store_version(Database& database, std::int64_t newest) {
-  const std::int64_t application = database.integer("PRAGMA application_id").value_or(0);
-  const std::int64_t version = database.integer("PRAGMA user_version").value_or(0);
+  std::int64_t application = 0, version = 0, objects = 0;
+  // In one statement: somebody else may make a store of the empty file between two.
+  database.first(
+      "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version",
+      [&](SQLite::Statement& row) {
+        application = row.getColumn(0).getInt64();
+        version = row.getColumn(1).getInt64();
+        objects = row.getColumn(2).getInt64();
+      });
   const std::string file = database.path().string();
   if (application != store_application_id) {
-    const std::int64_t objects = database.integer("SELECT count(*) FROM sqlite_schema").value_or(0);
     if (application != 0 || version != 0 || objects != 0)
       throw InputError(file + ": this SQLite database is not a store of stdualx (application_id " + std::to_string(application) + ", " +
                        std::to_string(objects) + " tables and indices); name a store, or a new file, with --store");

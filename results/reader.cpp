@@ -126,6 +126,15 @@ Reader::Reader(const std::filesystem::path& path) {
   check_store_path(path, true);
   impl_ = std::make_unique<Impl>(path);
 }
+std::optional<Reader> Reader::open_if_there(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  {
+    Database probe(path, SQLite::OPEN_READONLY | SQLite::OPEN_URI, busy_timeout_ms, uri_of(path));
+    if (store_version(probe, schema_version()) < schema_version()) return std::nullopt;
+  }
+  return Reader(path);
+}
+
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;

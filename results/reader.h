@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -20,6 +21,9 @@ class Reader {
 public:
   /// InputError: no file, not a store, a directory. RefusedError: a newer schema, or an older one that only a writer may migrate.
   explicit Reader(const std::filesystem::path& path);
+  /// Nothing where no store stands yet: no file, one that a start cut short left empty, or an older schema that the next `run` brings
+  /// up to date. Throws as the constructor for all else.
+  static std::optional<Reader> open_if_there(const std::filesystem::path& path);
   ~Reader();
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;

@@ -38,35 +38,15 @@ RunState run_state(Database& database, const std::string& run_id) {
       run_id);
   if (!state.known) return state;
   database.each(
-      "SELECT attempt, end_reason, host FROM attempts WHERE run_id = ?1 ORDER BY attempt",
+      "SELECT attempt, end_reason FROM attempts WHERE run_id = ?1 ORDER BY attempt",
       [&](SQLite::Statement& row) {
         state.last_attempt = row.getColumn(0).getInt64();
-        if (state.last_attempt <= forgiven || !is_failure(row.getColumn(1).getString())) return;
-        ++state.failures;
-        const std::string host = row.getColumn(2).getString();
-        if (std::find(state.failed_hosts.begin(), state.failed_hosts.end(), host) == state.failed_hosts.end())
-          state.failed_hosts.push_back(host);
+        if (state.last_attempt > forgiven && is_failure(row.getColumn(1).getString())) ++state.failures;
       },
       run_id);
   if (state.last_attempt == 0) return state; // all else comes from attempts
-  std::int64_t best_epoch = 0;
-  database.first(
-      "SELECT epoch, best_epoch FROM epochs WHERE run_id = ?1 ORDER BY epoch DESC LIMIT 1",
-      [&](SQLite::Statement& row) {
-        state.epochs_recorded = row.getColumn(0).getInt64();
-        best_epoch = row.getColumn(1).getInt64();
-      },
-      run_id);
-  for (CheckpointRef& checkpoint : live_checkpoints(database, run_id)) {
-    if (checkpoint.epoch == best_epoch) state.best_checkpoint = checkpoint;
-    state.latest_checkpoint = std::move(checkpoint);
-  }
-  database.each(
-      "SELECT condition, part FROM evaluation_parts WHERE run_id = ?1 ORDER BY condition, part",
-      [&](SQLite::Statement& row) {
-        state.evaluations.push_back({row.getColumn(0).getString(), row.getColumn(1).getString()});
-      },
-      run_id);
+  state.epochs_recorded = database.integer("SELECT max(epoch) FROM epochs WHERE run_id = ?1", run_id).value_or(0);
+  if (auto checkpoints = live_checkpoints(database, run_id); !checkpoints.empty()) state.latest_checkpoint = std::move(checkpoints.back());
   return state;
 }
 

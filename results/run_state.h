@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace stdualx {
 
@@ -24,12 +23,6 @@ struct CheckpointRef {
   bool operator==(const CheckpointRef&) const = default;
 };
 
-struct EvaluatedPart {
-  std::string condition;
-  std::string part;
-  bool operator==(const EvaluatedPart&) const = default;
-};
-
 struct RunState {
   std::string run_id;
   bool known = false; // false: not in the store, everything else is at its default
@@ -37,10 +30,7 @@ struct RunState {
   std::int64_t epochs_recorded = 0;               // epochs 1 to this one are recorded
   std::int64_t last_attempt = 0;                  // 0: never begun
   std::optional<CheckpointRef> latest_checkpoint; // the live one of the highest epoch
-  std::optional<CheckpointRef> best_checkpoint;   // the live one of the best epoch so far
-  std::int64_t failures = 0;             // attempts since the last retry that ended by not_finite, error, trainer_died, lease_expired
-  std::vector<std::string> failed_hosts; // where, each once
-  std::vector<EvaluatedPart> evaluations;
+  std::int64_t failures = 0; // attempts since the last retry that ended by not_finite, error, trainer_died, lease_expired
 };
 
 } // namespace stdualx

@@ -1,6 +1,9 @@
 // Reading the state of runs from an open database. Inside the room only.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "results/database.h"
 #include "results/run_state.h"
 

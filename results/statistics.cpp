@@ -184,38 +184,4 @@ std::vector<double> holm(std::span<const double> p_values) {
   return adjusted;
 }
 
-ClassificationScores classification_scores(std::span<const std::int64_t> labels, std::span<const std::int64_t> predicted,
-                                           std::int64_t classes) {
-  need_values(!labels.empty(), "classification_scores");
-  if (labels.size() != predicted.size()) throw std::invalid_argument("classification_scores: as many labels as predictions are needed");
-  const auto count = static_cast<std::size_t>(classes);
-  ClassificationScores scores;
-  scores.confusion.assign(count * count, 0);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0 || labels[i] >= classes || predicted[i] < 0 || predicted[i] >= classes)
-      throw std::invalid_argument("classification_scores: labels go from 0 to " + std::to_string(classes - 1));
-    ++scores.confusion[static_cast<std::size_t>(labels[i] * classes + predicted[i])];
-  }
-  double right = 0, f1_sum = 0, f1_weighted_sum = 0, occurring = 0;
-  for (std::size_t c = 0; c < count; ++c) {
-    double support = 0, called = 0;
-    for (std::size_t other = 0; other < count; ++other) {
-      support += static_cast<double>(scores.confusion[c * count + other]);
-      called += static_cast<double>(scores.confusion[other * count + c]);
-    }
-    if (support + called == 0) continue;
-    const auto hits = static_cast<double>(scores.confusion[c * count + c]);
-    const double f1 = 2 * hits / (support + called);
-    right += hits;
-    occurring += 1;
-    f1_sum += f1;
-    f1_weighted_sum += f1 * support;
-  }
-  const auto total = static_cast<double>(labels.size());
-  scores.accuracy = right / total;
-  scores.f1_macro = f1_sum / occurring;
-  scores.f1_weighted = f1_weighted_sum / total;
-  return scores;
-}
-
 } // namespace stdualx

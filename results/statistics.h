@@ -59,15 +59,4 @@ TestResult mcnemar_exact(std::int64_t only_first, std::int64_t only_second);
 /// Holm's step-down adjustment (1979), in the order given.
 std::vector<double> holm(std::span<const double> p_values);
 
-/// As scikit-learn defines them: macro-F1 over the labels that occur in either list, 0 where a division by 0 would be.
-struct ClassificationScores {
-  double accuracy = 0;
-  double f1_macro = 0;
-  double f1_weighted = 0;
-  std::vector<std::int64_t> confusion; // [classes, classes], row: true label
-};
-/// Labels from 0 to classes - 1. Throws std::invalid_argument for other ones or for lists of different length.
-ClassificationScores classification_scores(std::span<const std::int64_t> labels, std::span<const std::int64_t> predicted,
-                                           std::int64_t classes);
-
 } // namespace stdualx

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <set>
 
 #include "experiments/spec/errors.h"
 #include "results/fence.h"
@@ -43,6 +42,8 @@ HolderView holder_of(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms)
 constexpr std::array<const char*, 7> statuses{"PLANNED", "WAITING", "RUNNING", "INTERRUPTED", "COMPLETE", "FAILED", "QUARANTINED"};
 
 } // namespace
+
+bool coordinator_gone(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms) { return holder_of(reader, now_ms, lease_ms).gone; }
 
 TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& filter, std::int64_t lease_ms) {
   const Reader::Snapshot snapshot(reader);

@@ -235,8 +235,7 @@ namespace {
 void check_shape(const EvaluationReport& report) {
   const std::size_t count = report.windows.size();
   const auto classes = static_cast<std::size_t>(std::max<std::int64_t>(report.classes, 0));
-  if (report.people.size() != count || report.labels.size() != count || report.predicted.size() != count ||
-      (!report.confusion.empty() && report.confusion.size() != classes * classes))
+  if (!report.holds_together())
     throw StorageError("the evaluation of run " + report.run_id + " (" + report.condition + ", " + report.part +
                        ") does not hold together: " + std::to_string(count) + " windows, " + std::to_string(report.people.size()) +
                        " people, " + std::to_string(report.labels.size()) + " labels, " + std::to_string(report.predicted.size()) +
@@ -359,18 +358,10 @@ void Store::heartbeat() {
   });
 }
 
-std::int64_t Store::Impl::end_open_attempts(std::string_view detail, bool own_too) {
-  const std::int64_t runs = database.execute(
-      "UPDATE runs SET status = 'INTERRUPTED', status_ms = ?1 WHERE status = 'RUNNING' AND NOT EXISTS "
-      "(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.ended_ms IS NULL AND a.coordinator_id = ?2 AND NOT ?3)",
-      now(), coordinator_id, own_too);
-  database.execute("UPDATE attempts SET ended_ms = ?1, end_reason = 'interrupted', end_detail = ?4 WHERE ended_ms IS NULL AND "
-                   "(coordinator_id <> ?2 OR ?3)",
-                   now(), coordinator_id, own_too, detail);
+std::int64_t Store::Impl::end_open_attempts(std::string_view detail) {
+  const std::int64_t runs = database.execute("UPDATE runs SET status = 'INTERRUPTED', status_ms = ?1 WHERE status = 'RUNNING'", now());
+  database.execute("UPDATE attempts SET ended_ms = ?1, end_reason = 'interrupted', end_detail = ?2 WHERE ended_ms IS NULL", now(), detail);
   return runs;
-}
-std::int64_t Store::mark_interrupted(std::string_view detail, bool own_too) {
-  return impl_->write([&] { return impl_->end_open_attempts(detail, own_too); });
 }
 
 void Store::release() {

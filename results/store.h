@@ -121,9 +121,6 @@ public:
   void host(const std::string& name, const Json& facts);
   /// Counts our heartbeat on: at least every lease / 4.
   void heartbeat();
-  /// Ends, as `interrupted`, attempts that no living coordinator owns (an earlier one's, or, `own_too`, ours after our mpirun
-  /// broke). Returns how many runs became INTERRUPTED. open_for_writing does the first by itself.
-  std::int64_t mark_interrupted(std::string_view detail, bool own_too = false);
 
   /// Gives the fence back; the file is then one file, without -wal and -shm, if no reader is at it. Nothing may follow.
   void release();

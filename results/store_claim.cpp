@@ -109,8 +109,8 @@ Store Store::open_for_writing(const std::filesystem::path& path, StoreOptions op
   check_store_path(path, false);
   auto impl = std::make_unique<Impl>(path, std::move(options));
   Database& database = impl->database;
-  // An older store is claimed before it is migrated (`coordinators` is the same in every version), or a living writer of the
-  // older version would find another schema under its feet.
+  // An older store is claimed before it is migrated, or a living writer of the older version would find another schema under its
+  // feet. So no migration may change what claim() touches: `coordinators`, `events`, the ends of `attempts`, the status of `runs`.
   if (store_version(database, schema_version()) == 0) migrate(database, embedded_migrations());
   impl->claim();
   impl->set_journal_mode();
@@ -141,7 +141,7 @@ void Store::Impl::claim() {
                                     this->now(), options.job)
                            .value();
       const std::string detail = holder.coordinator_id == 0 ? "" : described(holder) + " ended without giving the store back";
-      const std::int64_t interrupted = end_open_attempts(detail, false);
+      const std::int64_t interrupted = end_open_attempts(detail);
       if (!holder.released) {
         take_over = {true, holder.identity.host, holder.identity.pid, interrupted};
         event("take_over", "",

@@ -48,7 +48,8 @@ struct Store::Impl {
   }
   void undo(bool own_transaction) noexcept;
 
-  std::int64_t end_open_attempts(std::string_view detail, bool own_too);
+  /// Ends what the coordinators before left open; returns how many runs became INTERRUPTED.
+  std::int64_t end_open_attempts(std::string_view detail);
   void event(std::string_view kind, const std::string& run_id, std::string_view text);
   void set_status(const std::string& run_id, RunStatus status);
   /// Throws StorageError when there is no such attempt. True: it is not over.

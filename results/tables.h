@@ -36,12 +36,15 @@ std::string protocol_words(std::string_view protocol, std::int64_t folds);
 /// without the person-wise row beside it. Data sets of the paper without a run are NOT RUN.
 std::vector<TitledTable> accuracy_report(Reader& reader);
 
+/// Whether no coordinator is at work on the store: dead on this host, silent for `lease_ms` before `now_ms`, or none. What stands
+/// as RUNNING is then INTERRUPTED, though a reader writes nothing; so `runs`, `status`, `explain` and `plan` show it.
+bool coordinator_gone(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms = 60000);
+
 struct RunsFilter {
   std::string status; // as the store spells it, any case; "": all
   std::string sweep;  // name or start of the identity; "": all
 };
-/// One row a run, in the order of the sweeps that named them. A RUNNING run whose coordinator is gone (dead on this host, or
-/// silent for `lease_ms` before `now_ms`) shows as INTERRUPTED, though a reader writes nothing; so in status_tables.
+/// One row a run, in the order of the sweeps that named them.
 TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& filter = {}, std::int64_t lease_ms = 60000);
 
 /// Per sweep: runs by status, epochs done and planned; then the runs that failed or wait, with the reason. A note says who holds
@@ -51,9 +54,9 @@ std::vector<TitledTable> status_tables(Reader& reader, std::int64_t now_ms, std:
 /// The run whose identity starts with `prefix` (at least 4 digits). InputError: none, or several, which are named.
 std::string resolve_run(Reader& reader, const std::string& prefix);
 
-/// All about one run: fields, identity text, attempts, epochs, evaluations, events, and which fields differ from `current`
-/// (default: a RunSpec of this program's defaults on the same data), that is, why a new run would be another one.
-std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const RunSpec* current = nullptr);
+/// All about one run: fields, identity text, attempts, epochs, evaluations, events, and which fields differ from this program's
+/// defaults on the same data, that is, why a new run would be another one.
+std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, std::int64_t now_ms, std::int64_t lease_ms = 60000);
 
 /// JSON pointers at which two runs differ, with both values.
 Table run_differences(const RunSpec& first, const RunSpec& second, const std::string& first_name, const std::string& second_name);

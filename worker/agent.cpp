@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <deque>
@@ -40,7 +41,7 @@ public:
   Agent(MpiWorld& world, const AgentOptions& options) : world_(world), options_(options), exchange_(world) {}
 
   int run() {
-    tell("hello", Hello{host_name(), ::getpid(), world_.local_worker_index()});
+    tell("hello", Hello{host_name()});
     if (has_trainer()) start_trainer();
     else tell("ready", Placement{host_name(), ::getpid(), "none", "none", 0});
     while (!leaving_) {
@@ -70,7 +71,9 @@ public:
 
 private:
   bool has_trainer() const { return !options_.trainer_command.empty(); }
-  template <HasFields Struct> void tell(const std::string& type, const Struct& value) { world_.send(coordinator_rank, MpiTag::control, encode(Message::of(type, value))); }
+  template <HasFields Struct> void tell(const std::string& type, const Struct& value) {
+    world_.send(coordinator_rank, MpiTag::control, encode(Message::of(type, value)));
+  }
 
   void receive_and_drop() {
     while (auto received = world_.poll(MpiTag::control)) parted_ = parted_ || decode(received->bytes).type == "part";
@@ -84,16 +87,23 @@ private:
   void on_coordinator(const Message& message) {
     if (message.type == "assign") {
       queue_.push_back(message.as<Assignment>());
-      next_assignment();
+      if (gave_up_) give_all_back("trainer_died", "no trainer could be started on " + host_name());
+      else next_assignment();
     } else if (message.type == "acknowledge") {
       on_acknowledge(message);
     } else if (message.type == "abandon") {
       const Abandon abandon = message.as<Abandon>();
-      if (current_ && current_->run_id == abandon.run_id && current_->attempt == abandon.attempt && !ended_)
-        lose_trainer(abandon.reason, "the coordinator took the assignment back: " + abandon.reason);
+      const auto meant = [&](const Assignment& assignment) {
+        return assignment.run_id == abandon.run_id && assignment.attempt == abandon.attempt;
+      };
+      const std::string detail = "the coordinator took the assignment back: " + abandon.reason;
+      if (current_ && meant(*current_) && !ended_) lose_trainer(abandon.reason, detail);
+      if (const auto waiting = std::find_if(queue_.begin(), queue_.end(), meant); waiting != queue_.end()) {
+        give_back(*waiting, abandon.reason, detail);
+        queue_.erase(waiting);
+      }
     } else if (message.type == "drain") {
-      for (const auto& waiting : queue_) tell("end", AttemptEnd{waiting.run_id, waiting.attempt, "drained", "drained before it began", ""});
-      queue_.clear();
+      give_all_back("drained", "drained before it began");
       if (current_ && !ended_) tell_trainer(message);
     } else if (message.type == "exit") {
       leaving_ = true;
@@ -113,6 +123,19 @@ private:
       exchange_.close_group();
       next_assignment();
     }
+  }
+
+  /// An assignment that never began. The others of its group wait for us in their first collective: they are told.
+  void give_back(const Assignment& assignment, const std::string& reason, const std::string& detail) {
+    if (assignment.ranks.size() > 1) { // then it is the only one: a group is handed to free workers
+      exchange_.open_group(assignment, world_.rank());
+      exchange_.leave_group();
+    }
+    tell("end", AttemptEnd{assignment.run_id, assignment.attempt, reason, detail, ""});
+  }
+  void give_all_back(const std::string& reason, const std::string& detail) {
+    for (const auto& waiting : queue_) give_back(waiting, reason, detail);
+    queue_.clear();
   }
 
   void next_assignment() {
@@ -147,10 +170,22 @@ private:
   // ---- the trainer
 
   void start_trainer() {
-    std::vector<std::pair<std::string, std::string>> environment;
-    if (options_.gpus > 0) environment.emplace_back("CUDA_VISIBLE_DEVICES", visible_device());
-    trainer_ = std::make_shared<TrainerProcess>(options_.trainer_command, environment);
     trainer_ready_ = false;
+    try {
+      std::vector<std::pair<std::string, std::string>> environment;
+      if (options_.gpus > 0) environment.emplace_back("CUDA_VISIBLE_DEVICES", visible_device());
+      trainer_ = std::make_shared<TrainerProcess>(options_.trainer_command, environment);
+      started_ = Clock::now();
+    } catch (const std::exception& error) { // no such program, no memory, no GPU for this worker: none of it mends itself
+      give_up("starting " + options_.trainer_command.front() + ": " + error.what(), "");
+    }
+  }
+
+  /// No trainer can be had here: the coordinator plans without this worker.
+  void give_up(const std::string& detail, const std::string& stderr_tail) {
+    give_all_back("trainer_died", "no trainer could be started on " + host_name() + ": " + detail);
+    tell("unusable", AttemptEnd{"", 0, "trainer_died", detail, stderr_tail});
+    gave_up_ = true;
   }
 
   /// The GPU with this worker's local index, out of those the job was given.
@@ -160,7 +195,8 @@ private:
     std::istringstream list(given);
     std::string device;
     for (int i = 0; i <= world_.local_worker_index(); ++i)
-      if (!std::getline(list, device, ',')) throw std::runtime_error("CUDA_VISIBLE_DEVICES=" + std::string(given) + " names fewer GPUs than this host has workers");
+      if (!std::getline(list, device, ','))
+        throw std::runtime_error("CUDA_VISIBLE_DEVICES=" + std::string(given) + " names fewer GPUs than this host has workers");
     return device;
   }
 
@@ -187,14 +223,19 @@ private:
     } catch (const PeerGone&) {
       trainer_->child().signal(SIGKILL);
       trainer_->child().wait_for(exit_grace);
-    } catch (const std::exception& error) { // not a message of ours: its memory is damaged, or it is no trainer
-      lose_trainer("trainer_died", "the trainer on " + host_name() + " was killed since it sent what nobody understands: " + error.what());
-      busy = true;
+    } catch (const ProtocolError& error) {
+      busy = lose_babbling_trainer(error);
+    } catch (const InputError& error) { // a message of ours with fields that are not
+      busy = lose_babbling_trainer(error);
     }
     if (trainer_) {
       if (const auto status = trainer_->child().poll()) {
         trainer_->read_stderr();
         lose_trainer("trainer_died", "the trainer on " + host_name() + " ended: " + describe_wait_status(*status));
+        busy = true;
+      } else if (!trainer_ready_ && Clock::now() - started_ > std::chrono::duration<double>(options_.longest_start_seconds)) {
+        lose_trainer("trainer_died", "the trainer on " + host_name() + " was not ready within " +
+                                         std::to_string(static_cast<int>(options_.longest_start_seconds)) + " s");
         busy = true;
       }
     }
@@ -206,7 +247,7 @@ private:
       trainer_ready_ = true;
       failed_starts_ = 0;
       free_since_ = Clock::now();
-      world_.send(coordinator_rank, MpiTag::control, encode(message));
+      tell("ready", message.as<Placement>());
       next_assignment();
     } else if (message.type == "collective") {
       exchange_.start(message.as<Collective>(), trainer_);
@@ -214,10 +255,12 @@ private:
       AttemptEnd end = message.as<AttemptEnd>();
       if (end.reason != "complete") end.stderr_tail = trainer_->stderr_tail();
       finish(end, true);
-    } else if (message.type == "epoch" || message.type == "evaluation") {
-      world_.send(coordinator_rank, MpiTag::control, encode(message));
+    } else if (message.type == "epoch") { // read here, so that a damaged one costs this trainer and not the job
+      tell("epoch", message.as<EpochReport>());
+    } else if (message.type == "evaluation") {
+      tell("evaluation", message.as<EvaluationReport>());
     } else {
-      throw std::runtime_error("an agent does not know the trainer's message '" + message.type + "'");
+      throw ProtocolError("an agent does not know the trainer's message '" + message.type + "'");
     }
   }
 
@@ -226,6 +269,7 @@ private:
     ended_ = true;
     told_by_trainer_ = told_by_trainer;
     free_since_ = Clock::now();
+    beat_now(); // its steps count for this assignment, not for the next
     if (end.reason != "complete") exchange_.leave_group();
     tell("end", end);
   }
@@ -237,18 +281,20 @@ private:
     trainer_->read_stderr();
     const bool was_ready = trainer_ready_;
     const std::string tail = trainer_->stderr_tail();
+    world_.send(coordinator_rank, MpiTag::control, encode({"starting", Json::object()})); // before the end: nothing new comes here
     exchange_.leave_group();
     if (current_) {
       told_by_trainer_ = false;
       finish({current_->run_id, current_->attempt, reason, detail, tail}, false);
     }
     trainer_.reset();
-    if (!was_ready && ++failed_starts_ >= most_failed_starts) {
-      trainer_ready_ = false;
-      tell("unusable", AttemptEnd{"", 0, "trainer_died", detail, tail});
-      return;
-    }
-    start_trainer();
+    if (!was_ready && ++failed_starts_ >= most_failed_starts) give_up(detail, tail);
+    else start_trainer();
+  }
+
+  bool lose_babbling_trainer(const std::exception& error) {
+    lose_trainer("trainer_died", "the trainer on " + host_name() + " was killed since it sent what nobody understands: " + error.what());
+    return true;
   }
 
   void end_trainer() {
@@ -281,7 +327,8 @@ private:
       ::sched_yield();
       return;
     }
-    std::chrono::nanoseconds sleep = exchange_.open() ? std::chrono::nanoseconds(collective_sleep) : std::min<std::chrono::nanoseconds>(quiet / 4 + 50us, longest_sleep);
+    std::chrono::nanoseconds sleep =
+        exchange_.open() ? std::chrono::nanoseconds(collective_sleep) : std::min<std::chrono::nanoseconds>(quiet / 4 + 50us, longest_sleep);
     std::vector<pollfd> watched;
     if (trainer_) {
       watched.push_back({trainer_->socket().descriptor(), POLLIN, 0});
@@ -296,15 +343,16 @@ private:
   const AgentOptions& options_;
   Exchange exchange_;
   std::shared_ptr<TrainerProcess> trainer_;
-  bool trainer_ready_ = false;
+  bool trainer_ready_ = false, gave_up_ = false;
+  Clock::time_point started_; // the trainer
   int failed_starts_ = 0;
   std::deque<Assignment> queue_;
   std::optional<Assignment> current_;
   bool ended_ = false;           // the end of `current_` was told and waits for its acknowledgement
   bool told_by_trainer_ = false; // by the trainer itself, which waits for it too
   bool leaving_ = false, parted_ = false;
-  double waited_ = 0;                               // trainers, for their next assignment
-  Clock::time_point free_since_ = Clock::now();     // when the trainer told its last end, or that it is ready
+  double waited_ = 0;                           // trainers, for their next assignment
+  Clock::time_point free_since_ = Clock::now(); // when the trainer told its last end, or that it is ready
   Clock::time_point last_beat_ = Clock::now();
   Clock::time_point last_busy_ = Clock::now();
 };

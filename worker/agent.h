@@ -13,8 +13,9 @@ namespace stdualx {
 struct AgentOptions {
   /// The trainer's command line; empty: no trainer, every assignment is answered as complete at once (benchmarks of dispatch).
   std::vector<std::string> trainer_command;
-  int gpus = 0;             // GPUs of this host; the trainer sees the one with the worker's local index
+  int gpus = 0; // GPUs of this host; the trainer sees the one with the worker's local index
   double heartbeat_seconds = 5;
+  double longest_start_seconds = 300; // until a trainer says `ready`: libraries on a slow disk, CUDA; then it is killed
 };
 
 /// Serves until the coordinator says `exit`. Returns the process's exit status.

@@ -23,7 +23,7 @@ template <class Value> void sum_in_order(std::span<std::byte> own, const std::ve
 }
 
 std::size_t size_of(const Collective& request) {
-  if (request.count < 0) throw std::runtime_error("a trainer asked for a collective of " + std::to_string(request.count) + " values");
+  if (request.count < 0) throw ProtocolError("a trainer asked for a collective of " + std::to_string(request.count) + " values");
   return static_cast<std::size_t>(request.count) * (request.type == "float64" ? 8 : 4);
 }
 } // namespace
@@ -57,7 +57,8 @@ void Exchange::send_header(int member, std::int64_t sequence, std::size_t bytes,
 
 void Exchange::start(const Collective& request, const std::shared_ptr<TrainerProcess>& trainer) {
   if (!group_ || group_->id() != request.group_id)
-    throw std::runtime_error("a trainer asked for a collective of group " + std::to_string(request.group_id) + ", which it is not in");
+    throw ProtocolError("a trainer asked for a collective of group " + std::to_string(request.group_id) + ", which it is not in");
+  if (request_) throw ProtocolError("a trainer asked for a collective while another is open");
   request_ = request;
   trainer_ = trainer;
   const std::span<std::byte> values = trainer->values(size_of(request));
@@ -71,14 +72,15 @@ bool Exchange::receive() {
   bool moved = false;
   while (auto received = world_.poll(MpiTag::group_header)) {
     moved = true;
-    if (received->bytes.size() != sizeof(Header)) throw std::runtime_error("a group header has " + std::to_string(received->bytes.size()) + " bytes");
+    if (received->bytes.size() != sizeof(Header))
+      throw std::runtime_error("a group header has " + std::to_string(received->bytes.size()) + " bytes");
     Incoming incoming{received->rank, {}, {}, {}};
     std::memcpy(&incoming.header, received->bytes.data(), sizeof(Header));
     receiving_.push_back(std::move(incoming));
     Incoming& kept = receiving_.back();
     if (kept.header.bytes > 0) {
       kept.payload.resize(static_cast<std::size_t>(kept.header.bytes));
-      kept.request = world_.receive_into(kept.member, MpiTag::group_payload, kept.payload);
+      kept.request.emplace(world_.receive_into(kept.member, MpiTag::group_payload, kept.payload));
     }
   }
   for (auto it = receiving_.begin(); it != receiving_.end();) {
@@ -139,7 +141,8 @@ std::optional<CollectiveDone> Exchange::take_done() {
         members.push_back(values.data());
       } else {
         if (found->second.size() != values.size())
-          throw std::runtime_error("rank " + std::to_string(member) + " gave " + std::to_string(found->second.size()) + " bytes to a sum of " + std::to_string(values.size()));
+          throw std::runtime_error("rank " + std::to_string(member) + " gave " + std::to_string(found->second.size()) +
+                                   " bytes to a sum of " + std::to_string(values.size()));
         members.push_back(found->second.data());
       }
     }

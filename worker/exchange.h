@@ -64,7 +64,7 @@ private:
   std::shared_ptr<TrainerProcess> trainer_;
   std::list<Outgoing> outgoing_;
   std::list<Incoming> receiving_;
-  std::list<Incoming> early_; // complete, for a group yet to be joined
+  std::list<Incoming> early_;                                                    // complete, for a group yet to be joined
   std::map<std::pair<std::int64_t, int>, std::vector<std::byte>> contributions_; // (sequence, member)
 };
 

@@ -25,7 +25,7 @@ Bytes encode(const Message& message) {
 Message decode(std::span<const std::uint8_t> body) {
   Json json = Json::from_cbor(body.begin(), body.end(), true, false);
   if (!json.is_object() || !json.contains("type") || !json["type"].is_string())
-    throw std::runtime_error("a message of " + std::to_string(body.size()) + " bytes is damaged: no CBOR object with a type");
+    throw ProtocolError("a message of " + std::to_string(body.size()) + " bytes is damaged: no CBOR object with a type");
   Message message{json["type"].get<std::string>(), {}};
   json.erase("type");
   message.body = std::move(json);
@@ -72,7 +72,7 @@ std::optional<Message> MessageSocket::receive(int timeout_ms) {
     if (buffer_.size() >= 4) {
       std::size_t length = 0;
       for (int i = 0; i < 4; ++i) length |= std::size_t{buffer_[static_cast<std::size_t>(i)]} << (8 * i);
-      if (length > largest_body) throw std::runtime_error("a message frame of " + std::to_string(length) + " bytes is damaged");
+      if (length > largest_body) throw ProtocolError("a message frame of " + std::to_string(length) + " bytes is damaged");
       if (buffer_.size() >= 4 + length) {
         Message message = decode(std::span(buffer_).subspan(4, length));
         buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(4 + length));

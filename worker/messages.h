@@ -5,7 +5,7 @@
 //
 //   trainer -> agent        ready(Placement) collective(Collective) epoch(EpochReport) evaluation(EvaluationReport) end(AttemptEnd)
 //   agent   -> trainer      assign(Assignment) acknowledge(Acknowledge) collective_done(CollectiveDone) drain exit
-//   agent   -> coordinator  hello(Hello) ready(Placement) epoch evaluation end heartbeat(Heartbeat) unusable(AttemptEnd) goodbye
+//   agent   -> coordinator  hello(Hello) starting ready(Placement) epoch evaluation end heartbeat(Heartbeat) unusable(AttemptEnd) goodbye
 //   coordinator -> agent    assign acknowledge abandon(Abandon) drain exit part
 //
 // An epoch is acknowledged after its COMMIT. A trainer is at most one unacknowledged epoch ahead; an `end` is
@@ -25,6 +25,13 @@ namespace stdualx {
 
 using Bytes = std::vector<std::uint8_t>;
 
+/// The other end says what no program of ours says: its memory is damaged, or it is no trainer. (A known message with
+/// wrong fields is an InputError.)
+class ProtocolError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
 /// A trainer asks for the sum, over the group, of `count` values that lie in the shared memory after its header.
 struct Collective {
   std::int64_t group_id = 0;
@@ -33,9 +40,9 @@ struct Collective {
   std::string type = "float32";
   static const auto& fields() {
     using C = Collective;
-    static const auto all = std::make_tuple(field("group_id", &C::group_id, 0, "group"), field("sequence", &C::sequence, 0, "which one"),
-                                            field("count", &C::count, 0, "values"),
-                                            choice("value_type", &C::type, "", {"float32", "float64"}, "of a value"));
+    static const auto all =
+        std::make_tuple(field("group_id", &C::group_id, 0, "group"), field("sequence", &C::sequence, 0, "which one"),
+                        field("count", &C::count, 0, "values"), choice("value_type", &C::type, "", {"float32", "float64"}, "of a value"));
     return all;
   }
 };
@@ -81,12 +88,8 @@ struct Abandon {
 /// An agent is there.
 struct Hello {
   std::string host;
-  std::int64_t pid = 0;
-  std::int64_t local_index = 0; // among the workers of its host
   static const auto& fields() {
-    using H = Hello;
-    static const auto all = std::make_tuple(field("host", &H::host, "", "name"), field("pid", &H::pid, 0, "of the agent"),
-                                            field("local_index", &H::local_index, 0, "among the host's workers"));
+    static const auto all = std::make_tuple(field("host", &Hello::host, "", "name"));
     return all;
   }
 };
@@ -114,7 +117,7 @@ struct Message {
 
 /// CBOR body, without the frame's length.
 Bytes encode(const Message& message);
-/// Throws std::runtime_error when the bytes are not a message.
+/// Throws ProtocolError when the bytes are not a message.
 Message decode(std::span<const std::uint8_t> body);
 
 /// A stream socket that speaks frames; owns its descriptor. Not thread-safe.
@@ -128,7 +131,7 @@ public:
   MessageSocket& operator=(const MessageSocket&) = delete;
 
   int descriptor() const { return descriptor_; }
-  /// Writes the whole frame, waiting for room. Throws std::system_error when the other end is gone.
+  /// Writes the whole frame, waiting for room. Throws PeerGone when the other end is gone, else std::system_error.
   void send(const Message& message);
   /// The next message if one is complete within `timeout_ms` (0: look only; -1: wait). Throws PeerGone at end of stream.
   std::optional<Message> receive(int timeout_ms);

@@ -1,6 +1,8 @@
 // Device and numeric platform.
 #include "worker/platform.h"
 
+#include "experiments/spec/errors.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Version.h>
 #include <torch/version.h>
@@ -59,6 +61,11 @@ std::string uuid_text(const cudaUUID_t& uuid) {
 at::Device training_device() {
 #ifdef STDUALX_WITH_CUDA
   if (at::cuda::is_available()) return at::Device(at::kCUDA, 0);
+  // The agent names a GPU for each worker; one that is not there must not become a worker a hundred times slower.
+  const char* named = std::getenv("CUDA_VISIBLE_DEVICES");
+  if (named != nullptr && *named != '\0' && std::string(named) != "-1")
+    throw InputError("CUDA_VISIBLE_DEVICES=" + std::string(named) +
+                     " names no GPU that can be used; give --workers at most the number of GPUs");
 #endif
   return at::kCPU;
 }

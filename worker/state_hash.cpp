@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "experiments/spec/run_spec.h"
+
 namespace stdualx {
 
 std::string state_hash(const std::vector<NamedTensor>& tensors, std::int64_t step) {
@@ -23,13 +25,7 @@ std::string state_hash(const std::vector<NamedTensor>& tensors, std::int64_t ste
   }
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state.get()));
-  static constexpr char hex[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : canonical.digest) {
-    text += hex[byte >> 4];
-    text += hex[byte & 15];
-  }
-  return text;
+  return hex_text(canonical.digest);
 }
 
 } // namespace stdualx

@@ -19,7 +19,8 @@ constexpr int stderr_number = 2;
 Descriptor make_memory() {
   Descriptor memory(::memfd_create("stdualx-values", MFD_CLOEXEC));
   if (!memory) throw std::system_error(errno, std::generic_category(), "memfd_create");
-  if (::ftruncate(memory.get(), static_cast<off_t>(shared_values_offset)) != 0) throw std::system_error(errno, std::generic_category(), "ftruncate");
+  if (::ftruncate(memory.get(), static_cast<off_t>(shared_values_offset)) != 0)
+    throw std::system_error(errno, std::generic_category(), "ftruncate");
   return memory;
 }
 
@@ -35,7 +36,8 @@ Started start(const std::vector<std::string>& command, const std::vector<std::pa
   SpawnOptions options;
   options.arguments = command;
   options.environment = environment;
-  options.descriptors = {{theirs.get(), trainer_socket_descriptor}, {memory, trainer_memory_descriptor}, {stderr_write.get(), stderr_number}};
+  options.descriptors = {
+      {theirs.get(), trainer_socket_descriptor}, {memory, trainer_memory_descriptor}, {stderr_write.get(), stderr_number}};
   ChildProcess child = ChildProcess::spawn(options);
   ::fcntl(stderr_read.get(), F_SETFL, O_NONBLOCK);
   return {MessageSocket(ours.release()), std::move(stderr_read), std::move(child)};
@@ -71,7 +73,7 @@ std::span<std::byte> TrainerProcess::values(std::size_t bytes) {
     if (::fstat(memory_.get(), &status) != 0) throw std::system_error(errno, std::generic_category(), "fstat of shared memory");
     const auto size = static_cast<std::size_t>(status.st_size);
     if (size < shared_values_offset + bytes)
-      throw std::runtime_error("a trainer asked for a collective of " + std::to_string(bytes) + " bytes but shares " + std::to_string(size));
+      throw ProtocolError("a trainer asked for a collective of " + std::to_string(bytes) + " bytes but shares " + std::to_string(size));
     map(size);
   }
   return {mapped_ + shared_values_offset, bytes};

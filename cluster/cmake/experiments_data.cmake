@@ -1,7 +1,7 @@
 # Data: readers, windows and their cache, splits. No torch, MPI, SQLite.
 include_guard(GLOBAL)
 stdualx_library(stdualx_experiments_data FOLDER experiments
-  SOURCES archive.cpp catalog.cpp datasets/csv.cpp datasets/manifest.cpp datasets/uci_har.cpp datasets/watch.cpp split.cpp window_cache.cpp windows.cpp
+  SOURCES archive.cpp catalog.cpp datasets/csv.cpp datasets/manifest.cpp datasets/uci_har.cpp datasets/watch.cpp json_file.cpp split.cpp window_cache.cpp windows.cpp
   LINKS stdualx_spec
   PRIVATE_LINKS LibArchive::LibArchive PkgConfig::xxhash)
 stdualx_tests(experiments_data FOLDER experiments

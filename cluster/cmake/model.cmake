@@ -1,6 +1,6 @@
 # model/: the network. All of torch that is not training.
 stdualx_library(stdualx_model FOLDER model
-  SOURCES attention.cpp batch_norm.cpp check_model.cpp cross_sensor_attention.cpp dropout.cpp head.cpp initialisation.cpp loss.cpp
+  SOURCES attention.cpp batch_norm.cpp cross_sensor_attention.cpp dropout.cpp head.cpp initialisation.cpp loss.cpp
           position.cpp sensor_vector.cpp stdat.cpp stdual_x.cpp stem.cpp weights.cpp kernels/cpu/dropout.cpp
   LINKS stdualx_spec torch::cpu)
 target_precompile_headers(stdualx_model PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h")
@@ -19,10 +19,4 @@ endif()
 stdualx_tests(model SOURCES reference.cpp dropout_test.cpp group_test.cpp loss_test.cpp network_test.cpp reference_test.cpp weights_test.cpp LINKS stdualx_model)
 if(STDUALX_TESTS)
   target_precompile_headers(model_tests PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h" <gtest/gtest.h>)
-endif()
-
-if(STDUALX_BENCHMARKS)
-  find_package(benchmark REQUIRED)
-  add_executable(model_benchmark "${CMAKE_SOURCE_DIR}/tests/benchmarks/model_benchmark.cpp")
-  target_link_libraries(model_benchmark PRIVATE stdualx_options stdualx_model benchmark::benchmark_main)
 endif()

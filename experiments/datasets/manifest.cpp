@@ -9,39 +9,41 @@
 #include "experiments/archive.h"
 #include "experiments/datasets/csv.h"
 #include "experiments/datasets/readers.h"
+#include "experiments/json_file.h"
 
 namespace stdualx {
 namespace {
 
 constexpr const char* kinds_allowed = "accelerometer, gyroscope, magnetometer or other";
 
-void check(const std::filesystem::path& path, bool good, const std::string& pointer, const std::string& expected) {
-  if (!good) throw InputError(path.string() + ": " + pointer + ": expected " + expected);
+void check(bool good, const std::string& pointer, const std::string& expected) {
+  if (!good) throw InputError(pointer + ": expected " + expected);
 }
 
-void check_manifest(const Manifest& manifest, const std::filesystem::path& path) {
-  check(path, !manifest.name.empty(), "/name", "the data set's name");
-  check(path, manifest.rate > 0, "/rate", "the samples a second, above 0");
-  check(path, !manifest.files.empty(), "/files", "at least one CSV file");
-  check(path, !manifest.sensors.empty(), "/sensors", "at least one sensor");
-  check(path, !manifest.person_column.empty(), "/person_column", "the name of the column with the person's number");
-  check(path, !manifest.label_column.empty(), "/label_column", "the name of the column with the activity");
-  check(path, manifest.classes.size() >= 2, "/classes", "at least two activities");
+void check_manifest(const Manifest& manifest) {
+  check(!manifest.name.empty(), "/name", "the data set's name");
+  check(manifest.rate > 0, "/rate", "the samples a second, above 0");
+  check(!manifest.files.empty(), "/files", "at least one CSV file");
+  check(!manifest.sensors.empty(), "/sensors", "at least one sensor");
+  check(!manifest.person_column.empty(), "/person_column", "the name of the column with the person's number");
+  check(!manifest.label_column.empty(), "/label_column", "the name of the column with the activity");
+  check(manifest.classes.size() >= 2, "/classes", "at least two activities");
   const std::set<std::string> classes(manifest.classes.begin(), manifest.classes.end());
-  check(path, classes.size() == manifest.classes.size() && !classes.contains(""), "/classes", "names that differ, none empty");
+  check(classes.size() == manifest.classes.size() && !classes.contains(""), "/classes", "names that differ, none empty");
   for (std::size_t i = 0; i < manifest.none_labels.size(); ++i)
-    check(path, !classes.contains(manifest.none_labels[i]), "/none_labels/" + std::to_string(i), "a label that is not one of /classes");
-  check(path, manifest.windows.steps > 0 && manifest.windows.stride > 0, "/windows", "steps and stride above 0");
+    check(!classes.contains(manifest.none_labels[i]), "/none_labels/" + std::to_string(i), "a label that is not one of /classes");
+  check(manifest.windows.steps > 0 && manifest.windows.stride > 0 && manifest.windows.label_threshold > 0, "/windows",
+        "steps, stride and label_threshold above 0");
   for (std::size_t i = 0; i < manifest.sensors.size(); ++i) {
     const ManifestSensor& sensor = manifest.sensors[i];
     const std::string here = "/sensors/" + std::to_string(i);
-    check(path, !sensor.name.empty(), here + "/name", "the sensor's name");
-    check(path, !sensor.columns.empty(), here + "/columns", "at least one column");
-    check(path, sensor.kinds.size() <= 1 || sensor.kinds.size() == sensor.columns.size(), here + "/kinds",
+    check(!sensor.name.empty(), here + "/name", "the sensor's name");
+    check(!sensor.columns.empty(), here + "/columns", "at least one column");
+    check(sensor.kinds.size() <= 1 || sensor.kinds.size() == sensor.columns.size(), here + "/kinds",
           "one kind, or one for each of the " + std::to_string(sensor.columns.size()) + " columns");
     for (std::size_t k = 0; k < sensor.kinds.size(); ++k) {
       const std::string& kind = sensor.kinds[k];
-      check(path, kind == "accelerometer" || kind == "gyroscope" || kind == "magnetometer" || kind == "other",
+      check(kind == "accelerometer" || kind == "gyroscope" || kind == "magnetometer" || kind == "other",
             here + "/kinds/" + std::to_string(k), std::string(kinds_allowed) + ", found '" + kind + "'");
     }
   }
@@ -57,7 +59,6 @@ DatasetInfo manifest_info(const Manifest& manifest) {
       added.channels.push_back({sensor.columns[i], sensor.kinds.empty() ? "other" : sensor.kinds[sensor.kinds.size() == 1 ? 0 : i]});
   }
   info.classes = manifest.classes;
-  info.default_windows = manifest.windows;
   info.official_test_people = manifest.official_test_people;
   info.citation = manifest.citation;
   info.obtain = manifest.obtain;
@@ -195,23 +196,21 @@ private:
 } // namespace
 
 Manifest load_manifest(const std::filesystem::path& path) {
+  const JsonFile file = read_json_file(path);
   try {
-    const Manifest manifest = from_json<Manifest>(Json::parse(read_file(path)));
-    check_manifest(manifest, path);
+    const Manifest manifest = from_json<Manifest>(file.value);
+    check_manifest(manifest);
     return manifest;
-  } catch (const Json::parse_error& error) {
-    throw InputError(path.string() + ": is not JSON: " + error.what());
   } catch (const InputError& error) {
-    const std::string what = error.what();
-    throw InputError(what.starts_with(path.string()) ? what : path.string() + ": " + what);
+    file.source.fail(error);
   }
 }
 
 DatasetSource find_manifest(const std::filesystem::path& path) {
   if (!std::filesystem::is_regular_file(path))
     throw_dataset_missing(path.string(), {path}, "Give the path of a manifest, a JSON file that describes CSV recordings.");
-  DatasetSource source{path, {path}};
   const Manifest manifest = load_manifest(path);
+  DatasetSource source{path, {path}, manifest.windows};
   for (std::size_t i = 0; i < manifest.files.size(); ++i) {
     const std::filesystem::path file = path.parent_path() / manifest.files[i];
     if (!std::filesystem::is_regular_file(file))

@@ -65,7 +65,7 @@ struct Manifest {
   }
 };
 
-/// Reads and checks a manifest. InputError: the file and the JSON pointer, what was expected.
+/// Reads and checks a manifest. InputError: file, line and JSON pointer, what was expected.
 Manifest load_manifest(const std::filesystem::path& path);
 
 } // namespace stdualx

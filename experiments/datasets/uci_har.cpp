@@ -2,6 +2,7 @@
 //
 // Per part (train, test): `Inertial Signals/<signal>_<axis>_<part>.txt`, one window a row, 128 numbers a row; `y_<part>.txt`,
 // a class from 1 to 6 a row; `subject_<part>.txt`, a person a row. Read from the zip as it lies, or from the unpacked folder.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <map>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t window_steps = 128;
 constexpr std::int64_t window_stride = 64;
+const WindowSpec uci_har_windows{static_cast<std::int64_t>(window_steps), window_stride, 0.5};
 constexpr std::size_t sensor_count = 3, axis_count = 3;
 constexpr std::array<std::string_view, sensor_count> sensor_names = {"body_acc", "body_gyro", "total_acc"};
 constexpr std::array<std::string_view, sensor_count> sensor_kinds = {"accelerometer", "gyroscope", "accelerometer"};
@@ -126,7 +128,6 @@ DatasetInfo uci_har_info() {
     for (const auto axis : axis_names) added.channels.push_back({std::string(axis), std::string(sensor_kinds[sensor])});
   }
   info.classes = {"walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "laying"};
-  info.default_windows = {static_cast<std::int64_t>(window_steps), window_stride, 0.5};
   info.pre_cut = true;
   info.citation = "Anguita, Ghio, Oneto, Parra and Reyes-Ortiz: A Public Domain Dataset for Human Activity Recognition Using Smartphones, "
                   "ESANN 2013. No commercial use.";
@@ -134,7 +135,8 @@ DatasetInfo uci_har_info() {
   return info;
 }
 
-/// The windows of one part, as recordings: runs of consecutive windows of one person.
+/// The windows of one part, as recordings: runs of windows of one person, each of which begins with the second half of the
+/// one before. Where that breaks the publisher left something out (an unlabelled stretch, another trial), and they share nothing.
 void add_part(Dataset& dataset, const std::string& origin, std::string_view part, const Tables& tables) {
   const auto& labels = tables.lists.at(label_file(part));
   const auto& people = tables.lists.at(subject_file(part));
@@ -157,7 +159,12 @@ void add_part(Dataset& dataset, const std::string& origin, std::string_view part
     if (labels[window] < 1 || labels[window] > static_cast<std::int32_t>(dataset.info.classes.size()))
       throw InputError(origin + ": " + label_file(part) + " line " + std::to_string(window + 1) + ": expected a class from 1 to " +
                        std::to_string(dataset.info.classes.size()) + ", found " + std::to_string(labels[window]));
-    if (window == 0 || people[window] != people[window - 1]) dataset.recordings.emplace_back().person = people[window];
+    const bool goes_on =
+        window > 0 && people[window] == people[window - 1] && std::all_of(signals.begin(), signals.end(), [&](const float* signal) {
+          const float* const begin = signal + window * window_steps;
+          return std::equal(begin, begin + window_stride, begin - window_stride);
+        });
+    if (!goes_on) dataset.recordings.emplace_back().person = people[window];
     Recording& recording = dataset.recordings.back();
     recording.labels.insert(recording.labels.end(), window_steps, labels[window] - 1);
     const std::size_t begin = recording.samples.size();
@@ -175,9 +182,9 @@ DatasetSource find_uci_har(const DataPaths& paths) {
   const std::vector<std::filesystem::path> places = {data / "uci-har" / archive_name, data / archive_name, data / "uci-har" / folder_name,
                                                      data / folder_name, data / "uci-har"};
   for (const auto& place : places) {
-    if (std::filesystem::is_regular_file(place)) return {place, {place}};
+    if (std::filesystem::is_regular_file(place)) return {place, {place}, uci_har_windows, true};
     if (std::filesystem::is_directory(place / "train")) {
-      DatasetSource source{place, {}};
+      DatasetSource source{place, {}, uci_har_windows, true};
       for (const std::string& file : all_files()) source.files.push_back(place / file);
       return source;
     }

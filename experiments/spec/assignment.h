@@ -29,8 +29,7 @@ struct Assignment {
         field("attempt", &A::attempt, 0, "which attempt, from 1"), field("group_id", &A::group_id, 0, "group of ranks"),
         field("ranks", &A::ranks, {}, "world ranks of the members"), field("index", &A::index, 0, "this member's place"),
         field("store_directory", &A::store_directory, "", "STORE.d"), field("dataset_source", &A::dataset_source, "", "name or manifest"),
-        field("data_directory", &A::data_directory, "", "data sets"),
-        field("cache_directory", &A::cache_directory, "", "window caches"),
+        field("data_directory", &A::data_directory, "", "data sets"), field("cache_directory", &A::cache_directory, "", "window caches"),
         field("resume_path", &A::resume_path, "", "checkpoint, relative to store_directory"),
         field("resume_sha256", &A::resume_sha256, "", "its hash"), field("resume_epoch", &A::resume_epoch, 0, "epochs it holds"),
         field("evaluations", &A::evaluations, {}, "conditions to evaluate"));

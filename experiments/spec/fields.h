@@ -44,22 +44,23 @@ Field<Struct, Value> field(std::string_view name, Value Struct::*member, std::ty
   return {name, member, std::move(neutral), help};
 }
 /// A number between `minimum` and `maximum`, both allowed.
-template <class Struct, class Value>
-Field<Struct, Value> number(std::string_view name, Value Struct::*member, std::type_identity_t<Value> neutral, double minimum, double maximum,
-                            std::string_view help) {
+template <class Struct, class Value> Field<Struct, Value> number(std::string_view name, Value Struct::*member,
+                                                                 std::type_identity_t<Value> neutral, double minimum, double maximum,
+                                                                 std::string_view help) {
   return {name, member, neutral, help, minimum, maximum};
 }
 /// A string out of `choices`.
-template <class Struct>
-Field<Struct, std::string> choice(std::string_view name, std::string Struct::*member, std::string neutral,
-                                  std::vector<std::string_view> choices, std::string_view help) {
+template <class Struct> Field<Struct, std::string> choice(std::string_view name, std::string Struct::*member, std::string neutral,
+                                                          std::vector<std::string_view> choices, std::string_view help) {
   Field<Struct, std::string> field{name, member, std::move(neutral), help};
   field.choices = std::move(choices);
   return field;
 }
 
 template <class Value>
-concept HasFields = requires { Value::fields(); };
+concept HasFields = requires {
+  Value::fields();
+};
 
 namespace detail {
 template <class Value> struct IsVector : std::false_type {};
@@ -176,7 +177,9 @@ template <HasFields Struct> void update_from_json(Struct& target, const Json& js
         Value value = value_from_json<Value>(item, here);
         if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
           const double number = static_cast<double>(value);
-          if (number < field.minimum || number > field.maximum) throw_out_of_range(here, field.minimum, field.maximum, item);
+          const bool limited = std::isfinite(field.minimum) || std::isfinite(field.maximum);
+          if ((std::isnan(number) && limited) || number < field.minimum || number > field.maximum)
+            throw_out_of_range(here, field.minimum, field.maximum, item);
         }
         if constexpr (std::is_same_v<Value, std::string>) {
           bool allowed = field.choices.empty();
@@ -211,7 +214,10 @@ template <HasFields Struct> Json schema() {
       property["type"] = "array";
       if constexpr (HasFields<Item>) property["items"] = schema<Item>();
     } else {
-      property["type"] = std::is_same_v<Value, bool> ? "boolean" : std::is_same_v<Value, std::string> ? "string" : std::is_integral_v<Value> ? "integer" : "number";
+      property["type"] = std::is_same_v<Value, bool>          ? "boolean"
+                         : std::is_same_v<Value, std::string> ? "string"
+                         : std::is_integral_v<Value>          ? "integer"
+                                                              : "number";
       if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
         if (std::isfinite(field.minimum)) property["minimum"] = field.minimum;
         if (std::isfinite(field.maximum)) property["maximum"] = field.maximum;

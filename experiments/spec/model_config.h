@@ -8,8 +8,8 @@ namespace stdualx {
 /// The defaults are the `default` preset: chosen on four groups of validation people of UCI-HAR's 21 training people.
 struct ModelConfig {
   std::string architecture = "stdual_x";
-  double asinh_knee = 0.02;        // appended channels asinh((x - window mean) / knee) / 3, in standardised units
-  std::int64_t stem_layers = 2;    // Conv1d over time, BatchNorm, GELU
+  double asinh_knee = 0.02;     // appended channels asinh((x - window mean) / knee) / 3, in standardised units
+  std::int64_t stem_layers = 2; // Conv1d over time, BatchNorm, GELU
   std::int64_t stem_channels = 32;
   std::int64_t stem_kernel = 5;
   std::int64_t stem_stride = 2;
@@ -24,7 +24,7 @@ struct ModelConfig {
   double convolution_dropout = 0.1;
   bool position = true;
   std::int64_t gaussians = 20;
-  double gaussian_sigma = 0.5;     // starting width as a share of the steps
+  double gaussian_sigma = 0.5;      // starting width as a share of the steps
   std::int64_t vector_hidden = 256; // at most; half of the flattened length where that is less
   std::int64_t sensor_width = 64;
   double vector_dropout = 0.1;
@@ -58,7 +58,8 @@ struct ModelConfig {
         number("vector_hidden", &M::vector_hidden, 0, 1, 65536, "hidden width of the per-sensor vector, at most half its input"),
         number("sensor_width", &M::sensor_width, 0, 1, 4096, "width of a sensor's vector (d)"),
         number("vector_dropout", &M::vector_dropout, 0.0, 0, 0.95, "dropout in the per-sensor vector"),
-        field("cross_sensor_attention", &M::cross_sensor_attention, true, "attention between the sensors' vectors; false: joined as they are"),
+        field("cross_sensor_attention", &M::cross_sensor_attention, true,
+              "attention between the sensors' vectors; false: joined as they are"),
         number("cross_sensor_heads", &M::cross_sensor_heads, 0, 1, 64, "its heads; divides sensor_width"),
         field("attend_self", &M::attend_self, false, "whether a sensor may attend to itself"),
         number("embedding", &M::embedding, 0, 1, 8192, "width of the embedding"),

@@ -31,10 +31,10 @@ struct EpochReport {
   double data_seconds = 0;
   double communication_seconds = 0;
   double wall_seconds = 0;
-  std::int64_t best_epoch = 0; // whose weights are the best on validation so far
+  std::int64_t best_epoch = 0;   // whose weights are the best on validation so far
   std::string state_hash_before; // XXH3-128 over weights, optimiser and averages
   std::string state_hash_after;
-  std::string checkpoint_path;   // relative to STORE.d
+  std::string checkpoint_path; // relative to STORE.d
   std::string checkpoint_sha256;
   std::int64_t checkpoint_bytes = 0;
 
@@ -66,8 +66,8 @@ struct Metric {
   double value = 0;
 
   static const auto& fields() {
-    static const auto all = std::make_tuple(field("name", &Metric::name, "", "scikit-learn's spelling"),
-                                            field("value", &Metric::value, 0.0, "its value"));
+    static const auto all =
+        std::make_tuple(field("name", &Metric::name, "", "scikit-learn's spelling"), field("value", &Metric::value, 0.0, "its value"));
     return all;
   }
 };
@@ -77,9 +77,9 @@ struct EvaluationReport {
   std::string run_id;
   std::int64_t attempt = 0;
   std::string condition = "clean";
-  std::string part = "test"; // or "validation"
+  std::string part = "test";      // or "validation"
   std::int64_t weights_epoch = 0; // the epoch whose weights were evaluated
-  double overlap_share = 0;  // share of this part's windows that overlap a training window in time
+  double overlap_share = 0;       // share of this part's windows that overlap a training window in time
   std::vector<Metric> metrics;
   std::int64_t classes = 0;
   std::vector<std::int64_t> confusion; // [classes, classes], row: true label
@@ -88,17 +88,23 @@ struct EvaluationReport {
   std::vector<std::int64_t> labels;    // true class, per window
   std::vector<std::int64_t> predicted; // class, per window
 
+  /// Whether its lists are as long as they must be.
+  bool holds_together() const {
+    return classes >= 0 && people.size() == windows.size() && labels.size() == windows.size() && predicted.size() == windows.size() &&
+           (confusion.empty() || confusion.size() == static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes));
+  }
+
   static const auto& fields() {
     using E = EvaluationReport;
-    static const auto all = std::make_tuple(
-        field("run_id", &E::run_id, "", "identity of the run"), field("attempt", &E::attempt, 0, "which attempt"),
-        field("condition", &E::condition, "", "of the input"), field("part", &E::part, "", "validation or test"),
-        field("weights_epoch", &E::weights_epoch, 0, "whose weights"),
-        field("overlap_share", &E::overlap_share, 0.0, "windows that overlap a training window"),
-        field("metrics", &E::metrics, {}, "numbers"), field("classes", &E::classes, 0, "activities"),
-        field("confusion", &E::confusion, {}, "[classes, classes], row: true label"),
-        field("windows", &E::windows, {}, "window indices"), field("people", &E::people, {}, "per window"),
-        field("labels", &E::labels, {}, "per window"), field("predicted", &E::predicted, {}, "per window"));
+    static const auto all =
+        std::make_tuple(field("run_id", &E::run_id, "", "identity of the run"), field("attempt", &E::attempt, 0, "which attempt"),
+                        field("condition", &E::condition, "", "of the input"), field("part", &E::part, "", "validation or test"),
+                        field("weights_epoch", &E::weights_epoch, 0, "whose weights"),
+                        field("overlap_share", &E::overlap_share, 0.0, "windows that overlap a training window"),
+                        field("metrics", &E::metrics, {}, "numbers"), field("classes", &E::classes, 0, "activities"),
+                        field("confusion", &E::confusion, {}, "[classes, classes], row: true label"),
+                        field("windows", &E::windows, {}, "window indices"), field("people", &E::people, {}, "per window"),
+                        field("labels", &E::labels, {}, "per window"), field("predicted", &E::predicted, {}, "per window"));
     return all;
   }
 };
@@ -113,10 +119,9 @@ struct Placement {
 
   static const auto& fields() {
     using P = Placement;
-    static const auto all = std::make_tuple(field("host", &P::host, "", "name"), field("pid", &P::pid, 0, "of the trainer"),
-                                            field("device", &P::device, "", "cpu or GPU"),
-                                            field("platform", &P::platform, "", "numeric platform"),
-                                            field("threads", &P::threads, 0, "of the trainer"));
+    static const auto all = std::make_tuple(
+        field("host", &P::host, "", "name"), field("pid", &P::pid, 0, "of the trainer"), field("device", &P::device, "", "cpu or GPU"),
+        field("platform", &P::platform, "", "numeric platform"), field("threads", &P::threads, 0, "of the trainer"));
     return all;
   }
   bool operator==(const Placement&) const = default;

@@ -1,6 +1,8 @@
 // One run: all that decides its numbers, and its identity.
 #pragma once
 
+#include <span>
+
 #include "experiments/spec/fields.h"
 #include "experiments/spec/model_config.h"
 #include "experiments/spec/training_config.h"
@@ -12,16 +14,17 @@ inline constexpr std::int64_t training_code_version = 1;
 
 /// How recordings are cut. 0 means "as the data set's catalogue entry says"; a planned run never holds 0.
 struct WindowSpec {
-  std::int64_t steps = 0;        // samples of a window
-  std::int64_t stride = 0;       // samples from one window's start to the next
-  double label_threshold = 0.5;  // a window is kept when its commonest label covers at least this share
+  std::int64_t steps = 0;     // samples of a window
+  std::int64_t stride = 0;    // samples from one window's start to the next
+  double label_threshold = 0; // a window is kept when its commonest label covers at least this share
 
   static const auto& fields() {
     using W = WindowSpec;
-    static const auto all = std::make_tuple(
-        number("steps", &W::steps, 0, 0, 1 << 20, "samples of a window; 0: the data set's own"),
-        number("stride", &W::stride, 0, 0, 1 << 20, "samples between window starts; 0: the data set's own"),
-        number("label_threshold", &W::label_threshold, 0.0, 0, 1, "least share of a window that its commonest label must cover"));
+    static const auto all =
+        std::make_tuple(number("steps", &W::steps, 0, 0, 1 << 20, "samples of a window; 0: the data set's own"),
+                        number("stride", &W::stride, 0, 0, 1 << 20, "samples between window starts; 0: the data set's own"),
+                        number("label_threshold", &W::label_threshold, 0.0, 0, 1,
+                               "least share of a window that its commonest label must cover; 0: the data set's own"));
     return all;
   }
   bool operator==(const WindowSpec&) const = default;
@@ -30,18 +33,19 @@ struct WindowSpec {
 /// How people or windows are parted into training, validation and test.
 struct ProtocolSpec {
   std::string kind = "leave_persons_out";
-  std::int64_t folds = 0;                        // of leave_persons_out and random
-  std::int64_t split_seed = 0;                   // of drawing folds and validation people
-  double validation_share = 0.2;                 // of the training people (random: of the training windows), drawn by split_seed
-  std::vector<std::int64_t> validation_people;   // named instead of drawn
-  bool validation = true;                        // false: train on all training people, evaluate the last averaged weights
-  bool open_test = true;                         // false: choices are being made, the test part stays closed
+  std::int64_t folds = 0;                      // of leave_persons_out and random
+  std::int64_t split_seed = 0;                 // of drawing folds and validation people
+  double validation_share = 0.2;               // of the training people (random: of the training windows), drawn by split_seed
+  std::vector<std::int64_t> validation_people; // named instead of drawn
+  bool validation = true;                      // false: train on all training people, evaluate the last averaged weights
+  bool open_test = true;                       // false: choices are being made, the test part stays closed
 
   static const auto& fields() {
     using P = ProtocolSpec;
     static const auto all = std::make_tuple(
         choice("kind", &P::kind, "", {"official", "leave_persons_out", "random"},
-               "official: the publisher's split of people; leave_persons_out: k folds of people; random: k folds of windows, which leak where windows overlap"),
+               "official: the publisher's split of people; leave_persons_out: k folds of people; random: k folds of windows, which leak "
+               "where windows overlap"),
         number("folds", &P::folds, 0, 0, 1000, "k"),
         number("split_seed", &P::split_seed, 0, 0, 9007199254740991.0, "seed of the folds and of the validation part"),
         number("validation_share", &P::validation_share, 0.0, 0, 0.9, "share of the training people (random: windows) kept for validation"),
@@ -70,20 +74,19 @@ struct RunSpec {
 
   static const auto& fields() {
     using R = RunSpec;
-    static const auto all = std::make_tuple(
-        field("dataset", &R::dataset, "", "name in the catalogue, or a manifest's own"),
-        field("dataset_hash", &R::dataset_hash, "", "XXH3-128 over the parsed recordings"),
-        field("windows", &R::windows, {}, "how recordings are cut"),
-        field("protocol", &R::protocol, {}, "how people or windows are parted"),
-        number("fold", &R::fold, -1, 0, 100000, "which fold of the protocol"),
-        field("preset", &R::preset, "", "name of the configuration the run started from"),
-        field("variant", &R::variant, "", "name of the ablation or baseline"),
-        field("model", &R::model, {}, "the network"),
-        field("training", &R::training, {}, "the recipe"),
-        number("seed", &R::seed, -1, 0, 9007199254740991.0, "of weights, order, dropout and augmentation"),
-        number("world_size", &R::world_size, 0, 1, 4096, "ranks of the run's group"),
-        number("threads", &R::threads, 0, 1, 1024, "threads of one trainer"),
-        number("code_version", &R::code_version, 0, 1, 1e9, "semantic version of the training code"));
+    static const auto all =
+        std::make_tuple(field("dataset", &R::dataset, "", "name in the catalogue, or a manifest's own"),
+                        field("dataset_hash", &R::dataset_hash, "", "XXH3-128 over the parsed recordings"),
+                        field("windows", &R::windows, {}, "how recordings are cut"),
+                        field("protocol", &R::protocol, {}, "how people or windows are parted"),
+                        number("fold", &R::fold, -1, 0, 100000, "which fold of the protocol"),
+                        field("preset", &R::preset, "", "name of the configuration the run started from"),
+                        field("variant", &R::variant, "", "name of the ablation or baseline"), field("model", &R::model, {}, "the network"),
+                        field("training", &R::training, {}, "the recipe"),
+                        number("seed", &R::seed, -1, 0, 9007199254740991.0, "of weights, order, dropout and augmentation"),
+                        number("world_size", &R::world_size, 0, 1, 4096, "ranks of the run's group"),
+                        number("threads", &R::threads, 0, 1, 1024, "threads of one trainer"),
+                        number("code_version", &R::code_version, 0, 1, 1e9, "semantic version of the training code"));
     return all;
   }
   bool operator==(const RunSpec&) const = default;
@@ -95,5 +98,7 @@ std::string run_identity(const RunSpec& spec);
 std::string run_identity_text(const RunSpec& spec);
 /// SHA-256 of bytes as 64 lower-case hex digits.
 std::string sha256_hex(std::string_view bytes);
+/// Two lower-case hex digits a byte.
+std::string hex_text(std::span<const unsigned char> bytes);
 
 } // namespace stdualx

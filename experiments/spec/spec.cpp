@@ -41,7 +41,9 @@ std::string shown(const Json& json) {
   if (text.size() > 60) text = text.substr(0, 57) + "...";
   return text;
 }
-std::string number_text(double value) { return Json(value == std::floor(value) && std::abs(value) < 1e15 ? Json(static_cast<std::int64_t>(value)) : Json(value)).dump(); }
+std::string number_text(double value) {
+  return Json(value == std::floor(value) && std::abs(value) < 1e15 ? Json(static_cast<std::int64_t>(value)) : Json(value)).dump();
+}
 } // namespace
 
 void throw_unknown_key(const std::string& pointer, std::string_view key, const std::vector<std::string>& known) {
@@ -69,18 +71,24 @@ void throw_not_a_choice(const std::string& pointer, const std::vector<std::strin
   const std::string near = found.is_string() ? nearest_word(found.get<std::string>(), known) : "";
   std::string list;
   for (const auto& name : known) list += (list.empty() ? "" : ", ") + name;
-  throw InputError(pointer + ": expected one of " + list + ", found " + shown(found) + (near.empty() ? "" : "; did you mean '" + near + "'?"));
+  throw InputError(pointer + ": expected one of " + list + ", found " + shown(found) +
+                   (near.empty() ? "" : "; did you mean '" + near + "'?"));
 }
 
 std::string sha256_hex(std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) != 1) throw std::runtime_error("OpenSSL could not compute a SHA-256");
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) != 1)
+    throw std::runtime_error("OpenSSL could not compute a SHA-256");
+  return hex_text(std::span(digest).first(length));
+}
+
+std::string hex_text(std::span<const unsigned char> bytes) {
   static constexpr char hex[] = "0123456789abcdef";
   std::string text;
-  for (unsigned int i = 0; i < length; ++i) {
-    text += hex[digest[i] >> 4];
-    text += hex[digest[i] & 15];
+  for (const unsigned char byte : bytes) {
+    text += hex[byte >> 4];
+    text += hex[byte & 15];
   }
   return text;
 }

@@ -33,9 +33,9 @@ struct TrainingConfig {
   double momentum_high = 0.95;  // and at both ends
   double beta2 = 0.999;
   double adam_epsilon = 1e-8;
-  double weight_decay = 0.01;   // on weights, not on biases, norms or positions
+  double weight_decay = 0.01; // on weights, not on biases, norms or positions
   double clip_norm = 1.0;
-  double ema_decay = 0.99;      // averaged weights are evaluated; decay min(this, (1 + t) / (10 + t))
+  double ema_decay = 0.99; // averaged weights are evaluated; decay min(this, (1 + t) / (10 + t))
   double label_smoothing = 0.05;
   double triplet_weight = 0.5;
   double triplet_margin = 0.3;
@@ -44,23 +44,23 @@ struct TrainingConfig {
 
   static const auto& fields() {
     using T = TrainingConfig;
-    static const auto all = std::make_tuple(
-        number("epochs", &T::epochs, 0, 1, 100000, "passes over the training windows"),
-        number("batch_size", &T::batch_size, 0, 1, 1 << 20, "windows of a step over the whole group"),
-        number("learning_rate", &T::learning_rate, 0.0, 0, 100, "peak of the one-cycle schedule"),
-        number("warmup", &T::warmup, 0.0, 0, 1, "share of the steps before the peak"),
-        number("momentum_low", &T::momentum_low, 0.0, 0, 0.9999, "beta1 at the peak"),
-        number("momentum_high", &T::momentum_high, 0.0, 0, 0.9999, "beta1 at both ends"),
-        number("beta2", &T::beta2, 0.0, 0, 0.999999, "AdamW's second decay"),
-        number("adam_epsilon", &T::adam_epsilon, 0.0, 0, 1, "AdamW's epsilon"),
-        number("weight_decay", &T::weight_decay, 0.0, 0, 10, "decoupled decay of weights"),
-        number("clip_norm", &T::clip_norm, 0.0, 0, 1e9, "largest norm of the whole gradient; 0: not clipped"),
-        number("ema_decay", &T::ema_decay, 0.0, 0, 0.999999, "decay of the averaged weights; 0: none"),
-        number("label_smoothing", &T::label_smoothing, 0.0, 0, 0.99, "epsilon of the cross-entropy"),
-        number("triplet_weight", &T::triplet_weight, 0.0, 0, 1000, "lambda of the contrastive loss; 0: without it"),
-        number("triplet_margin", &T::triplet_margin, 0.0, 0, 10, "margin of the batch-hard triplet loss"),
-        choice("precision", &T::precision, "float32", {"float32", "float64"}, "of weights and arithmetic"),
-        field("augmentation", &T::augmentation, {}, "of training windows"));
+    static const auto all =
+        std::make_tuple(number("epochs", &T::epochs, 0, 1, 100000, "passes over the training windows"),
+                        number("batch_size", &T::batch_size, 0, 1, 1 << 20, "windows of a step over the whole group"),
+                        number("learning_rate", &T::learning_rate, 0.0, 0, 100, "peak of the one-cycle schedule"),
+                        number("warmup", &T::warmup, 0.0, 0, 1, "share of the steps before the peak"),
+                        number("momentum_low", &T::momentum_low, 0.0, 0, 0.9999, "beta1 at the peak"),
+                        number("momentum_high", &T::momentum_high, 0.0, 0, 0.9999, "beta1 at both ends"),
+                        number("beta2", &T::beta2, 0.0, 0, 0.999999, "AdamW's second decay"),
+                        number("adam_epsilon", &T::adam_epsilon, 0.0, 0, 1, "AdamW's epsilon"),
+                        number("weight_decay", &T::weight_decay, 0.0, 0, 10, "decoupled decay of weights"),
+                        number("clip_norm", &T::clip_norm, 0.0, 0, 1e9, "largest norm of the whole gradient; 0: not clipped"),
+                        number("ema_decay", &T::ema_decay, 0.0, 0, 0.999999, "decay of the averaged weights; 0: none"),
+                        number("label_smoothing", &T::label_smoothing, 0.0, 0, 0.99, "epsilon of the cross-entropy"),
+                        number("triplet_weight", &T::triplet_weight, 0.0, 0, 1000, "lambda of the contrastive loss; 0: without it"),
+                        number("triplet_margin", &T::triplet_margin, 0.0, 0, 10, "margin of the batch-hard triplet loss"),
+                        choice("precision", &T::precision, "float32", {"float32", "float64"}, "of weights and arithmetic"),
+                        field("augmentation", &T::augmentation, {}, "of training windows"));
     return all;
   }
   bool operator==(const TrainingConfig&) const = default;

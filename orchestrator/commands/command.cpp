@@ -19,9 +19,16 @@ bool parse_options(const Command& command, const std::vector<std::string>& argum
   const auto bare = [&](const std::string& name) { return is_optional(name) ? name.substr(1, name.size() - 2) : name; };
   for (const auto& name : positional) places.add(bare(name).c_str(), 1);
   try {
-    options::store(options::command_line_parser(arguments).options(all).positional(places).style(options::command_line_style::unix_style & ~options::command_line_style::allow_guessing).run(), values);
+    options::store(options::command_line_parser(arguments)
+                       .options(all)
+                       .positional(places)
+                       .style(options::command_line_style::unix_style & ~options::command_line_style::allow_guessing)
+                       .run(),
+                   values);
     if (values.count("help") != 0) {
-      std::cout << "stdualx " << command.name << " " << command.usage << "\n\n" << command.summary << "\n\n" << all << "\nexample\n  " << command.example << "\n";
+      std::cout << "stdualx " << command.name << " " << command.usage << "\n\n"
+                << command.summary << "\n\n"
+                << all << "\nexample\n  " << command.example << "\n";
       return false;
     }
     options::notify(values);
@@ -35,24 +42,30 @@ bool parse_options(const Command& command, const std::vector<std::string>& argum
     throw InputError("stdualx " + command.name + ": " + error.what() + "; usage: stdualx " + command.name + " " + command.usage);
   }
   for (const auto& name : positional)
-    if (!is_optional(name) && values.count(name) == 0) throw InputError("stdualx " + command.name + ": " + name + " is missing; usage: stdualx " + command.name + " " + command.usage);
+    if (!is_optional(name) && values.count(name) == 0)
+      throw InputError("stdualx " + command.name + ": " + name + " is missing; usage: stdualx " + command.name + " " + command.usage);
   return true;
 }
 
 void add_store_option(options::options_description& described) {
   described.add_options()("store", options::value<std::string>()->default_value("results.db")->value_name("FILE"), "the SQLite file");
 }
-std::filesystem::path store_path(const options::variables_map& values) { return std::filesystem::absolute(values["store"].as<std::string>()); }
+std::filesystem::path store_path(const options::variables_map& values) {
+  return std::filesystem::absolute(values["store"].as<std::string>());
+}
 std::filesystem::path store_directory(const std::filesystem::path& store) { return store.string() + ".d"; }
 
 void add_format_option(options::options_description& described) {
-  described.add_options()("format", options::value<std::string>()->default_value("table")->value_name("F"), "table, csv, json, markdown or latex");
+  described.add_options()("format", options::value<std::string>()->default_value("table")->value_name("F"),
+                          "table, csv, json, markdown or latex");
 }
 Format output_format(const options::variables_map& values) { return format_named(values["format"].as<std::string>()); }
 
 void add_data_options(options::options_description& described) {
-  described.add_options()("data", options::value<std::string>()->value_name("DIR"), "where data sets are looked for (default: $STDUALX_DATA, ../shared/data, data)")(
-      "cache", options::value<std::string>()->value_name("DIR"), "where window caches are kept (default: $STDUALX_CACHE, ~/.cache/stdualx)");
+  described.add_options()("data", options::value<std::string>()->value_name("DIR"),
+                          "where data sets are looked for (default: $STDUALX_DATA, ../shared/data, data)")(
+      "cache", options::value<std::string>()->value_name("DIR"),
+      "where window caches are kept (default: $STDUALX_CACHE, ~/.cache/stdualx)");
 }
 
 DataPaths data_paths(const options::variables_map& values) {
@@ -72,12 +85,14 @@ DataPaths data_paths(const options::variables_map& values) {
 }
 
 void add_sweep_options(options::options_description& described) {
-  described.add_options()("SPEC", options::value<std::string>(), "the sweep file")(
-      "set", options::value<std::vector<std::string>>()->composing()->value_name("PATH=VALUE"), "override, e.g. training.learning_rate=1e-3");
+  described.add_options()("SPEC", options::value<std::string>(),
+                          "the sweep file")("set", options::value<std::vector<std::string>>()->composing()->value_name("PATH=VALUE"),
+                                            "override, e.g. training.learning_rate=1e-3");
 }
 
 Plan plan_from(const options::variables_map& values) {
-  const std::vector<std::string> overrides = values.count("set") != 0 ? values["set"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const std::vector<std::string> overrides =
+      values.count("set") != 0 ? values["set"].as<std::vector<std::string>>() : std::vector<std::string>{};
   return make_plan(load_sweep(values["SPEC"].as<std::string>(), overrides), data_paths(values));
 }
 

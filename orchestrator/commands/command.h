@@ -24,7 +24,8 @@ struct Command {
 /// Every command, in the order of --help.
 const std::vector<Command>& commands();
 
-/// Parses; `positional` are required but those in brackets ("[RUN]"). Prints help and returns false for --help. InputError with the near word for an unknown option.
+/// Parses; `positional` are required but those in brackets ("[RUN]"). Prints help and returns false for --help. InputError with the near
+/// word for an unknown option.
 bool parse_options(const Command& command, const std::vector<std::string>& arguments, const options::options_description& described,
                    const std::vector<std::string>& positional, options::variables_map& values);
 

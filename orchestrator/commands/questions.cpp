@@ -1,5 +1,4 @@
 // The commands that only read: plan, runs, status, explain, query, report.
-#include "experiments/split.h"
 #include "orchestrator/commands/command.h"
 #include "results/tables.h"
 
@@ -34,6 +33,10 @@ struct Question {
   }
 };
 
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 } // namespace
 
 int plan_command(const Command& command, const std::vector<std::string>& arguments) {
@@ -42,21 +45,29 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
   add_data_options(question.described);
   if (!question.parse(command, arguments, {"SPEC"})) return 0;
   const Plan plan = plan_from(question.values);
-  std::optional<Reader> reader;
-  if (std::filesystem::exists(store_path(question.values))) reader.emplace(store_path(question.values));
+  std::optional<Reader> reader = Reader::open_if_there(store_path(question.values));
   std::vector<std::string> ids;
   for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
   const std::vector<RunState> states = reader ? reader->run_states(ids) : std::vector<RunState>(plan.runs.size());
   TitledTable titled{plan.name, {{"run", "data set", "protocol", "fold", "variant", "seed", "ranks", "epochs", "status", "cost"}, {}}, {}};
+  const bool gone = reader && coordinator_gone(*reader, now_ms());
+  const auto status_words = [&](const RunState& state) {
+    if (!state.known) return std::string("new");
+    return std::string(status_name(state.status == RunStatus::running && gone ? RunStatus::interrupted : state.status));
+  };
+  std::map<std::string, Cell> costs; // by all that a cost depends on: a plan holds many runs of few kinds
   std::size_t known = 0;
   for (std::size_t i = 0; i < plan.runs.size(); ++i) {
     const RunSpec& run = plan.runs[i].run;
     known += states[i].known ? 1 : 0;
-    Cell cost;
-    if (reader)
-      if (const auto seconds = cost_of(*reader, run).seconds) cost = Duration{*seconds};
-    titled.table.rows.push_back({plan.runs[i].run_id.substr(0, 10), run.dataset, protocol_words(run.protocol.kind, run.protocol.folds), run.fold, run.variant, run.seed,
-                                 run.world_size, run.training.epochs, std::string(states[i].known ? status_name(states[i].status) : "new"), cost});
+    const auto kind = fmt::format("{} {} {} {} {}", run.preset, run.variant, run.training.epochs, run.world_size, run.threads);
+    if (reader && !costs.contains(kind)) {
+      const auto seconds = cost_of(*reader, run).seconds;
+      costs[kind] = seconds ? Cell(Duration{*seconds}) : Cell();
+    }
+    titled.table.rows.push_back({plan.runs[i].run_id.substr(0, 10), run.dataset, protocol_words(run.protocol.kind, run.protocol.folds),
+                                 run.fold, run.variant, run.seed, run.world_size, run.training.epochs, status_words(states[i]),
+                                 costs[kind]});
   }
   titled.notes.push_back(fmt::format("{} runs: {} known, {} new", plan.runs.size(), known, plan.runs.size() - known));
   return question.show({titled});
@@ -68,16 +79,15 @@ int runs_command(const Command& command, const std::vector<std::string>& argumen
       "sweep", options::value<std::string>()->default_value("")->value_name("NAME"), "only runs of this sweep");
   if (!question.parse(command, arguments)) return 0;
   Reader reader = question.reader();
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  return question.show({runs_table(reader, now, {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
+  return question.show(
+      {runs_table(reader, now_ms(), {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
 }
 
 int status_command(const Command& command, const std::vector<std::string>& arguments) {
   Question question;
   if (!question.parse(command, arguments)) return 0;
   Reader reader = question.reader();
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  return question.show(status_tables(reader, now));
+  return question.show(status_tables(reader, now_ms()));
 }
 
 int explain_command(const Command& command, const std::vector<std::string>& arguments) {
@@ -85,7 +95,7 @@ int explain_command(const Command& command, const std::vector<std::string>& argu
   question.described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity");
   if (!question.parse(command, arguments, {"RUN"})) return 0;
   Reader reader = question.reader();
-  return question.show(explain_run(reader, question.values["RUN"].as<std::string>()));
+  return question.show(explain_run(reader, question.values["RUN"].as<std::string>(), now_ms()));
 }
 
 int query_command(const Command& command, const std::vector<std::string>& arguments) {

@@ -16,11 +16,13 @@ int rank_command(const Command& command, const std::vector<std::string>& argumen
   const Job job = from_json<Job>(Json::parse(read_file(values["JOB"].as<std::string>())));
   MpiWorld world;
   // N tasks that each think they are alone would open one store N times (FACTS, MPI).
-  if (world.size() < 2) throw InputError("this rank is alone in its MPI world: start stdualx with `stdualx run`, or with an MPI that fits the launcher");
+  if (world.size() < 2)
+    throw InputError("this rank is alone in its MPI world: start stdualx with `stdualx run`, or with an MPI that fits the launcher");
   if (world.rank() == 0) return run_coordinator(world, job);
   AgentOptions agent;
   agent.trainer_command = job.trainer_command;
   agent.gpus = static_cast<int>(job.gpus);
+  agent.longest_start_seconds = start_leases * job.shortest_lease;
   return run_agent(world, agent);
 }
 

@@ -11,8 +11,8 @@ namespace stdualx {
 int retry_command(const Command& command, const std::vector<std::string>& arguments) {
   options::options_description described("options");
   add_store_option(described);
-  described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity")(
-      "failed", "every FAILED and QUARANTINED run of the store");
+  described.add_options()("RUN", options::value<std::string>(),
+                          "the run, or the start of its identity")("failed", "every FAILED and QUARANTINED run of the store");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"[RUN]"}, values)) return 0;
   const bool all = values.count("failed") != 0;

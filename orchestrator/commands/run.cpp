@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 
 namespace stdualx {
 
@@ -28,7 +29,9 @@ class JobDirectory {
 public:
   explicit JobDirectory(const std::filesystem::path& parent) : path_(parent / (prefix() + std::to_string(::getpid()))) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(parent, error)) found_killed_ = remove_if_dead(entry.path()) || found_killed_;
+    for (const auto& entry : std::filesystem::directory_iterator(parent, error))
+      found_killed_ = remove_if_dead(entry.path()) || found_killed_;
+    std::filesystem::remove_all(path_, error); // of an earlier process with our number
     std::filesystem::create_directories(path_, error);
     if (error) throw StorageError(path_.string() + ": cannot be made: " + error.message() + "; --store names a place that can be written");
   }
@@ -65,14 +68,14 @@ struct Left {
 
 Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
   Left left;
-  if (!std::filesystem::exists(store)) {
+  std::optional<Reader> reader = Reader::open_if_there(store);
+  if (!reader) {
     left.open = plan.runs.size();
     return left;
   }
   std::vector<std::string> ids;
   for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
-  Reader reader(store);
-  for (const auto& state : reader.run_states(ids)) {
+  for (const auto& state : reader->run_states(ids)) {
     left.epochs += state.epochs_recorded;
     if (state.known && state.status == RunStatus::complete) ++left.complete;
     else if (state.known && (state.status == RunStatus::failed || state.status == RunStatus::quarantined)) ++left.failed;
@@ -83,9 +86,11 @@ Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
 
 std::vector<std::string> trainer_command() {
   // Tests put a stub in its place.
-  if (const char* given = std::getenv("STDUALX_TRAINER")) return std::string(given) == "none" ? std::vector<std::string>{} : std::vector<std::string>{given};
+  if (const char* given = std::getenv("STDUALX_TRAINER"))
+    return std::string(given) == "none" ? std::vector<std::string>{} : std::vector<std::string>{given};
   const std::filesystem::path beside = own_executable().parent_path() / "stdualx-trainer";
-  if (!std::filesystem::exists(beside)) throw InputError(beside.string() + ": the trainer is not there; build or install it beside stdualx");
+  if (!std::filesystem::exists(beside))
+    throw InputError(beside.string() + ": the trainer is not there; build or install it beside stdualx");
   return {beside.string()};
 }
 
@@ -94,9 +99,27 @@ void show_end(const std::filesystem::path& store, Format format) {
   std::cout << format_tables(accuracy_report(reader), format);
 }
 
-std::size_t terminal_columns() {
+/// What to type next, with the store where it is not the default one.
+std::string next_words(std::int64_t status, const options::variables_map& values) {
+  const std::string with = values["store"].defaulted() ? "" : " --store " + values["store"].as<std::string>();
+  if (status == static_cast<std::int64_t>(ExitStatus::drained)) return "drained: run the same command again to go on\n";
+  if (status == static_cast<std::int64_t>(ExitStatus::runs_failed))
+    return fmt::format("next: stdualx status{0} says why runs failed or wait, stdualx retry --failed{0} plans failed ones again\n", with);
+  return fmt::format("next: stdualx report{0}, stdualx runs{0}, stdualx query{0} 'SELECT * FROM v_accuracy'\n", with);
+}
+
+void measure_terminal(Job& job) {
   winsize size{};
-  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return;
+  job.columns = std::clamp<std::int64_t>(size.ws_col, 20, 1000);
+  job.rows = std::clamp<std::int64_t>(size.ws_row, 4, 1000);
+}
+
+double seconds_option(const options::variables_map& values, const std::string& name, double least) {
+  const double seconds = values[name].as<double>();
+  if (!(seconds >= least && seconds <= 1e6))
+    throw InputError(fmt::format("--{}: expected seconds from {} to 1000000, found {}", name, least, seconds));
+  return seconds;
 }
 
 } // namespace
@@ -107,12 +130,13 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   add_store_option(described);
   add_data_options(described);
   add_format_option(described);
-  described.add_options()("workers", options::value<int>()->value_name("N"), "ranks that train (default: GPUs of this host, else its cores)")(
+  described.add_options()("workers", options::value<int>()->value_name("N"),
+                          "ranks that train (default: GPUs of this host, else its cores)")(
       "first", options::value<std::size_t>()->value_name("N"), "only the first N runs of the plan: try one before all")(
       "drain-seconds", options::value<double>()->default_value(600)->value_name("S"), "longest time that a drain may take")(
       "lease-seconds", options::value<double>()->default_value(60)->value_name("S"), "without a step for so long a trainer counts as hung")(
-      "mpirun-arg", options::value<std::vector<std::string>>()->composing()->value_name("ARG"), "further argument of mpirun, as a site needs it")(
-      "quiet,q", "no progress, no table");
+      "mpirun-arg", options::value<std::vector<std::string>>()->composing()->value_name("ARG"),
+      "further argument of mpirun, as a site needs it")("quiet,q", "no progress, no table");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"SPEC"}, values)) return 0;
   const bool quiet = values.count("quiet") != 0;
@@ -120,16 +144,19 @@ int run_command(const Command& command, const std::vector<std::string>& argument
 
   Job job;
   job.plan = plan_from(values);
-  if (values.count("first") != 0 && values["first"].as<std::size_t>() < job.plan.runs.size()) job.plan.runs.resize(values["first"].as<std::size_t>());
+  if (values.count("first") != 0 && values["first"].as<std::size_t>() < job.plan.runs.size())
+    job.plan.runs.resize(values["first"].as<std::size_t>());
   const std::filesystem::path store = store_path(values);
   const Left before = what_is_left(store, job.plan);
   if (before.open == 0) {
+    const ExitStatus nothing_left = before.failed > 0 ? ExitStatus::runs_failed : ExitStatus::done;
     if (!quiet) {
       std::cout << fmt::format("nothing to do: {} of {} runs complete{}\n", before.complete, job.plan.runs.size(),
-                               before.failed > 0 ? fmt::format(", {} failed (see `stdualx status --store {}`)", before.failed, store.string()) : "");
+                               before.failed > 0 ? fmt::format(", {} failed", before.failed) : "");
       show_end(store, format);
+      std::cout << next_words(static_cast<std::int64_t>(nothing_left), values);
     }
-    return static_cast<int>(before.failed > 0 ? ExitStatus::runs_failed : ExitStatus::done);
+    return static_cast<int>(nothing_left);
   }
 
   const DataPaths paths = data_paths(values);
@@ -139,10 +166,10 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   job.cache_directory = paths.cache_directory.string();
   job.trainer_command = trainer_command();
   job.gpus = count_gpus();
-  job.drain_seconds = values["drain-seconds"].as<double>();
-  job.shortest_lease = values["lease-seconds"].as<double>();
+  job.drain_seconds = seconds_option(values, "drain-seconds", 0);
+  job.shortest_lease = seconds_option(values, "lease-seconds", 0.1);
   job.display = quiet ? "quiet" : ::isatty(STDOUT_FILENO) == 1 ? "terminal" : "lines";
-  job.columns = static_cast<std::int64_t>(terminal_columns());
+  measure_terminal(job);
   const JobDirectory directory(job.store_directory);
   job.claim_patience = directory.found_killed() ? patience_with_a_dying_job : 0;
   job.outcome = (directory.path() / "outcome.json").string();
@@ -151,20 +178,23 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   launch_options.program = own_executable();
   launch_options.job = directory.path() / "job.json";
   launch_options.outcome = job.outcome;
-  launch_options.workers = values.count("workers") != 0 ? values["workers"].as<int>() : job.gpus > 0 ? static_cast<int>(job.gpus) : count_cores();
+  launch_options.workers = values.count("workers") != 0 ? values["workers"].as<int>()
+                           : job.gpus > 0               ? static_cast<int>(job.gpus)
+                                                        : count_cores();
   if (launch_options.workers < 1) throw InputError("--workers: expected a number from 1, found " + std::to_string(launch_options.workers));
   if (values.count("mpirun-arg") != 0) launch_options.mpirun_arguments = values["mpirun-arg"].as<std::vector<std::string>>();
   launch_options.progress = [&] {
     try {
       return what_is_left(store, job.plan).epochs;
     } catch (const std::exception&) {
-      return 0L; // no store yet
+      return 0L; // what the store cannot tell is no progress
     }
   };
   launch_options.say = [](const std::string& text) { std::cerr << "stdualx: " << text << "\n"; };
-  write_file_durably(launch_options.job, to_json_all(job).dump());
+  write_whole_file(launch_options.job, to_json_all(job).dump());
   if (!quiet) {
-    std::cout << fmt::format("{}: {} runs to do, {} complete; {} workers; store {}\n", job.plan.name, before.open, before.complete, launch_options.workers, store.string());
+    std::cout << fmt::format("{}: {} runs to do, {} complete; {} workers; store {}\n", job.plan.name, before.open, before.complete,
+                             launch_options.workers, store.string());
     std::cout.flush();
   }
 
@@ -181,8 +211,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
     if (outcome.ready_seconds > 0)
       std::cout << fmt::format("\nworkers waited for their next assignment for {:.2f} % of their time ({:.2f} s of {:.0f} s)\n",
                                100 * outcome.waited_seconds / outcome.ready_seconds, outcome.waited_seconds, outcome.ready_seconds);
-    if (outcome.status == static_cast<std::int64_t>(ExitStatus::drained)) std::cout << "drained: run the same command again to go on\n";
-    else std::cout << "next: stdualx report, stdualx runs, stdualx query 'SELECT * FROM v_accuracy'\n";
+    std::cout << next_words(outcome.status, values);
   }
   return static_cast<int>(outcome.status);
 }

@@ -209,7 +209,7 @@ CREATE TABLE hosts (
   host          TEXT PRIMARY KEY,
   first_seen_ms INTEGER NOT NULL,
   last_seen_ms  INTEGER NOT NULL,
-  facts         TEXT NOT NULL          -- JSON: cores, memory, devices, library versions
+  facts         TEXT NOT NULL          -- JSON: numeric platform of the trainer that was ready there last
 ) STRICT, WITHOUT ROWID;
 
 -- A run without the numbers it was trained for is never COMPLETE, whoever writes.
@@ -251,15 +251,27 @@ CREATE VIEW v_accuracy AS              -- one row a COMPLETE run whose test part
 SELECT dataset, protocol, folds, fold, seed, preset, variant, accuracy, f1_macro, f1_weighted, overlap_share, recipe_id, split_id, run_id
 FROM v_runs WHERE status = 'COMPLETE' AND open_test = 1;
 
-CREATE VIEW v_ablation AS              -- each variant beside the whole network on the same split, fold and seed; differences of shares
+CREATE VIEW v_ablation AS              -- each ablation beside the whole network on the same split, fold, seed and settings; differences of shares
 SELECT a.dataset, a.protocol, a.folds, a.fold, a.seed, a.preset, a.variant, a.accuracy, w.accuracy AS whole_accuracy,
        a.accuracy - w.accuracy AS accuracy_difference, a.f1_macro - w.f1_macro AS f1_macro_difference,
        a.recipe_id, w.recipe_id AS whole_recipe_id, a.run_id, w.run_id AS whole_run_id
 FROM v_accuracy a
 JOIN runs ra ON ra.run_id = a.run_id
 JOIN v_accuracy w ON w.split_id = a.split_id AND w.fold = a.fold AND w.seed = a.seed AND w.preset = a.preset AND w.variant = 'stdual_x'
-JOIN runs rw ON rw.run_id = w.run_id AND rw.epochs = ra.epochs AND rw.code_version = ra.code_version
-WHERE a.variant <> 'stdual_x';
+JOIN runs rw ON rw.run_id = w.run_id
+WHERE a.variant <> 'stdual_x'
+  -- Exactly one of the parts that an ablation removes differs, and nothing else does.
+  AND (ra.config ->> '$.model.stdat' <> rw.config ->> '$.model.stdat')
+      + (ra.config ->> '$.model.cross_sensor_attention' <> rw.config ->> '$.model.cross_sensor_attention')
+      + (ra.config ->> '$.model.temporal_attention' <> rw.config ->> '$.model.temporal_attention')
+      + (ra.config ->> '$.model.channel_attention' <> rw.config ->> '$.model.channel_attention')
+      + (ra.config ->> '$.model.convolution' <> rw.config ->> '$.model.convolution')
+      + (ra.config ->> '$.model.position' <> rw.config ->> '$.model.position')
+      + (ra.config ->> '$.training.triplet_weight' <> rw.config ->> '$.training.triplet_weight') = 1
+  AND json_remove(ra.config, '$.variant', '$.model.stdat', '$.model.cross_sensor_attention', '$.model.temporal_attention',
+                  '$.model.channel_attention', '$.model.convolution', '$.model.position', '$.training.triplet_weight')
+      = json_remove(rw.config, '$.variant', '$.model.stdat', '$.model.cross_sensor_attention', '$.model.temporal_attention',
+                    '$.model.channel_attention', '$.model.convolution', '$.model.position', '$.training.triplet_weight');
 
 CREATE VIEW v_robustness AS            -- each number of the test part under a condition beside the clean one
 SELECT r.dataset, r.protocol, r.folds, r.fold, r.seed, r.preset, r.variant, v.condition, v.metric, v.value, v.kind, c.value AS clean_value,

@@ -15,7 +15,7 @@ harness.write_recordings(place.folder / "tiny")
 sweep = place.sweep(variants=["stdual_x"], folds=[0], seeds=list(range(1, 10001)))
 begin = time.monotonic()
 subprocess.run([harness.PROGRAM, "run", sweep, "--workers", "2", "--quiet", "--store", place.folder / "results.db"], check=True,
-               cwd=place.folder, env=dict(os.environ, STDUALX_TRAINER="none"), timeout=120)
+               cwd=place.folder, env=dict(os.environ, STDUALX_TRAINER="none", STDUALX_CACHE=str(place.folder / "cache")), timeout=120)
 seconds = time.monotonic() - begin
 place.store = place.folder / "results.db"
 assert place.statuses() == {"COMPLETE": 10000}, place.statuses()

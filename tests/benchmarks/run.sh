@@ -4,4 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg); $(nproc) cores"
 python3 tests/benchmarks/empty_runs.py
-exec build/bin/model_benchmark
+python3 tests/benchmarks/all_reduce.py
+python3 tests/benchmarks/window_cache.py
+exec build/tests/model_benchmark

@@ -129,7 +129,7 @@ class Workplace(unittest.TestCase):
         return path
 
     def environment(self):
-        environment = dict(os.environ, STDUALX_STUB=json.dumps(self.wishes))
+        environment = dict(os.environ, STDUALX_STUB=json.dumps(self.wishes), STDUALX_CACHE=str(self.folder / "cache"))
         if self.stub:
             environment["STDUALX_TRAINER"] = str(STUB)
         return environment

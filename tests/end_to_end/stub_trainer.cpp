@@ -1,7 +1,8 @@
 // A trainer without a network, for tests of the processes: epochs of milliseconds, checkpoints of one line, a state hash that
 // depends on run and epoch alone, and the misbehaviour that a test asks for in the environment variable STDUALX_STUB, JSON:
-//   {"epoch_ms": 5, "marks": DIR, "kill_at": N, "hang_at": N, "fail": VARIANT, "fail_reason": "error", "start": "exit"|"garbage"}
-// kill_at and hang_at happen once a run and member: a file in `marks` remembers.
+//   {"epoch_ms": 5, "marks": DIR, "kill_at": N, "hang_at": N, "fail": VARIANT, "fail_reason": "error",
+//    "start": "exit"|"garbage"|"hang", "good_starts": N, "evaluation": "damaged"}
+// kill_at and hang_at happen once a run and member: a file in `marks` remembers. The first `good_starts` starts go well.
 #include "experiments/spec/errors.h"
 #include "worker/agent_link.h"
 
@@ -91,7 +92,9 @@ private:
       evaluation.people = {1, 2};
       evaluation.labels = {0, 0};
       evaluation.predicted = {0, 1};
-      link_.send(Message::of("evaluation", evaluation));
+      Message message = Message::of("evaluation", evaluation);
+      if (wishes_.value("evaluation", "") == "damaged") message.body["windows"] = "two";
+      link_.send(message);
     }
     return end;
   }
@@ -160,16 +163,26 @@ private:
   std::int64_t sequence_ = 0;
 };
 
+/// Whether this start is one of the first `good_starts`; the directory entry that it makes counts it.
+bool starts_well(const Json& wishes) {
+  const std::filesystem::path marks = wishes.value("marks", ".");
+  for (int start = 1; start <= wishes.value("good_starts", 0); ++start)
+    if (std::filesystem::create_directory(marks / ("start-" + std::to_string(start)))) return true;
+  return false;
+}
+
 } // namespace
 
 int main() {
   const char* given = std::getenv("STDUALX_STUB");
   const stdualx::Json wishes = given == nullptr ? stdualx::Json::object() : stdualx::Json::parse(given);
-  if (wishes.value("start", "") == "exit") {
+  const std::string start = !wishes.contains("start") || starts_well(wishes) ? "" : wishes.at("start").get<std::string>();
+  if (start == "hang") ::pause();
+  if (start == "exit") {
     std::fprintf(stderr, "stub trainer: libexample.so.1: cannot be loaded\n");
     return 1;
   }
-  if (wishes.value("start", "") == "garbage") {
+  if (start == "garbage") {
     const char garbage[] = "\x04\0\0\0????";
     if (::write(stdualx::trainer_socket_descriptor, garbage, 8) != 8) return 1;
     ::pause();

@@ -1,6 +1,8 @@
 """Bad input: one clear sentence that names the file, line or key and what to do, the right exit status, and a store left whole."""
+import contextlib
 import json
 import sqlite3
+import subprocess
 import unittest
 
 from harness import Workplace
@@ -55,6 +57,8 @@ class BadInput(Workplace):
         self.refused("run", self.sweep(), "--worker", "2", contains=["--workers"])
         self.refused("run", self.sweep(), "--workers", "0", contains=["--workers", "0"])
         self.refused("run", self.sweep(), "--workers", "two", contains=["workers"])
+        self.refused("run", self.sweep(), "--lease-seconds", "0.05", contains=["--lease-seconds", "0.05"])
+        self.refused("run", self.sweep(), "--drain-seconds=-1", contains=["--drain-seconds", "-1"])
         self.refused("run", contains=["SPEC"])
         self.refused("runs", "--format", "xml", contains=["xml", "csv"])
 
@@ -123,6 +127,31 @@ class BadInput(Workplace):
             text = self.finish(self.start(*words), 2)
             self.assertIn("results.db", text)
             self.assertEqual(self.store.read_bytes(), before)
+
+    def test_a_full_disk_ends_the_job_with_75_and_room_lets_it_go_on(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], capture_output=True, text=True)
+        if mounted.returncode != 0:
+            self.skipTest(f"a small disk needs the right to mount: {mounted.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        store, ballast = disk / "results.db", disk / "ballast"
+        sweep = self.sweep(seeds=list(range(1, 9)))
+        self.wishes["epoch_ms"] = 100
+        process = self.start("run", sweep, "--workers", 2, store=store)
+        self.wait_for_epochs(4, store=store)
+        with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        text = self.finish(process, 75, seconds=60)
+        self.assertIn("full", text)
+        recorded = self.ask("SELECT run_id, epoch, state_hash_after FROM epochs", store=store)
+        self.assertGreaterEqual(len(recorded), 4)
+        ballast.unlink()
+        self.wishes["epoch_ms"] = 1
+        self.run_sweep(sweep, "--workers", 2, store=store)
+        self.assert_whole(store)
+        self.assertLessEqual(set(recorded), set(self.ask("SELECT run_id, epoch, state_hash_after FROM epochs", store=store)))
 
     def test_a_store_from_a_newer_version_is_refused_and_untouched(self):
         self.run_sweep(self.sweep(folds=[0]), "--workers", 2)

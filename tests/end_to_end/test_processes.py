@@ -1,9 +1,16 @@
 """Real launcher, mpirun, coordinator, agents and store; a stub trainer, since training is not the point here."""
+import contextlib
+import fcntl
 import os
 import pathlib
+import pty
 import signal
+import struct
+import subprocess
+import termios
 import time
 import unittest
+import unittest.mock
 
 from harness import Workplace, command_line, descendants, ranks, trainers, wait_until
 
@@ -48,6 +55,40 @@ class Sweeps(Workplace):
         self.assertIn("3 runs to do, 6 complete", self.run_sweep(wider, "--workers", 2))
         self.assertEqual(self.ask("SELECT max(attempt), count(*) FROM attempts"), [(1, 9)])
         self.assertEqual(self.ask("SELECT count(*) FROM sweeps"), [(2,)])
+
+    def test_a_store_that_a_start_cut_short_left_empty_is_no_obstacle(self):
+        self.store.touch()
+        self.assertIn("6 new", self.finish(self.start("plan", self.sweep())))
+        self.run_sweep(self.sweep(), "--workers", 2)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+
+    def test_what_to_type_next_names_the_store(self):
+        text = self.run_sweep(self.sweep(), "--workers", 2)
+        self.assertIn(f"stdualx report --store {self.store}", text)
+
+    def test_on_a_terminal_a_frame_is_redrawn_in_place(self):
+        """A bar and a line a worker, drawn once more at the end, then the table."""
+        self.wishes["epoch_ms"] = 200
+        ours, terminal = pty.openpty()
+        self.addCleanup(os.close, ours)
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 90, 0, 0))
+        process = subprocess.Popen(self.command("run", self.sweep(), "--workers", 2), cwd=self.folder, env=self.environment(), stdin=terminal,
+                                   stdout=terminal, stderr=terminal, start_new_session=True)
+        os.close(terminal)
+        text = ""
+        with contextlib.suppress(OSError):  # a terminal that nobody holds any more
+            while part := os.read(ours, 65536):
+                text += part.decode()
+        self.assertEqual(process.wait(), 0)
+        frames = text.split("\x1b[3A\x1b[J")  # three lines up, and clear
+        self.assertGreater(len(frames), 5)
+        for frame in frames[1:-1]:
+            lines = frame.strip("\r\n").split("\r\n")
+            self.assertEqual(len(lines), 3, frame)
+            self.assertTrue(lines[0].startswith("[") and lines[1].startswith("worker 1") and lines[2].startswith("worker 2"), frame)
+            self.assertLessEqual(max(map(len, lines)), 90)
+        self.assertEqual(frames[-1].count("100 %  6/6 runs"), 1)
+        self.assertIn("accuracy on the test part", frames[-1])
 
     def test_readers_work_while_a_sweep_runs(self):
         self.wishes["epoch_ms"] = 100
@@ -131,6 +172,51 @@ class Deaths(Workplace):
         self.wishes["start"] = "garbage"
         text = self.run_sweep(self.sweep(), "--workers", 1, status=3)
         self.assertIn("cannot start a trainer", text)
+
+    def test_a_trainer_that_is_not_there_ends_the_job_with_its_name(self):
+        with unittest.mock.patch.dict(os.environ, STDUALX_TRAINER="/no/such/trainer"):
+            self.stub = False
+            text = self.run_sweep(self.sweep(), "--workers", 2, status=3, seconds=30)
+        self.assertIn("/no/such/trainer", text)
+        self.assertEqual(self.statuses(), {"PLANNED": 6})
+
+    def test_a_trainer_that_is_never_ready_is_given_up(self):
+        self.wishes["start"] = "hang"
+        text = self.run_sweep(self.sweep(), "--workers", 1, "--lease-seconds", 0.2, status=3, seconds=60)
+        self.assertIn("not ready within 1 s", text)
+
+    def test_a_worker_whose_trainer_dies_and_cannot_start_again_ends_the_job(self):
+        self.wishes |= {"start": "exit", "good_starts": 1, "kill_at": 2}
+        text = self.run_sweep(self.sweep(), "--workers", 1, status=3, seconds=60)
+        self.assertIn("cannot start a trainer", text)
+        self.assertNotIn("RUNNING", self.statuses())
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts WHERE ended_ms IS NULL"), [(0,)])
+        self.wishes = {"marks": str(self.folder)}
+        self.run_sweep(self.sweep(), "--workers", 1)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+
+    def test_an_evaluation_that_is_damaged_costs_its_run_and_not_the_job(self):
+        self.wishes["evaluation"] = "damaged"
+        text = self.run_sweep(self.sweep(folds=[0], variants=["stdual_x"]), "--workers", 1, status=3, seconds=60)
+        self.assertIn("/windows: expected a list", text)
+        self.assertEqual(self.statuses(), {"QUARANTINED": 1})
+
+    def test_mpirun_itself_is_killed_and_the_launcher_starts_again(self):
+        self.wishes["epoch_ms"] = 150
+        process = self.start("run", self.sweep(), "--workers", 2)
+        self.wait_for_epochs(3)
+        os.kill(descendants(process.pid)[0], signal.SIGKILL)
+        self.assertIn("starting it again", self.finish(process))
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assert_whole()
+
+    def test_each_attempt_names_the_trainer_that_did_it(self):
+        self.wishes["kill_at"] = 2
+        self.run_sweep(self.sweep(folds=[0], variants=["stdual_x"]), "--workers", 1)
+        attempts = self.ask("SELECT pid, threads, host FROM attempts ORDER BY attempt")
+        self.assertEqual(len({pid for pid, _, _ in attempts}), 2)
+        self.assertEqual({threads for _, threads, _ in attempts}, {1})
+        self.assertEqual(self.ask("SELECT host FROM hosts"), [(attempts[0][2],)])
 
 
 class Failures(Workplace):
@@ -248,8 +334,6 @@ class OneWriter(Workplace):
         wait_until(lambda: len(trainers(process.pid)) == 2, 30, "two trainers")
         for pid in ranks(process.pid):
             self.assertNotIn("torch", pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8"), command_line(pid))
-        for pid in trainers(process.pid):
-            self.assertNotIn("libmpi", pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8"))
         self.finish(process)
 
 

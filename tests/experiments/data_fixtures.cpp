@@ -54,7 +54,7 @@ void write_zip(const std::filesystem::path& path, const Files& files) {
 }
 
 float tiny_uci_value(bool test, int window, int sensor, int axis, int step) {
-  return static_cast<float>((test ? -1 : 1) * (window * 10000 + sensor * 3000 + axis * 1000 + step)) / 1024.0f;
+  return static_cast<float>((test ? -1 : 1) * ((window < 2 ? 0 : 10000) + window * 64 + sensor * 3000 + axis * 1000 + step)) / 1024.0f;
 }
 
 Files tiny_uci_har() {

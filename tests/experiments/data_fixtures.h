@@ -29,7 +29,8 @@ void write_text(const std::filesystem::path& path, const std::string& text);
 void write_folder(const std::filesystem::path& folder, const Files& files);
 void write_zip(const std::filesystem::path& path, const Files& files);
 
-/// What window `window` of `part` ("train", "test") holds in the tiny UCI-HAR at one place; different everywhere.
+/// What window `window` of `part` ("train", "test") holds in the tiny UCI-HAR at one place: each window begins with the second
+/// half of the one before, except that something is left out before the third.
 float tiny_uci_value(bool test, int window, int sensor, int axis, int step);
 /// UCI-HAR's files (names without the outer folder): train people 1 1 1 3, labels 1 1 5 6; test people 2 2, labels 2 3.
 Files tiny_uci_har();

@@ -97,8 +97,9 @@ TEST(Manifest, MistakesInTheManifestAreNamedByJsonPointer) {
     json[Json::json_pointer(pointer)] = value;
     return Gym(header, json).error();
   };
-  EXPECT_THAT(error_with("/rat", 5), AllOf(HasSubstr("gym.json: /rat: unknown key"), HasSubstr("did you mean 'rate'")));
+  EXPECT_THAT(error_with("/rat", 5), AllOf(HasSubstr("gym.json:1: /rat: unknown key"), HasSubstr("did you mean 'rate'")));
   EXPECT_THAT(error_with("/rate", "fast"), HasSubstr("/rate: expected a number"));
+  EXPECT_THAT(error_with("/windows/label_threshold", nullptr), HasSubstr("/windows/label_threshold: expected a number"));
   EXPECT_THAT(error_with("/rate", 0), HasSubstr("/rate: expected the samples a second, above 0"));
   EXPECT_THAT(error_with("/sensors/0/kinds/0", "acceleration"), HasSubstr("/sensors/0/kinds/0: expected accelerometer"));
   EXPECT_THAT(error_with("/sensors/0/kinds", Json{"other", "other"}),
@@ -106,8 +107,11 @@ TEST(Manifest, MistakesInTheManifestAreNamedByJsonPointer) {
   EXPECT_THAT(error_with("/classes", Json{"squat"}), HasSubstr("/classes: expected at least two"));
   EXPECT_THAT(error_with("/files/0", "other.csv"), AllOf(HasSubstr("/files/0: there is no file"), HasSubstr("other.csv")));
   const TemporaryFolder folder;
+  write_text(folder.path() / "twice.json", "{\"name\": \"gym\",\n\"rate\": 10,\n\"rate\": 20}");
+  EXPECT_THAT(input_error([&] { read_dataset((folder.path() / "twice.json").string(), {}); }),
+              HasSubstr("twice.json:3: /rate: stands twice in one object, first in line 2"));
   write_text(folder.path() / "broken.json", "{\"name\": ");
-  EXPECT_THAT(input_error([&] { read_dataset((folder.path() / "broken.json").string(), {}); }), HasSubstr("broken.json: is not JSON"));
+  EXPECT_THAT(input_error([&] { read_dataset((folder.path() / "broken.json").string(), {}); }), HasSubstr("broken.json:1: not JSON"));
   EXPECT_THAT(input_error([&] { read_dataset((folder.path() / "none.json").string(), {}); }), HasSubstr("none.json"));
 }
 

@@ -22,21 +22,23 @@ Files in_outer_folder(const Files& files) {
 }
 
 void expect_tiny_recordings(const Dataset& dataset) {
-  ASSERT_EQ(dataset.recordings.size(), 3u);
+  ASSERT_EQ(dataset.recordings.size(), 4u); // person 1 has two: the publisher left something out
   EXPECT_EQ(dataset.recordings[0].person, 1);
-  EXPECT_EQ(dataset.recordings[0].steps(), 3 * 128);
-  EXPECT_EQ(dataset.recordings[1].person, 3);
-  EXPECT_EQ(dataset.recordings[2].person, 2);
+  EXPECT_EQ(dataset.recordings[0].steps(), 2 * 128);
+  EXPECT_EQ(dataset.recordings[1].person, 1);
+  EXPECT_EQ(dataset.recordings[1].steps(), 128);
+  EXPECT_EQ(dataset.recordings[2].person, 3);
+  EXPECT_EQ(dataset.recordings[3].person, 2);
   EXPECT_EQ(dataset.recordings[0].labels[127], 0);
-  EXPECT_EQ(dataset.recordings[0].labels[256], 4);
+  EXPECT_EQ(dataset.recordings[1].labels[0], 4);
   EXPECT_THAT(dataset.info.official_test_people, ElementsAre(2));
   for (int window = 0; window < 3; ++window)
     for (int step = 0; step < 128; ++step)
       for (int sensor = 0; sensor < 3; ++sensor)
         for (int axis = 0; axis < 3; ++axis)
-          ASSERT_EQ(dataset.recordings[0].samples[static_cast<std::size_t>((window * 128 + step) * 9 + sensor * 3 + axis)],
+          ASSERT_EQ(dataset.recordings[window / 2].samples[static_cast<std::size_t>((window % 2 * 128 + step) * 9 + sensor * 3 + axis)],
                     tiny_uci_value(false, window, sensor, axis, step));
-  EXPECT_EQ(dataset.recordings[2].samples[128 * 9 + 8], tiny_uci_value(true, 1, 2, 2, 0));
+  EXPECT_EQ(dataset.recordings[3].samples[128 * 9 + 8], tiny_uci_value(true, 1, 2, 2, 0));
 }
 
 TEST(UciHar, TheZipAndTheFolderGiveTheSameRecordings) {
@@ -57,8 +59,8 @@ TEST(UciHar, WindowsAreKeptAsThePublisherCutThem) {
   EXPECT_EQ(windows.window_spec().steps, 128);
   EXPECT_THAT(windows.labels(), ElementsAre(0, 0, 4, 5, 1, 2));
   EXPECT_THAT(windows.people(), ElementsAre(1, 1, 1, 3, 2, 2));
-  EXPECT_THAT(windows.recordings(), ElementsAre(0, 0, 0, 1, 2, 2));
-  EXPECT_THAT(windows.starts(), ElementsAre(0, 64, 128, 0, 0, 64));
+  EXPECT_THAT(windows.recordings(), ElementsAre(0, 0, 1, 2, 3, 3));
+  EXPECT_THAT(windows.starts(), ElementsAre(0, 64, 0, 0, 0, 64));
   for (int sensor = 0; sensor < 3; ++sensor)
     for (int step = 0; step < 128; ++step)
       for (int axis = 0; axis < 3; ++axis)

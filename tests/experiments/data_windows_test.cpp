@@ -24,7 +24,6 @@ Dataset one_channel(const std::vector<std::vector<std::int32_t>>& labels) {
   dataset.info.rate = 10;
   dataset.info.sensors = {{"wrist", {{"x", "other"}}}};
   dataset.info.classes = {"a", "b"};
-  dataset.info.default_windows = {4, 2, 0.5};
   for (std::size_t i = 0; i < labels.size(); ++i) {
     Recording& recording = dataset.recordings.emplace_back();
     recording.person = static_cast<std::int32_t>(i) + 7;
@@ -64,6 +63,10 @@ TEST(DatasetHash, DependsOnSamplesLabelsAndPeopleButNotOnNames) {
   Dataset other = dataset;
   other.info.name = "renamed";
   EXPECT_EQ(dataset_hash(dataset), dataset_hash(other));
+  other.info.sensors[0].name = "belt";
+  other.info.sensors[0].channels[0].name = "y";
+  other.info.classes = {"c", "d"};
+  EXPECT_EQ(dataset_hash(dataset), dataset_hash(other));
   EXPECT_EQ(dataset_hash(dataset).size(), 32u);
   other.recordings[0].samples[1] += 0.5f;
   EXPECT_NE(dataset_hash(dataset), dataset_hash(other));
@@ -86,8 +89,13 @@ TEST(DatasetHash, DependsOnWhatMakesASensorAndAVectorAndOnWhoIsTested) {
   other.info.sensors[0].channels[1].kind = "gyroscope";
   EXPECT_NE(dataset_hash(dataset), dataset_hash(other));
   other = dataset;
-  other.info.official_test_people = {7};
+  other.info.rate = 20;
   EXPECT_NE(dataset_hash(dataset), dataset_hash(other));
+  other = dataset;
+  other.info.official_test_people = {7, 8};
+  EXPECT_NE(dataset_hash(dataset), dataset_hash(other));
+  dataset.info.official_test_people = {8, 7, 8};
+  EXPECT_EQ(dataset_hash(dataset), dataset_hash(other)) << "in whatever order they are named";
 }
 
 /// A manifest with ten samples, and its one cache file.
@@ -156,14 +164,22 @@ TEST(WindowCache, ATornFileIsRebuilt) {
   }
 }
 
-TEST(WindowCache, AChangedSourceIsReadAnew) {
+TEST(WindowCache, AChangedSourceIsReadAnewAndWrittenOverTheOldFile) {
   const Cached cached;
   const WindowSet before = cached.open();
   cached.write_samples(100);
   const WindowSet after = cached.open();
+  EXPECT_EQ(cached.files().size(), 1u);
   EXPECT_THAT(after.window(1), ElementsAre(200, 300, 400, 500));
   EXPECT_THAT(before.window(1), ElementsAre(2, 3, 4, 5)); // a set that is open keeps its file
   EXPECT_NE(before.dataset_hash(), after.dataset_hash());
+}
+
+TEST(WindowCache, TheDataSetsOwnSpecInWordsIsTheSameFile) {
+  const Cached cached;
+  cached.open();
+  open_window_set(cached.manifest, {4, 2, 0.5}, cached.folder.data_paths());
+  EXPECT_EQ(cached.files().size(), 1u);
 }
 
 TEST(WindowCache, AnotherSpecHasAnotherFileAndTheSameHash) {

@@ -50,6 +50,10 @@ TEST(SweepErrors, WrongTypesAndRangesNameTheLine) {
             "s.json:3: /fixed/training/epochs: expected a whole number, found \"five\"");
   EXPECT_EQ(error_of(small_sweep(",\n\"fixed\": {\"training\": {\n\"epochs\": 0}}")),
             "s.json:3: /fixed/training/epochs: expected a number from 1 to 100000, found 0");
+  EXPECT_THAT(error_of(small_sweep(",\n\"fixed\": {\"training\": {\n\"learning_rate\": null}}")),
+              testing::AllOf(StartsWith("s.json:3: /fixed/training/learning_rate: expected a number"), HasSubstr("found null")));
+  EXPECT_THAT(error_of(small_sweep(",\n\"grid\": {\"training.learning_rate\": [1e-3,\nnull]}")),
+              StartsWith("s.json:3: /grid/training.learning_rate/1: expected a number"));
   EXPECT_EQ(error_of(small_sweep(",\n\"grid\": {\"training.epochs\": 3}")),
             "s.json:2: /grid/training.epochs: expected a list of values, found 3");
   EXPECT_EQ(error_of(small_sweep(",\n\"grid\": {\"training.epochs\": [\n3,\n2.5]}")),
@@ -172,6 +176,9 @@ TEST(SweepOverrides, ErrorsNameTheOverride) {
   EXPECT_EQ(error_of(small_sweep(), {"training.epochs=many"}),
             "--set training.epochs=many: /fixed/training/epochs: expected a whole number, found \"many\"");
   EXPECT_EQ(error_of(small_sweep(), {"seeds=[1,1]"}), "--set seeds=[1,1]: /seeds/1: 1 stands twice; remove one");
+  EXPECT_EQ(error_of(small_sweep(", \"seeds\": [1,\n2]"), {"seeds=[1,1]"}), "--set seeds=[1,1]: /seeds/1: 1 stands twice; remove one");
+  EXPECT_EQ(error_of(small_sweep(), {"grid=5", "grid.training.epochs=[1]"}),
+            "--set grid.training.epochs=[1]: /grid is 5, which has no training.epochs");
   EXPECT_EQ(error_of(small_sweep(), {"training.epochs"}),
             "--set training.epochs: expected PATH=VALUE, such as training.learning_rate=1e-3");
   EXPECT_THAT(

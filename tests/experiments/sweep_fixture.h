@@ -39,6 +39,7 @@ inline DatasetFacts facts_of(const std::string& dataset, const WindowSpec& asked
   facts.windows = asked;
   if (facts.windows.steps == 0) facts.windows.steps = 128;
   if (facts.windows.stride == 0) facts.windows.stride = 64;
+  if (facts.windows.label_threshold == 0) facts.windows.label_threshold = 0.5;
   facts.people.resize(30);
   std::iota(facts.people.begin(), facts.people.end(), 1);
   facts.official_test_people = {2, 4, 9, 10, 12, 13, 18, 20, 24};

@@ -111,24 +111,96 @@ TEST(Plan, WhatDecidesNothingIsInNoIdentity) {
   EXPECT_EQ(ids(R"({"kind": "official", "validation_people": [3, 1]})"), ids(R"({"kind": "official", "validation_people": [1, 3]})"));
 }
 
-TEST(Plan, WhereAManifestLiesIsInNoIdentity) {
-  const test::TemporaryFolder folder;
-  std::string csv = "person,label,x\n";
-  for (int i = 0; i < 20; ++i) csv += std::to_string(i / 10) + (i % 10 < 5 ? ",a," : ",b,") + std::to_string(i) + "\n";
-  const auto plan_at = [&](const std::string& place, const std::string& name) {
-    const auto manifest = folder.path() / place / "manifest.json";
-    test::write_text(folder.path() / place / "tiny.csv", csv);
+/// A manifest of three people, each with ten samples, and the sweeps that name it.
+struct TinyData {
+  test::TemporaryFolder folder;
+  std::filesystem::path manifest;
+
+  explicit TinyData(const std::string& place = "here", const std::string& name = "gym",
+                    const std::string& windows = R"({"steps": 8, "stride": 2})") {
+    write(place, name, windows);
+  }
+  void write(const std::string& place, const std::string& name, const std::string& windows) {
+    manifest = folder.path() / place / "manifest.json";
+    std::string csv = "person,label,x\n";
+    for (int i = 0; i < 30; ++i) csv += std::to_string(i / 10) + (i % 10 < 5 ? ",a," : ",b,") + std::to_string(i) + "\n";
+    test::write_text(manifest.parent_path() / "tiny.csv", csv);
     test::write_text(manifest, R"({"name": ")" + name + R"(", "rate": 10, "files": ["tiny.csv"], "classes": ["a", "b"],
-        "sensors": [{"name": "wrist", "columns": ["x"]}], "windows": {"steps": 4, "stride": 2}})");
-    const std::string sweep = R"({"name": "n", "dataset": ")" + manifest.string() + R"(", "protocols": [{"kind": "random", "folds": 2}]})";
-    return make_plan(load_sweep_text(sweep, "s.json"), folder.data_paths());
-  };
-  const Plan here = plan_at("here", "gym"), there = plan_at("there", "gym");
+        "sensors": [{"name": "wrist", "columns": ["x"]}], "windows": )" +
+                                   windows + "}");
+  }
+  Plan plan(const std::string& protocol = R"({"kind": "random", "folds": 2})", const std::string& more = "",
+            const std::vector<std::string>& overrides = {}) const {
+    return plan_of_path(manifest, protocol, more, overrides);
+  }
+  Plan plan_of_path(const std::filesystem::path& path, const std::string& protocol, const std::string& more = "",
+                    const std::vector<std::string>& overrides = {}) const {
+    const std::string sweep = R"({"name": "n", "dataset": ")" + path.string() + "\",\n\"protocols\": [\n" + protocol + "]" + more + "}";
+    return make_plan(load_sweep_text(sweep, "s.json", overrides), folder.data_paths());
+  }
+  std::string error(const std::string& protocol, const std::string& more = "", const std::vector<std::string>& overrides = {}) const {
+    return message_of([&] { plan(protocol, more, overrides); });
+  }
+  std::size_t cache_files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder.path() / "cache"), {}));
+  }
+};
+
+TEST(PlanOfAManifest, WhereItLiesIsInNoIdentity) {
+  TinyData data("here");
+  const Plan here = data.plan();
+  data.write("there", "gym", R"({"steps": 8, "stride": 2})");
+  const Plan there = data.plan();
   ASSERT_EQ(here.runs.size(), 2u);
   EXPECT_EQ(here.runs[0].run.dataset, "gym");
   EXPECT_EQ(identities(here), identities(there));
-  EXPECT_EQ(there.dataset_source, (folder.path() / "there/manifest.json").string());
-  EXPECT_NE(identities(here), identities(plan_at("here", "hall")));
+  EXPECT_EQ(there.dataset_source, (data.folder.path() / "there/manifest.json").string());
+  data.write("here", "hall", R"({"steps": 8, "stride": 2})");
+  EXPECT_NE(identities(here), identities(data.plan()));
+}
+
+TEST(PlanOfAManifest, ItsLabelThresholdCountsUnlessTheSweepSaysOtherwise) {
+  // Of the windows 0 to 7 and 2 to 9 of each person five labels of eight are alike.
+  const TinyData data("here", "gym", R"({"steps": 8, "stride": 2, "label_threshold": 0.6})");
+  const std::string random = R"({"kind": "random", "folds": 2})";
+  EXPECT_EQ(data.plan().runs.at(0).run.windows, (WindowSpec{8, 2, 0.6}));
+  EXPECT_EQ(data.plan(random, "", {"windows.label_threshold=0.5"}).runs.at(0).run.windows, (WindowSpec{8, 2, 0.5}));
+  EXPECT_THAT(data.error(random, "", {"windows.label_threshold=0.7"}), HasSubstr("yields no window"));
+  const TinyData strict("here", "gym", R"({"steps": 8, "stride": 2, "label_threshold": 0.7})");
+  EXPECT_THAT(strict.error(random), HasSubstr("no label covers a share of 0.7"));
+}
+
+TEST(PlanOfAManifest, PlannersAndTrainersShareOneCacheFile) {
+  const TinyData data;
+  const Plan plan = data.plan();
+  EXPECT_EQ(data.cache_files(), 1u);
+  open_window_set(plan.dataset_source, plan.runs.at(0).run.windows, data.folder.data_paths()); // as a trainer does
+  EXPECT_EQ(data.cache_files(), 1u);
+  data.plan_of_path(std::filesystem::relative(data.manifest), R"({"kind": "random", "folds": 2})");
+  EXPECT_EQ(data.cache_files(), 1u) << "the manifest by another path";
+}
+
+TEST(PlanOfAManifest, ANetworkThatTheDataCannotHaveIsRefusedWhereItIsAskedFor) {
+  const TinyData data;
+  const std::string random = R"({"kind": "random", "folds": 2})";
+  const std::string what = "5 heads do not divide 32, the channels of the encoder; choose one of 1, 2, 4, 8, 16, 32";
+  EXPECT_EQ(data.error(random, ",\n\"fixed\": {\"model\": {\n\"temporal_heads\": 5}}"), "s.json:5: /fixed/model/temporal_heads: " + what);
+  EXPECT_EQ(data.error(random, ",\n\"grid\": {\n\"model.temporal_heads\": [2, 5]}"), "s.json:5: /grid/model.temporal_heads: " + what);
+  EXPECT_EQ(data.error(random, ",\n\"variants\": [\"stdual_x\", {\"name\": \"five\",\n\"set\": {\n\"model.temporal_heads\": 5}}]"),
+            "s.json:6: /variants/1/set/model.temporal_heads: " + what);
+  EXPECT_EQ(data.error(random, "", {"model.temporal_heads=5"}), "--set model.temporal_heads=5: /fixed/model/temporal_heads: " + what);
+  // The sweep leaves the heads at their default.
+  EXPECT_THAT(data.error(random, ",\n\"fixed\": {\"model\": {\"stem_layers\": 3}}"),
+              StartsWith("s.json:4: /fixed/model/channel_heads: 2 heads do not divide 1, the steps of the encoder"));
+}
+
+TEST(PlanOfAManifest, AFoldWithoutASplitIsRefusedWhereItIsAskedFor) {
+  const TinyData data;
+  EXPECT_EQ(
+      data.error("{\"kind\": \"random\", \"folds\": 2},\n{\"kind\": \"leave_persons_out\", \"folds\": 3,\n\"validation_people\": [1]}"),
+      "s.json:5: /protocols/1/validation_people: person 1 is no training person of fold 2; choose among 0, 2");
+  EXPECT_THAT(data.error(R"({"kind": "leave_persons_out", "folds": 2})"),
+              StartsWith("s.json:3: /protocols/0: fold 0 has 1 training people and needs 1 of them for validation"));
 }
 
 TEST(PlanErrors, NameTheLine) {

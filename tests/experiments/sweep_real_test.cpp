@@ -23,7 +23,8 @@ TEST_P(ShippedSweepOnRealData, PlansRunsThatEachHaveASplit) {
   if (sweep.dataset == "watch") { // written on demand, from the package that cluster/bootstrap.sh fetches
     paths.data_directory = folder.path();
     const std::string command = "'" + (source / ".venv/bin/python").string() + "' '" +
-                                (source / "experiments/datasets/watch_to_csv.py").string() + "' '" + (folder.path() / "watch").string() + "'";
+                                (source / "experiments/datasets/watch_to_csv.py").string() + "' '" + (folder.path() / "watch").string() +
+                                "'";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
   try {

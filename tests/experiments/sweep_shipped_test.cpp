@@ -37,7 +37,8 @@ TEST(ShippedSweeps, TheOfficialSplitIsOfADataSetThatThePaperNames) {
   std::ifstream stream(experiments.parent_path() / "results" / "paper_values.json");
   const Json text = Json::parse(stream);
   const Json& values = text.is_array() ? text : text.begin().value();
-  EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](const Json& value) { return value["dataset"] == shipped("uci_har_official.json").runs[0].run.dataset; }));
+  EXPECT_TRUE(std::any_of(values.begin(), values.end(),
+                          [](const Json& value) { return value["dataset"] == shipped("uci_har_official.json").runs[0].run.dataset; }));
 }
 
 TEST(ShippedSweeps, TheOfficialSplitOpensItsTestPartOnlyWhereNothingIsChosen) {

@@ -22,6 +22,28 @@ namespace {
 /// Least agreement asked for: norm of the difference over norm.
 double tolerance(at::ScalarType type) { return type == at::kDouble ? 1e-9 : 1e-4; }
 
+struct Bound {
+  double limit;
+  const char* why;
+};
+constexpr const char* weight_near_0 = "a 1 x 1 convolution has drawn a weight near 0, whose scale batch norm undoes: its gradient is the "
+                                      "small difference of large numbers";
+constexpr const char* equal_channels = "LayerNorm over three channels that are nearly equal, five times one after another";
+constexpr const char* saturated = "scores of cross-sensor attention reach 900: what is not saturated hangs on their last bits";
+/// Cases whose gradient is ill-conditioned in float32, for PyTorch too. Limits: about four times the worst that was measured over
+/// ATEN_CPU_CAPABILITY default, avx2, avx512 and MKL_ENABLE_INSTRUCTIONS SSE4_2, AVX2, AVX512.
+const std::map<std::string, Bound> ill_conditioned = {{"faithful-train-Float", {4e-4, weight_near_0}},
+                                                      {"faithful-without_csa-train-Float", {5e-4, weight_near_0}},
+                                                      {"faithful-attend_self-train-Float", {3e-4, weight_near_0}},
+                                                      {"faithful-hard_triplet-train-Float", {3e-4, weight_near_0}},
+                                                      {"faithful-identical_windows-train-Float", {1.5e-3, weight_near_0}},
+                                                      {"faithful-one_sensor-train-Float", {3e-4, weight_near_0}},
+                                                      {"narrow_heads-train-Float", {3e-4, weight_near_0}},
+                                                      {"sharp_gaussians-train-Float", {3e-4, weight_near_0}},
+                                                      {"default-one_replica-train-Float", {3e-4, weight_near_0}},
+                                                      {"one_head-eval-Float", {9e-4, equal_channels}},
+                                                      {"uci_har-train-Float", {3.6e-3, saturated}}};
+
 struct Setting {
   std::string name;
   ModelConfig model;
@@ -37,14 +59,15 @@ template <class Change> Setting changed(const std::string& name, ModelConfig mod
   return {name, model};
 }
 
-/// Every setting in train and eval mode, and in float32: outputs, losses, the whole gradient, running statistics.
+/// Every setting in train and eval mode and both types: outputs, losses, the whole gradient, running statistics.
 void expect_agreement(const std::vector<Setting>& settings) {
   at::set_num_threads(1); // planes this small are not worth a second thread
   std::vector<ReferenceCase> cases;
   std::map<std::string, std::map<std::string, at::Tensor>> ours;
   std::map<std::string, at::ScalarType> type_of;
   for (const Setting& setting : settings)
-    for (const auto& [type, training] : {std::pair{at::kDouble, true}, std::pair{at::kDouble, false}, std::pair{at::kFloat, true}}) {
+    for (const auto& [type, training] :
+         {std::pair{at::kDouble, true}, std::pair{at::kDouble, false}, std::pair{at::kFloat, true}, std::pair{at::kFloat, false}}) {
       const std::string name = setting.name + (training ? "-train-" : "-eval-") + c10::toString(type);
       std::vector<std::int64_t> seeds;
       for (std::int64_t r = 0; r < setting.replicas; ++r) seeds.push_back(11 + r);
@@ -92,15 +115,12 @@ void expect_agreement(const std::vector<Setting>& settings) {
         EXPECT_LE(relative_error(value, expected.at(key)), tolerance(type_of[name])) << key;
       }
     }
-    for (const auto& [key, value] : expected)
-      EXPECT_TRUE(actual.contains(key) || key == "float32_error") << key << " is in the reference alone";
+    for (const auto& [key, value] : expected) EXPECT_TRUE(actual.contains(key)) << key << " is in the reference alone";
     const at::Tensor gradient = at::cat(our_gradient);
     EXPECT_TRUE(gradient.isfinite().all().item<bool>());
-    // In float32 a few cases (a ReLU at 0, a LayerNorm of nearly equal channels) are beyond 1e-4 for PyTorch too: then its own error
-    // counts.
-    const double limit = type_of[name] == at::kDouble ? tolerance(at::kDouble)
-                                                      : std::max(tolerance(at::kFloat), 4 * expected.at("float32_error").item<double>());
-    EXPECT_LE(relative_error(gradient, at::cat(their_gradient)), limit) << "the whole gradient";
+    const auto found = ill_conditioned.find(name);
+    const Bound bound = found == ill_conditioned.end() ? Bound{tolerance(type_of[name]), "well-conditioned"} : found->second;
+    EXPECT_LE(relative_error(gradient, at::cat(their_gradient)), bound.limit) << "the whole gradient; " << bound.why;
   }
 }
 
@@ -141,7 +161,7 @@ TEST(Reference, AgreesWhereSensorsHaveFewerChannels) {
     settings.push_back({name, model, shape});
   };
   add("stem", small_default(), {6, 1, 3});
-  for (Setting& setting : ablations("faithful", small_faithful())) add(setting.name, setting.model, {4, 6, 4});
+  for (Setting& setting : ablations("padded", small_faithful())) add(setting.name, setting.model, {4, 6, 4});
   ModelConfig model = small_faithful();
   model.asinh_knee = 0.3; // asinh channels without a stem: they follow the sensor's own
   add("asinh", model, {1, 6, 3});

@@ -46,7 +46,8 @@ struct Bench {
   }
   void take() {
     for (auto& action : coordinator.take_actions()) {
-      if (auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "assign") assigned[send->rank].push_back(send->message.as<Assignment>());
+      if (auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "assign")
+        assigned[send->rank].push_back(send->message.as<Assignment>());
       if (auto* end = std::get_if<RecordEnd>(&action)) {
         ends.push_back(end->end);
         end_statuses.push_back(end->status);
@@ -107,9 +108,10 @@ TEST(Coordinator, HandsOutEveryRunOnceAndFinishes) {
 TEST(Coordinator, RecordsTheAttemptBeforeItHandsItOut) {
   Bench bench(plan_of({1}), 1);
   bench.ready(1);
-  ASSERT_GE(bench.log.size(), 2u);
-  EXPECT_TRUE(std::holds_alternative<RecordBegin>(bench.log[0]));
-  EXPECT_TRUE(std::holds_alternative<Send>(bench.log[1]));
+  ASSERT_EQ(bench.log.size(), 3u);
+  EXPECT_TRUE(std::holds_alternative<RecordHost>(bench.log[0]));
+  EXPECT_TRUE(std::holds_alternative<RecordBegin>(bench.log[1]));
+  EXPECT_TRUE(std::holds_alternative<Send>(bench.log[2]));
 }
 
 TEST(Coordinator, RecordsAnEpochBeforeItAcknowledgesIt) {
@@ -155,6 +157,47 @@ TEST(Coordinator, ABrokenGroupIsRecordedWithItsCauseAndGoesBackToTheQueue) {
   EXPECT_EQ(bench.last(1).attempt, 2);
   EXPECT_EQ(bench.last(1).resume_epoch, 1);
   EXPECT_EQ(bench.last(2).resume_sha256, "hash 1");
+}
+
+TEST(Coordinator, AGroupThatBreaksWithoutACauseCountsAsAFailure) {
+  Bench bench(plan_of({2}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(bench.finished);
+    bench.end(1, "group_broken", "NCCL: unhandled system error");
+    bench.end(2, "group_broken");
+  }
+  EXPECT_EQ(bench.end_statuses.back(), RunStatus::quarantined);
+  EXPECT_TRUE(bench.finished);
+}
+
+TEST(Coordinator, AWorkerGetsNothingWhileItsTrainerStartsAgain) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  const auto begun = [&] {
+    return std::count_if(bench.log.begin(), bench.log.end(),
+                         [](const Action& action) { return std::holds_alternative<RecordBegin>(action); });
+  };
+  bench.tell(1, {"starting", Json::object()});
+  bench.end(1, "trainer_died", "killed by signal 9");
+  EXPECT_EQ(begun(), 1);
+  bench.tell(1, Message::of("ready", Placement{"one", 77, "cpu", "p", 8}));
+  EXPECT_EQ(begun(), 2);
+  const auto begin =
+      std::find_if(bench.log.rbegin(), bench.log.rend(), [](const Action& action) { return std::holds_alternative<RecordBegin>(action); });
+  EXPECT_EQ(std::get<RecordBegin>(*begin).placement.pid, 77) << "the new trainer's";
+  EXPECT_EQ(std::get<RecordBegin>(*begin).placement.threads, 1) << "those that the run asks for";
+}
+
+TEST(Coordinator, AnUnusableWorkerEndsAJobThatHasNoOther) {
+  Bench bench(plan_of({1}), 1);
+  bench.ready(1);
+  bench.tell(1, {"starting", Json::object()});
+  bench.end(1, "trainer_died", "killed by signal 9");
+  bench.tell(1, Message::of("unusable", AttemptEnd{"", 0, "trainer_died", "no such library", ""}));
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::runs_failed);
 }
 
 TEST(Coordinator, MembersOfABrokenGroupThatDoNotNoticeAreKilled) {
@@ -244,7 +287,8 @@ TEST(Coordinator, ADamagedCheckpointIsSetAsideAndTheOneBeforeIsUsed) {
 }
 
 TEST(Coordinator, WhatIsCompleteIsNotRunAgainAndAttemptsAreCountedOn) {
-  Bench bench(plan_of({1, 1}), 1, {KnownRun{RunStatus::complete, 1, 2, 0, {}}, KnownRun{RunStatus::running, 4, 1, 0, {{4, 1, "one", "hash 1"}}}});
+  Bench bench(plan_of({1, 1}), 1,
+              {KnownRun{RunStatus::complete, 1, 2, 0, {}}, KnownRun{RunStatus::running, 4, 1, 0, {{4, 1, "one", "hash 1"}}}});
   bench.ready(1);
   EXPECT_EQ(bench.last(1).run_id, bench.coordinator.plan().runs[1].run_id);
   EXPECT_EQ(bench.last(1).attempt, 5);
@@ -299,6 +343,21 @@ TEST(Coordinator, ATrainerWithoutStepsIsTakenBackAfterItsLeaseAndASlowOneIsNot) 
   EXPECT_EQ(bench.last(2).attempt, 2);
 }
 
+TEST(Coordinator, StepsOfAnotherTrainerAreNoStepAndOneThatHasEndedNeedsNone) {
+  Bench bench(plan_of({2}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  bench.coordinator.on_message(1, Message::of("heartbeat", Heartbeat{9}), 4);
+  bench.coordinator.on_message(1, Message::of("heartbeat", Heartbeat{0}), 5); // it began to count anew: no sign of work
+  bench.end(2, "complete");
+  bench.coordinator.on_tick(70);
+  bench.take();
+  std::vector<int> abandoned;
+  for (const auto& action : bench.log)
+    if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "abandon") abandoned.push_back(send->rank);
+  EXPECT_THAT(abandoned, ElementsAre(1));
+}
+
 TEST(Coordinator, ItsOwnPauseExpiresNobody) {
   Bench bench(plan_of({1}), 1);
   bench.ready(1);
@@ -308,7 +367,9 @@ TEST(Coordinator, ItsOwnPauseExpiresNobody) {
   bench.coordinator.on_tick(5000); // suspended in between
   bench.take();
   for (const auto& action : bench.log) {
-    if (const auto* send = std::get_if<Send>(&action)) { EXPECT_NE(send->message.type, "abandon"); }
+    if (const auto* send = std::get_if<Send>(&action)) {
+      EXPECT_NE(send->message.type, "abandon");
+    }
   }
 }
 
@@ -335,6 +396,15 @@ TEST(Coordinator, AHostThatFailsTwoRunsAtStartGetsNoMore) {
   EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 4u);
 }
 
+TEST(Coordinator, RecipesThatDivergeBlameNoHost) {
+  Bench bench(plan_of({1, 1, 1, 1}), 2);
+  bench.ready(1, "one");
+  bench.ready(2, "other");
+  bench.end(1, "not_finite", "epoch 1");
+  bench.end(1, "not_finite", "epoch 1");
+  EXPECT_EQ(bench.assigned[1].size(), 3u);
+}
+
 TEST(Coordinator, WordsOfAnAttemptThatIsOverDoNotCount) {
   Bench bench(plan_of({1}), 1);
   bench.ready(1);
@@ -354,6 +424,14 @@ TEST(Coordinator, NoRunIsCompleteWithoutItsEvaluation) {
   bench.end(1, "complete");
   EXPECT_EQ(bench.end_statuses.back(), RunStatus::interrupted);
   EXPECT_EQ(bench.last(1).attempt, 2);
+  EvaluationReport damaged; // one that contradicts itself is none
+  damaged.run_id = bench.last(1).run_id;
+  damaged.attempt = 2;
+  damaged.windows = {1, 2};
+  bench.tell(1, Message::of("evaluation", damaged));
+  bench.end(1, "complete");
+  EXPECT_EQ(bench.end_statuses.back(), RunStatus::interrupted);
+  EXPECT_EQ(bench.last(1).attempt, 3);
 }
 
 } // namespace

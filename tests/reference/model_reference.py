@@ -5,8 +5,7 @@ A case's tensors are the product's parameters and buffers by name; its metadata 
   network  windows [R, B, S, L, C], labels [R, B] -> logits, embedding, attention, cross_entropy, triplet, gradients, buffers
   parts    input.PART and upstream.PART (the gradient of its output) -> output.PART, input_gradient.PART, gradients, buffers;
            parts of a sensor take [M, B, ...], the others [R, B, ...]
-Everything is computed in float64. For a network whose weights are float32, `float32_error` says how far PyTorch's own float32
-gradient is from that (norm of the difference over norm): some cases are ill-conditioned, for any implementation.
+Everything is computed in float64.
 """
 import json
 import pathlib
@@ -69,23 +68,12 @@ def run_network(arrays, metadata):
     return {name: numpy.stack(values) for name, values in results.items() if values} | collected(storage)
 
 
-def gradient_distance(one, other):
-    names = [name for name in other if name.startswith("gradient.")]
-    one, other = (numpy.concatenate([results[name].ravel() for name in names]) for results in (one, other))
-    return numpy.linalg.norm(one - other) / numpy.linalg.norm(other)
-
-
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     for path in sorted(pathlib.Path(sys.argv[1]).glob("*.case.safetensors")):
         arrays, metadata = safetensors_numpy.read(path)
-        run = {"network": run_network, "parts": run_parts}[metadata["what"]]
-        output = run(arrays, metadata)
-        if metadata["what"] == "network" and arrays["windows"].dtype == numpy.float32:
-            torch.set_default_dtype(torch.float32)
-            output["float32_error"] = numpy.array(gradient_distance(run(arrays, metadata), output))
-            torch.set_default_dtype(torch.float64)
+        output = {"network": run_network, "parts": run_parts}[metadata["what"]](arrays, metadata)
         safetensors_numpy.write(str(path).replace(".case.", ".result."), output)
 
 

@@ -89,21 +89,11 @@ def holm(case):
     return [min(1.0, max((len(p) - np.sum(p < q)) * q for q in p[p <= own])) for own in p]
 
 
-def classification(case):
-    labels, predicted = case["labels"], case["predicted"]
-    return {
-        "accuracy": metrics.accuracy_score(labels, predicted),
-        "f1_macro": metrics.f1_score(labels, predicted, average="macro", zero_division=0),
-        "f1_weighted": metrics.f1_score(labels, predicted, average="weighted", zero_division=0),
-        "confusion": metrics.confusion_matrix(labels, predicted, labels=range(case["classes"])).ravel().tolist(),
-    }
-
-
 def quantile(case):
     return float(np.quantile(case["values"], case["probability"]))
 
 
-KINDS = {f.__name__: f for f in (t_interval, corrected_interval, corrected_test, bootstrap, bootstrap_f1, wilcoxon, mcnemar, holm, classification, quantile)}
+KINDS = {f.__name__: f for f in (t_interval, corrected_interval, corrected_test, bootstrap, bootstrap_f1, wilcoxon, mcnemar, holm, quantile)}
 
 if __name__ == "__main__":
     with open(sys.argv[1]) as file:

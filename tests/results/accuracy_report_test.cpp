@@ -220,6 +220,47 @@ TEST_F(AccuracyReport, ValidationGroupsOfTheOfficialSplitAreItsFolds) {
   EXPECT_EQ(rows[0].text("folds x seeds"), "3 of 4 x 1, 3 of 4 runs");
 }
 
+TEST_F(AccuracyReport, GroupsOfTwoSweepsAreDifferentFoldsThoughNumberedAlike) {
+  for (const std::int64_t first_person : {1, 11})
+    for (std::int64_t group = 0; group < 2; ++group) {
+      RunSpec closed = with_protocol("official", 0, group);
+      closed.protocol.open_test = false;
+      closed.protocol.validation_people = {first_person + group};
+      add(closed, first_person == 1 ? 900 : 940 + 20 * group);
+    }
+  const auto tables = report();
+  const auto rows = rows_of(tables.at(1), "uci-har");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].text("folds x seeds"), "4 x 1");
+  EXPECT_EQ(rows[0].text("validation accuracy (mean)"), "92.50 %");
+  EXPECT_EQ(rows[0].text("lowest"), "90.00 %");
+  EXPECT_EQ(rows[0].text("highest"), "96.00 %");
+}
+
+TEST_F(AccuracyReport, ARandomSplitIsNotAloneInTheValidationTableEither) {
+  for (std::int64_t fold = 0; fold < 2; ++fold) {
+    RunSpec closed = with_protocol("random", 2, fold);
+    closed.protocol.open_test = false;
+    add(closed, 990);
+  }
+  const auto before = report();
+  auto rows = rows_of(before.at(1), "uci-har");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_THAT(rows[0].text("protocol"), HasSubstr("by person"));
+  EXPECT_EQ(rows[0].text("folds x seeds"), "not run");
+  EXPECT_EQ(rows[0].text("validation accuracy (mean)"), "—");
+  EXPECT_THAT(rows[1].text("protocol"), HasSubstr("leak"));
+  EXPECT_EQ(rows[1].text("validation accuracy (mean)"), "99.00 %");
+
+  RunSpec by_person = with_protocol("leave_persons_out", 3, 0);
+  by_person.protocol.open_test = false;
+  add(by_person, 930);
+  const auto after = report();
+  rows = rows_of(after.at(1), "uci-har");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].text("protocol"), "leave persons out, 3 folds");
+}
+
 TEST_F(AccuracyReport, RecipesThatDifferInMoreThanNamesAreNotMixed) {
   RunSpec warm = with_protocol("official", 0, 0), cold = warm;
   cold.training.learning_rate = 0.0005;

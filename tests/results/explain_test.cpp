@@ -20,11 +20,18 @@ protected:
   TemporaryFolder folder;
   RunSpec run = a_run();
   std::string run_id = run_identity(run);
-  Store store = Store::open_for_writing(folder / "results.db");
+  std::int64_t now = 1'000'000;
+  Store store = Store::open_for_writing(folder / "results.db", options());
 
-  std::string explained(const std::string& prefix, const RunSpec* current = nullptr) {
+  StoreOptions options(const std::string& host = this_process().host) {
+    StoreOptions made;
+    made.identity.host = host;
+    made.now_ms = [this] { return now; };
+    return made;
+  }
+  std::string explained(const std::string& prefix) {
     Reader reader(folder / "results.db");
-    return format_tables(explain_run(reader, prefix, current), Format::markdown);
+    return format_tables(explain_run(reader, prefix, now), Format::markdown);
   }
 };
 
@@ -40,7 +47,7 @@ TEST_F(ExplainTest, TellsAllOfARun) {
   store.record_evaluation(an_evaluation(run_id, 2));
   store.end_attempt({run_id, 2, "complete", "", ""}, RunStatus::complete);
   Reader reader(folder / "results.db");
-  const std::string text = format_tables(explain_run(reader, run_id.substr(0, 8)), Format::table);
+  const std::string text = format_tables(explain_run(reader, run_id.substr(0, 8), now), Format::table);
   EXPECT_THAT(text, AllOf(HasSubstr(run_id), HasSubstr("first, second"), HasSubstr("identity text: " + run_identity_text(run)),
                           HasSubstr("the same identity")));
   EXPECT_THAT(text, AllOf(HasSubstr("trainer_died"), HasSubstr("signal 9"), HasSubstr("std::bad_alloc\\nkilled"), HasSubstr("node4")));
@@ -52,12 +59,29 @@ TEST_F(ExplainTest, NamesTheFieldThatMakesItAnotherRun) {
   RunSpec old = run;
   old.training.learning_rate = 0.5; // as if the default had been this
   store.register_sweep(a_plan({old}));
-  RunSpec planned = old;
-  planned.training.epochs = 99;
   EXPECT_THAT(explained(run_identity(old)),
-              AllOf(HasSubstr("/training/learning\\_rate | 0.5 | 0.002"), HasSubstr("/training/epochs | 2 | 10")));
-  EXPECT_THAT(explained(run_identity(old), &planned), AllOf(HasSubstr("/training/epochs | 2 | 99"), Not(HasSubstr("| 0.5 | 0.002"))));
-  EXPECT_THAT(explained(run_identity(old), &old), HasSubstr("would find it done"));
+              AllOf(HasSubstr("/training/learning\\_rate | 0.5 | 0.002"), HasSubstr("/training/epochs | 2 | 10"),
+                    Not(HasSubstr("/windows/label\\_threshold | 0.5 | 0"))));
+}
+
+TEST_F(ExplainTest, ARunOfTheDefaultsIsSaidToBeDone) {
+  RunSpec plain = run;
+  plain.training = {};
+  store.register_sweep(a_plan({plain}));
+  EXPECT_THAT(explained(run_identity(plain)), HasSubstr("would find it done"));
+}
+
+TEST_F(ExplainTest, ARunWhoseCoordinatorIsGoneIsInterruptedThoughNothingIsWritten) {
+  store.release();
+  store = Store::open_for_writing(folder / "results.db", options("another-host"));
+  store.register_sweep(a_plan({run}));
+  store.begin_attempt(run_id, a_place(), 1);
+  now += 50'000;
+  EXPECT_THAT(explained(run_id), HasSubstr(run_id + " | RUNNING |")) << "within its coordinator's lease";
+  now += 20'000;
+  EXPECT_THAT(explained(run_id), HasSubstr(run_id + " | INTERRUPTED |"));
+  Reader reader(folder / "results.db");
+  EXPECT_EQ(text_at(reader, "SELECT status FROM runs"), "RUNNING");
 }
 
 TEST_F(ExplainTest, AnAmbiguousOrUnknownStartIsAnsweredWithWhatThereIs) {

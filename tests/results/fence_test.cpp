@@ -215,21 +215,12 @@ TEST(Fence, AStoreGivenBackIsTakenWithoutAWord) {
   EXPECT_EQ(store.coordinator_id(), 2);
 }
 
-TEST(Fence, OwnAttemptsAreInterruptedOnlyWhenAsked) {
-  TemporaryFolder folder;
-  Store store = Store::open_for_writing(folder / "results.db");
-  store.register_sweep(a_plan({a_run()}));
-  store.begin_attempt(run_identity(a_run()), a_place(), 1);
-  EXPECT_EQ(store.mark_interrupted("checked"), 0);
-  EXPECT_EQ(store.mark_interrupted("mpirun broke", true), 1);
-  Reader reader(folder / "results.db");
-  EXPECT_EQ(text_at(reader, "SELECT end_detail FROM attempts"), "mpirun broke");
-}
-
 TEST(Fence, APidUsedAgainIsAnotherProcess) {
   ProcessIdentity self = this_process(), other = self;
   EXPECT_EQ(look_at(self, self), Holder::alive);
   other.process_start -= 1;
+  EXPECT_EQ(look_at(other, self), Holder::dead);
+  other.pid = 1 << 23; // above the largest that Linux gives: nobody, hidden or not
   EXPECT_EQ(look_at(other, self), Holder::dead);
   other = self;
   other.boot_id = "before the power failed";

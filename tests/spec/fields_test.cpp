@@ -35,6 +35,8 @@ TEST(Fields, AWrongTypeIsNamed) {
 TEST(Fields, AValueOutOfRangeIsNamed) {
   EXPECT_THAT(message_of(R"({"training": {"label_smoothing": 1.5}})"), HasSubstr("expected a number from 0 to 0.99, found 1.5"));
   EXPECT_THAT(message_of(R"({"protocol": {"kind": "offical"}})"), HasSubstr("did you mean 'official'"));
+  EXPECT_THAT(message_of(R"({"training": {"learning_rate": null}})"), HasSubstr("/training/learning_rate: expected a number"))
+      << "NaN lies in no range";
 }
 
 TEST(Fields, TheSchemaNamesEveryFieldAndForbidsOthers) {

@@ -49,12 +49,12 @@ TEST(Messages, AClosedPeerIsSeen) {
 }
 
 TEST(Messages, DamagedBytesAreRefused) {
-  EXPECT_THROW(decode(Bytes{0xff, 0x00, 0x13}), std::runtime_error);
-  EXPECT_THROW(decode(Json::to_cbor(Json::array({1, 2}))), std::runtime_error);
+  EXPECT_THROW(decode(Bytes{0xff, 0x00, 0x13}), ProtocolError);
+  EXPECT_THROW(decode(Json::to_cbor(Json::array({1, 2}))), ProtocolError);
   auto [one, two] = sockets();
   const std::uint8_t frame[4] = {0xff, 0xff, 0xff, 0xff};
   ASSERT_EQ(::write(one.descriptor(), frame, 4), 4);
-  EXPECT_THROW(two.receive(1000), std::runtime_error);
+  EXPECT_THROW(two.receive(1000), ProtocolError);
 }
 
 } // namespace

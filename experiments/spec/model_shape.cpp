@@ -1,6 +1,5 @@
-// Whether a network of this configuration can be built for these data, and the sizes that follow from both. No tensors.
-#include "model/encoder_shape.h"
-#include "model/stdual_x.h"
+// Sizes and checks. See model_shape.h.
+#include "experiments/spec/model_shape.h"
 
 #include <algorithm>
 

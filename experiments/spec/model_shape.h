@@ -1,0 +1,26 @@
+// Whether a network of a configuration can be built for these data, and the sizes that follow from both. No tensors, so that a
+// plan is checked before anything is trained.
+#pragma once
+
+#include "experiments/spec/errors.h"
+#include "experiments/spec/model_config.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace stdualx {
+
+/// Throws InputError naming the key that does not fit: heads that do not divide their width, an even stem kernel, or
+/// sensor_channels that do not match the sensors.
+void check_model(const ModelConfig& config, const InputShape& shape);
+
+/// Steps that a stem of `config` leaves of `steps`, at least 1 of them.
+std::int64_t stem_steps(const ModelConfig& config, std::int64_t steps);
+/// Channels of a sensor that has `channels` of its own, asinh channels included.
+std::int64_t input_channels(const ModelConfig& config, std::int64_t channels);
+/// Hidden width of the vector of a sensor whose plane has `flattened` values: vector_hidden, at most half of them, at least 1.
+std::int64_t vector_hidden(const ModelConfig& config, std::int64_t flattened);
+/// Real channels of each sensor; `channels` of each where the list is empty.
+std::vector<std::int64_t> real_channels(const InputShape& shape);
+
+} // namespace stdualx
