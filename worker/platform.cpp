@@ -35,12 +35,15 @@ std::string processor() {
   return text("model name") + " (" + text("cpu family") + "/" + text("model") + "/" + text("stepping") + ")";
 }
 
-/// The version number in a sentence like "Intel(R) oneAPI Math Kernel Library Version 2024.2-Product Build ...".
+/// The version number in a sentence like "Intel(R) oneAPI Math Kernel Library Version 2024.2-Product Build ...", and the
+/// instruction set where the environment forbids a better one: other instructions, other bits.
 std::string mkl_version() {
   const std::string text = at::get_mkl_version();
   const std::size_t start = text.find("Version ");
   if (start == std::string::npos) return "none";
-  return text.substr(start + 8, text.find_first_of("- \n", start + 8) - start - 8);
+  const char* limit = std::getenv("MKL_ENABLE_INSTRUCTIONS");
+  return text.substr(start + 8, text.find_first_of("- \n", start + 8) - start - 8) +
+         (limit == nullptr ? "" : std::string(" up to ") + limit);
 }
 
 #ifdef STDUALX_WITH_CUDA

@@ -260,7 +260,8 @@ JOIN runs ra ON ra.run_id = a.run_id
 JOIN v_accuracy w ON w.split_id = a.split_id AND w.fold = a.fold AND w.seed = a.seed AND w.preset = a.preset AND w.variant = 'stdual_x'
 JOIN runs rw ON rw.run_id = w.run_id
 WHERE a.variant <> 'stdual_x'
-  -- Exactly one of the parts that an ablation removes differs, and nothing else does.
+  -- Exactly one of the parts that an ablation removes differs, and nothing else does. A smaller weight removes nothing.
+  AND ra.config ->> '$.training.triplet_weight' IN (0, rw.config ->> '$.training.triplet_weight')
   AND (ra.config ->> '$.model.stdat' <> rw.config ->> '$.model.stdat')
       + (ra.config ->> '$.model.cross_sensor_attention' <> rw.config ->> '$.model.cross_sensor_attention')
       + (ra.config ->> '$.model.temporal_attention' <> rw.config ->> '$.model.temporal_attention')

@@ -358,6 +358,7 @@ TEST_F(AblationView, WhatDiffersInMoreThanOnePartIsNoAblation) {
     spec.training.triplet_weight = 0.5;
     spec.model.position = spec.model.convolution = false;
   });
+  add("weak_triplet", 8, [](RunSpec& spec) { spec.training.triplet_weight = 0.125; });
   add("wide", 9, [](RunSpec& spec) {
     spec.training.triplet_weight = 0.5;
     spec.model.position = false;
