@@ -210,8 +210,8 @@ TEST(Reference, AgreesAtTheSizesOfTheDefaultPreset) {
   setting.replicas = 1;
   expect_agreement({setting});
   std::int64_t count = 0;
-  for (const NamedTensor& parameter : StdualX(ModelConfig{}, uci_har, {1}, at::kFloat, at::kCPU).parameters())
-    count += parameter.tensor.numel();
+  const StdualX network(ModelConfig{}, uci_har, {1}, at::kFloat, at::kCPU);
+  for (const NamedTensor& parameter : network.parameters()) count += parameter.tensor.numel();
   EXPECT_NEAR(static_cast<double>(count), 951e3, 0.5e3); // MODEL.md: 951 k
 }
 
