@@ -40,9 +40,15 @@ std::string protocol_pointer(const Sweep& sweep, const RunSpec& run, const std::
 
 /// What a trainer would find out, found out before anything runs.
 void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) {
-  std::set<std::string> checked;
-  const auto check = [&](const std::string& what, const auto& attempt, const auto& pointer_of) {
-    if (!checked.insert(what).second) return;
+  // A plan holds thousands of runs of a few networks and splits.
+  std::vector<ModelConfig> models;
+  std::vector<std::pair<ProtocolSpec, std::int64_t>> splits;
+  const auto is_new = [](auto& known, const auto& one) {
+    if (std::find(known.begin(), known.end(), one) != known.end()) return false;
+    known.push_back(one);
+    return true;
+  };
+  const auto check = [&](const auto& attempt, const auto& pointer_of) {
     try {
       attempt();
     } catch (const InputError& error) {
@@ -52,12 +58,12 @@ void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) 
     }
   };
   for (const auto& [run_id, run] : plan.runs) {
-    check(
-        to_json_all(run.model).dump(), [&] { check_model(run.model, windows.shape()); },
-        [&](const std::string& pointer) { return setting_pointer(sweep, run, pointer); });
-    check(
-        to_json_all(run.protocol).dump() + std::to_string(run.fold), [&] { make_split(windows, run.protocol, run.fold); },
-        [&](const std::string& pointer) { return protocol_pointer(sweep, run, pointer); });
+    if (is_new(models, run.model))
+      check([&] { check_model(run.model, windows.shape()); },
+            [&](const std::string& pointer) { return setting_pointer(sweep, run, pointer); });
+    if (is_new(splits, std::pair(run.protocol, run.fold)))
+      check([&] { make_split(windows, run.protocol, run.fold); },
+            [&](const std::string& pointer) { return protocol_pointer(sweep, run, pointer); });
   }
 }
 
