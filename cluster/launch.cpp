@@ -107,7 +107,7 @@ LaunchEnd launch(const LaunchOptions& options) {
     }
     if (std::filesystem::exists(options.outcome)) return LaunchEnd::decided; // a second signal may have come too late to matter
     if (asked >= 2) return LaunchEnd::stopped;
-    const std::string how = describe_wait_status(*mpirun.poll());
+    const int status = *mpirun.poll();
     if (options.progress) {
       const long now = options.progress();
       if (now > progress) {
@@ -118,12 +118,12 @@ LaunchEnd launch(const LaunchOptions& options) {
     }
     // Asked to drain, dead too often, or the coordinator gave up and could not even write that down: what is recorded stands,
     // and the same command goes on from there.
-    const int status = *mpirun.poll();
     const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitStatus::drained);
     if (gave_up || asked >= 1 || restarts >= options.most_restarts) return LaunchEnd::died;
     ++restarts;
-    options.say("mpirun ended before its work was done (" + how + "); starting it again in " + std::to_string(static_cast<int>(back_off)) +
-                " s (" + std::to_string(restarts) + " of " + std::to_string(options.most_restarts) + " without a new epoch)");
+    options.say("mpirun ended before its work was done (" + describe_wait_status(status) + "); starting it again in " +
+                std::to_string(static_cast<int>(back_off)) + " s (" + std::to_string(restarts) + " of " +
+                std::to_string(options.most_restarts) + " without a new epoch)");
     pollfd watched{signals.descriptor(), POLLIN, 0};
     if (::poll(&watched, 1, static_cast<int>(back_off * 1000)) > 0) {
       asked += signals.take();

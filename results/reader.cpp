@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "experiments/spec/errors.h"
+#include "experiments/spec/run_spec.h"
 #include "results/database.h"
 #include "results/migrate.h"
 #include "results/run_state_query.h"
@@ -74,10 +75,7 @@ Cell cell_of(sqlite3_stmt* statement, int column) {
   case SQLITE_NULL: return std::monostate{};
   case SQLITE_BLOB: {
     const auto* bytes = static_cast<const unsigned char*>(sqlite3_column_blob(statement, column));
-    std::string text;
-    constexpr char hex[] = "0123456789abcdef";
-    for (int i = 0; i < sqlite3_column_bytes(statement, column); ++i) text += {hex[bytes[i] >> 4], hex[bytes[i] & 15]};
-    return text;
+    return hex_text({bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement, column))});
   }
   default:
     return std::string(reinterpret_cast<const char*>(sqlite3_column_text(statement, column)),

@@ -75,6 +75,14 @@ std::optional<Message> AgentLink::take_waiting(std::string_view type) {
   return message;
 }
 
+bool AgentLink::sum(const Collective& request) {
+  send(Message::of("collective", request));
+  CollectiveDone done;
+  do done = wait_for("collective_done").as<CollectiveDone>();
+  while (done.group_id != request.group_id || (done.sequence != request.sequence && !done.broken));
+  return !done.broken;
+}
+
 std::optional<Message> AgentLink::take(std::string_view type) {
   receive(0);
   auto message = take_waiting(type);

@@ -30,12 +30,8 @@ public:
     std::memcpy(shared, local.const_data_ptr(), bytes);
     const std::string type = local.scalar_type() == at::kDouble ? "float64" : "float32";
     TORCH_CHECK(type == "float64" || local.scalar_type() == at::kFloat, "a collective takes float32 or float64");
-    link_.send(Message::of("collective", Collective{group_id_, sequence_, local.numel(), type}));
-    CollectiveDone done;
-    do {
-      done = link_.wait_for("collective_done").as<CollectiveDone>();
-    } while (done.group_id != group_id_ || (done.sequence != sequence_ && !done.broken));
-    if (done.broken) throw GroupBroken("a member of group " + std::to_string(group_id_) + " died or left");
+    if (!link_.sum({group_id_, sequence_, local.numel(), type}))
+      throw GroupBroken("a member of group " + std::to_string(group_id_) + " died or left");
     ++sequence_;
     tensor.copy_(at::from_blob(shared, local.sizes(), local.options()));
     seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -2,6 +2,7 @@
 #include "worker/platform.h"
 
 #include "experiments/spec/errors.h"
+#include "experiments/spec/run_spec.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Version.h>
@@ -48,15 +49,9 @@ std::string mkl_version() {
 
 #ifdef STDUALX_WITH_CUDA
 std::string uuid_text(const cudaUUID_t& uuid) {
-  static constexpr char hex[] = "0123456789abcdef";
-  std::string text = "GPU-";
-  for (int i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    const auto byte = static_cast<unsigned char>(uuid.bytes[i]);
-    text += hex[byte >> 4];
-    text += hex[byte & 15];
-  }
-  return text;
+  std::string text = hex_text({reinterpret_cast<const unsigned char*>(uuid.bytes), sizeof uuid.bytes});
+  for (const std::size_t place : {20, 16, 12, 8}) text.insert(place, "-");
+  return "GPU-" + text;
 }
 #endif
 } // namespace
