@@ -34,12 +34,13 @@ std::vector<std::string> child_environment(const SpawnOptions& options) {
     const std::string_view text = *entry;
     if (!replaced(text.substr(0, text.find('=')))) environment.emplace_back(text);
   }
-  for (const auto& [name, value] : options.environment) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : options.environment) environment.emplace_back(name).append("=").append(value);
   return environment;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
+  list.reserve(texts.size() + 1);
   for (auto& text : texts) list.push_back(text.data());
   list.push_back(nullptr);
   return list;
@@ -48,7 +49,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 } // namespace
 
 void Descriptor::reset(int number) {
-  if (number_ >= 0) ::close(number_);
+  // clang-tidy 14 takes the second descriptor of a pair for uninitialised after structured bindings.
+  if (number_ >= 0) ::close(number_); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
   number_ = number;
 }
 

@@ -30,7 +30,8 @@ void check_folds(const Sweep& sweep, const std::vector<std::int64_t>& folds, con
 
 void check_people(const Sweep& sweep, const DatasetFacts& facts) {
   for (std::size_t p = 0; p < sweep.protocols.size(); ++p) {
-    const auto& [spec, groups] = sweep.protocols[p];
+    const ProtocolSpec& spec = sweep.protocols[p].spec;
+    const auto& groups = sweep.protocols[p].validation_groups;
     const std::string pointer = "/protocols/" + std::to_string(p);
     if (spec.kind == "official" && facts.official_test_people.empty())
       sweep.source.fail(pointer + "/kind", sweep.dataset + " has no split of its publisher; use leave_persons_out");

@@ -57,7 +57,8 @@ void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) 
       sweep.source.fail(pointer_of(message.substr(0, end)), message.substr(end + 2));
     }
   };
-  for (const auto& [run_id, run] : plan.runs) {
+  for (const PlannedRun& planned : plan.runs) {
+    const RunSpec& run = planned.run;
     if (is_new(models, run.model))
       check([&] { check_model(run.model, windows.shape()); },
             [&](const std::string& pointer) { return setting_pointer(sweep, run, pointer); });
@@ -71,7 +72,7 @@ void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) 
 
 Plan make_plan(const Sweep& sweep, const DataPaths& paths) {
   std::optional<WindowSet> windows;
-  const Plan plan = make_plan(sweep, [&](const std::string& dataset, const WindowSpec& spec) {
+  Plan plan = make_plan(sweep, [&](const std::string& dataset, const WindowSpec& spec) {
     windows = open_window_set(dataset, spec, paths);
     const std::set<std::int64_t> people(windows->people().begin(), windows->people().end());
     return DatasetFacts{.name = windows->info().name,

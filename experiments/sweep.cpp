@@ -47,7 +47,7 @@ const Json& read_list(const Json& json, const std::string& pointer) {
 /// Whole numbers of at least 0, none twice, not none.
 std::vector<std::int64_t> read_distinct(const Json& json, const std::string& pointer) {
   read_list(json, pointer);
-  const auto values = value_from_json<std::vector<std::int64_t>>(json, pointer);
+  auto values = value_from_json<std::vector<std::int64_t>>(json, pointer);
   for (std::size_t i = 0; i < values.size(); ++i) {
     constexpr std::int64_t largest = 9007199254740991; // 2^53 - 1: what every JSON reader keeps
     if (values[i] < 0 || values[i] > largest) throw_out_of_range(item(pointer, i), 0, static_cast<double>(largest), json[i]);
@@ -81,8 +81,12 @@ SweepVariant read_variant(const Json& json, const std::string& pointer) {
   if (json.contains("set")) {
     if (!json["set"].is_object()) throw_wrong_type(pointer + "/set", "an object of settings by path", json["set"]);
     Recipe scratch;
-    for (const auto& [path, value] : json["set"].items())
-      variant.set.emplace_back(path, set_recipe_value(scratch, path, value, pointer + "/set/" + path));
+    const std::string set = pointer + "/set";
+    for (const auto& [path, value] : json["set"].items()) {
+      std::string here = set;
+      here.append("/").append(path);
+      variant.set.emplace_back(path, set_recipe_value(scratch, path, value, here));
+    }
   }
   if (json.contains("ranks")) {
     variant.ranks = value_from_json<std::int64_t>(json["ranks"], pointer + "/ranks");
@@ -253,6 +257,10 @@ std::vector<std::string> override_keys(const std::string& path, const std::strin
                    (near.empty() ? "; expected a path such as training.learning_rate, name or seeds" : "; did you mean '" + near + "'?"));
 }
 
+[[noreturn]] void refuse_below(const std::string& text, const std::string& pointer, const Json& place, const std::string& key) {
+  throw InputError("--set " + text + ": " + (pointer.empty() ? "/" : pointer) + " is " + place.dump() + ", which has no " + key);
+}
+
 void apply_override(JsonFile& file, const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
@@ -263,10 +271,9 @@ void apply_override(JsonFile& file, const std::string& text) {
   Json* place = &file.value;
   std::string pointer;
   for (const auto& key : override_keys(text.substr(0, equals), text)) {
-    if (!place->is_null() && !place->is_object())
-      throw InputError("--set " + text + ": " + (pointer.empty() ? "/" : pointer) + " is " + place->dump() + ", which has no " + key);
+    if (!place->is_null() && !place->is_object()) refuse_below(text, pointer, *place, key);
     place = &(*place)[key];
-    pointer += "/" + key;
+    pointer.append("/").append(key);
   }
   *place = std::move(value);
   // Of two overrides of one place, or of a part and then the whole, the later one speaks.

@@ -56,6 +56,7 @@ std::vector<RecipeChanges> read_grid(const Json& grid) {
     const auto values = read_values(path, list, pointer);
     refuse_equal(values, pointer);
     std::vector<RecipeChanges> changes;
+    changes.reserve(values.size());
     for (const auto& value : values) changes.push_back({{path, value}});
     settings = times(settings, changes, pointer);
   }

@@ -88,7 +88,7 @@ std::string file_name(const std::string& name, const Json& place) {
 
 } // namespace
 
-WindowCache::WindowCache(std::filesystem::path directory, std::string name, Json place, Json state)
+WindowCache::WindowCache(std::filesystem::path directory, const std::string& name, Json place, Json state)
     : directory_(std::move(directory)), path_(directory_ / file_name(name, place)),
       key_({{"place", std::move(place)}, {"state", std::move(state)}}) {}
 

@@ -21,7 +21,7 @@ class WindowCache {
 public:
   /// `place` (data set, files, spec) names the file in `directory`; `state` is what else the windows depend on (sizes and times of
   /// the files, versions of reader and cutting): where it changed, the file is out of date and is written over.
-  WindowCache(std::filesystem::path directory, std::string name, Json place, Json state);
+  WindowCache(std::filesystem::path directory, const std::string& name, Json place, Json state);
 
   const std::filesystem::path& path() const { return path_; }
   /// The cached windows; nothing where the file is missing, torn or of another key.

@@ -83,8 +83,8 @@ public:
       const timespec limit{0, static_cast<long>(sleep.count())};
       ::ppoll(&watched, 1, &limit, nullptr);
     }
-    const Outcome outcome{static_cast<std::int64_t>(stopped_ ? ExitStatus::stopped : coordinator_.exit_status()), "",
-                          coordinator_.waited_seconds(), coordinator_.ready_seconds(seconds_now())};
+    Outcome outcome{static_cast<std::int64_t>(stopped_ ? ExitStatus::stopped : coordinator_.exit_status()), "",
+                    coordinator_.waited_seconds(), coordinator_.ready_seconds(seconds_now())};
     store_.release();
     return outcome;
   }

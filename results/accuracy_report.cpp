@@ -106,6 +106,7 @@ std::optional<Interval> interval_of(Reader& reader, const Recipe& recipe) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   if (people.empty()) return Interval{mean(scores), nan, nan};
   std::vector<Cluster> clusters;
+  clusters.reserve(people.size());
   for (const auto& [person, cluster] : people) clusters.push_back(cluster);
   Interval interval = cluster_bootstrap(clusters);
   interval.mean = mean(scores);

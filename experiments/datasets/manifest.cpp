@@ -198,7 +198,7 @@ private:
 Manifest load_manifest(const std::filesystem::path& path) {
   const JsonFile file = read_json_file(path);
   try {
-    const Manifest manifest = from_json<Manifest>(file.value);
+    Manifest manifest = from_json<Manifest>(file.value);
     check_manifest(manifest);
     return manifest;
   } catch (const InputError& error) {

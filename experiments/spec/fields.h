@@ -51,9 +51,9 @@ template <class Struct, class Value> Field<Struct, Value> number(std::string_vie
 }
 /// A string out of `choices`.
 template <class Struct> Field<Struct, std::string> choice(std::string_view name, std::string Struct::*member, std::string neutral,
-                                                          std::vector<std::string_view> choices, std::string_view help) {
+                                                          const std::vector<std::string_view>& choices, std::string_view help) {
   Field<Struct, std::string> field{name, member, std::move(neutral), help};
-  field.choices = std::move(choices);
+  field.choices = choices;
   return field;
 }
 
@@ -163,8 +163,11 @@ template <HasFields Struct> std::vector<std::string> field_names() {
 /// Sets the fields that `json` (an object) names and leaves the others. Throws InputError for unknown keys, types, ranges.
 template <HasFields Struct> void update_from_json(Struct& target, const Json& json, const std::string& pointer) {
   if (!json.is_object()) throw_wrong_type(pointer, "an object", json);
-  for (const auto& [key, item] : json.items()) {
-    const std::string here = pointer + "/" + key;
+  for (const auto& entry : json.items()) {
+    const std::string& key = entry.key();
+    const Json& item = entry.value();
+    std::string here = pointer;
+    here.append("/").append(key);
     bool known = false;
     const auto try_field = [&](const auto& field) {
       if (field.name != key) return;
