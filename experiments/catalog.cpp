@@ -59,7 +59,7 @@ Dataset read_dataset(const std::string& dataset, const DataPaths& paths) {
 void throw_dataset_missing(const std::string& name, const std::vector<std::filesystem::path>& places, const std::string& what_to_do) {
   std::string list;
   for (const auto& place : places) list += (list.empty() ? "" : ", ") + std::filesystem::absolute(place).string();
-  throw InputError("data set '" + name + "' was not found; looked at: " + list + ". " + what_to_do);
+  throw DatasetMissing("data set '" + name + "' was not found; looked at: " + list + ". " + what_to_do);
 }
 
 std::string dataset_hash(const Dataset& dataset) {

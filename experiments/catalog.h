@@ -23,6 +23,12 @@ struct DatasetSource {
   bool pre_cut = false;                     // its windows come cut: no other steps and stride can be had
 };
 
+/// The recordings are not where they are looked for.
+class DatasetMissing : public InputError {
+public:
+  using InputError::InputError;
+};
+
 struct CatalogEntry {
   std::string name;
   std::string summary;                           // a line for `data list`

@@ -3,7 +3,7 @@
 #include "experiments/variants.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 namespace stdualx {
 
@@ -16,35 +16,36 @@ std::int64_t fold_count(const SweepProtocol& protocol) {
 
 bool holds(const std::vector<std::int64_t>& list, std::int64_t value) { return std::find(list.begin(), list.end(), value) != list.end(); }
 
-void check_folds(const Sweep& sweep, const std::vector<std::int64_t>& folds, const std::string& pointer) {
+void check_folds(const Sweep& sweep, const SweepPart& part, const std::vector<std::int64_t>& folds, const std::string& pointer) {
   for (std::size_t i = 0; i < folds.size(); ++i) {
-    for (std::size_t p = 0; p < sweep.protocols.size(); ++p) {
-      const std::int64_t count = fold_count(sweep.protocols[p]);
+    for (std::size_t p = 0; p < part.protocols.size(); ++p) {
+      const std::int64_t count = fold_count(part.protocols[p]);
       if (folds[i] >= count)
-        sweep.source.fail(pointer + "/" + std::to_string(i), "/protocols/" + std::to_string(p) + " (" + sweep.protocols[p].spec.kind +
-                                                                 ") has " +
-                                                                 (count == 1 ? "fold 0 only" : "folds 0 to " + std::to_string(count - 1)));
+        sweep.fail(part, pointer + "/" + std::to_string(i),
+                   "/protocols/" + std::to_string(p) + " (" + part.protocols[p].spec.kind + ") has " +
+                       (count == 1 ? "fold 0 only" : "folds 0 to " + std::to_string(count - 1)));
     }
   }
 }
 
-void check_people(const Sweep& sweep, const DatasetFacts& facts) {
-  for (std::size_t p = 0; p < sweep.protocols.size(); ++p) {
-    const ProtocolSpec& spec = sweep.protocols[p].spec;
-    const auto& groups = sweep.protocols[p].validation_groups;
+void check_people(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts) {
+  for (std::size_t p = 0; p < part.protocols.size(); ++p) {
+    const ProtocolSpec& spec = part.protocols[p].spec;
+    const auto& groups = part.protocols[p].validation_groups;
     const std::string pointer = "/protocols/" + std::to_string(p);
     if (spec.kind == "official" && facts.official_test_people.empty())
-      sweep.source.fail(pointer + "/kind", sweep.dataset + " has no split of its publisher; use leave_persons_out");
+      sweep.fail(part, pointer + "/kind", part.dataset + " has no split of its publisher; use leave_persons_out");
     if (spec.kind == "leave_persons_out" && spec.folds > std::ssize(facts.people))
-      sweep.source.fail(pointer + "/folds", std::to_string(spec.folds) + " folds of people, but " + sweep.dataset + " has " +
-                                                std::to_string(facts.people.size()) + " people");
+      sweep.fail(part, pointer + "/folds",
+                 std::to_string(spec.folds) + " folds of people, but " + part.dataset + " has " + std::to_string(facts.people.size()) +
+                     " people");
     const auto check = [&](const std::vector<std::int64_t>& people, const std::string& where) {
       for (std::size_t i = 0; i < people.size(); ++i)
         if (!holds(facts.people, people[i]))
-          sweep.source.fail(where + "/" + std::to_string(i), sweep.dataset + " has no person " + std::to_string(people[i]));
+          sweep.fail(part, where + "/" + std::to_string(i), part.dataset + " has no person " + std::to_string(people[i]));
         else if (spec.kind == "official" && holds(facts.official_test_people, people[i]))
-          sweep.source.fail(where + "/" + std::to_string(i),
-                            "person " + std::to_string(people[i]) + " is one of the publisher's test people");
+          sweep.fail(part, where + "/" + std::to_string(i),
+                     "person " + std::to_string(people[i]) + " is one of the publisher's test people");
     };
     check(spec.validation_people, pointer + "/validation_people");
     for (std::size_t g = 0; g < groups.size(); ++g) check(groups[g], pointer + "/validation_groups/" + std::to_string(g));
@@ -53,24 +54,16 @@ void check_people(const Sweep& sweep, const DatasetFacts& facts) {
 
 } // namespace
 
-Plan make_plan(const Sweep& sweep, const DatasetFactsReader& read_facts) {
-  check_folds(sweep, sweep.folds, "/folds");
-  for (std::size_t v = 0; v < sweep.variants.size(); ++v)
-    check_folds(sweep, sweep.variants[v].folds, "/variants/" + std::to_string(v) + "/folds");
-
-  const DatasetFacts facts = read_facts(sweep.dataset, sweep.windows);
+std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts) {
+  check_folds(sweep, part, part.folds, "/folds");
+  for (std::size_t v = 0; v < part.variants.size(); ++v)
+    check_folds(sweep, part, part.variants[v].folds, "/variants/" + std::to_string(v) + "/folds");
   if (facts.name.empty() || facts.source.empty() || facts.dataset_hash.empty() || facts.windows.steps <= 0 || facts.windows.stride <= 0 ||
       facts.windows.label_threshold <= 0)
-    throw std::logic_error("the facts of data set " + sweep.dataset + " leave its name, its hash or its windows open");
-  check_people(sweep, facts);
+    throw std::logic_error("the facts of data set " + part.dataset + " leave its name, its hash or its windows open");
+  check_people(sweep, part, facts);
 
-  Plan plan{.sweep_id = sweep.id,
-            .name = sweep.name,
-            .sweep_text = sweep.text,
-            .dataset_source = facts.source,
-            .runs = {},
-            .evaluations = sweep.conditions};
-  std::set<std::string> planned;
+  std::vector<PlannedRun> runs;
   const auto add = [&](const SweepProtocol& protocol, const RecipeChanges& setting, std::int64_t seed, std::int64_t fold,
                        const SweepVariant& variant) {
     RunSpec run;
@@ -80,36 +73,63 @@ Plan make_plan(const Sweep& sweep, const DatasetFactsReader& read_facts) {
     run.protocol = protocol.spec;
     if (!protocol.validation_groups.empty()) run.protocol.validation_people = protocol.validation_groups[static_cast<std::size_t>(fold)];
     run.fold = fold;
-    run.preset = sweep.preset;
+    run.preset = part.preset;
     run.variant = variant.name;
-    const Recipe recipe = recipe_of(sweep, setting, variant);
+    const Recipe recipe = recipe_of(part, setting, variant);
     run.model = recipe.model;
     run.training = recipe.training;
     run.seed = seed;
-    run.world_size = variant.ranks > 0 ? variant.ranks : sweep.resources.ranks_per_run;
-    run.threads = sweep.resources.threads;
-    // Settings that an ablation makes equal (a grid over the triplet's weight without the triplet) are one run.
+    run.world_size = variant.ranks > 0 ? variant.ranks : part.resources.ranks_per_run;
+    run.threads = part.resources.threads;
     std::string run_id = run_identity(run);
-    if (planned.insert(run_id).second) plan.runs.push_back({std::move(run_id), std::move(run)});
+    runs.push_back({std::move(run_id), std::move(run), facts.source, part.conditions});
   };
 
-  for (const SweepProtocol& protocol : sweep.protocols) {
-    std::vector<std::int64_t> sweep_folds = sweep.folds;
+  for (const SweepProtocol& protocol : part.protocols) {
+    std::vector<std::int64_t> sweep_folds = part.folds;
     if (sweep_folds.empty())
       for (std::int64_t fold = 0; fold < fold_count(protocol); ++fold) sweep_folds.push_back(fold);
     std::vector<std::int64_t> all_folds = sweep_folds;
-    for (const SweepVariant& variant : sweep.variants)
+    for (const SweepVariant& variant : part.variants)
       for (const std::int64_t fold : variant.folds)
         if (!holds(all_folds, fold)) all_folds.push_back(fold);
 
-    for (const RecipeChanges& setting : sweep.settings)
-      for (const std::int64_t seed : sweep.seeds)
+    for (const RecipeChanges& setting : part.settings)
+      for (const std::int64_t seed : part.seeds)
         for (const std::int64_t fold : all_folds)
-          for (const SweepVariant& variant : sweep.variants)
+          for (const SweepVariant& variant : part.variants)
             if (holds(variant.folds.empty() ? sweep_folds : variant.folds, fold)) add(protocol, setting, seed, fold, variant);
+  }
+  return runs;
+}
+
+void add_part(Plan& plan, const DatasetFacts& facts, std::vector<PlannedRun> runs) {
+  const DatasetCard card{facts.dataset_hash, facts.name, facts.sensors, facts.classes};
+  if (std::find(plan.datasets.begin(), plan.datasets.end(), card) == plan.datasets.end()) plan.datasets.push_back(card);
+  // Settings that an ablation makes equal (a grid over the triplet's weight without the triplet) are one run, as are equal runs of two
+  // parts.
+  std::map<std::string, std::size_t> planned;
+  for (std::size_t i = 0; i < plan.runs.size(); ++i) planned[plan.runs[i].run_id] = i;
+  for (PlannedRun& run : runs) {
+    const auto [place, is_new] = planned.emplace(run.run_id, plan.runs.size());
+    if (is_new) {
+      plan.runs.push_back(std::move(run));
+      continue;
+    }
+    auto& known = plan.runs[place->second].evaluations;
+    for (const EvaluationSpec& evaluation : run.evaluations)
+      if (std::find(known.begin(), known.end(), evaluation) == known.end()) known.push_back(evaluation);
   }
   std::stable_sort(plan.runs.begin(), plan.runs.end(),
                    [](const PlannedRun& a, const PlannedRun& b) { return a.run.world_size > b.run.world_size; });
+}
+
+Plan make_plan(const Sweep& sweep, const DatasetFactsReader& read_facts) {
+  Plan plan{sweep.id, sweep.name, sweep.text, {}, {}};
+  for (const SweepPart& part : sweep.parts) {
+    const DatasetFacts facts = read_facts(part.dataset, part.windows);
+    add_part(plan, facts, plan_part(sweep, part, facts));
+  }
   return plan;
 }
 

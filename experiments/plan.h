@@ -17,17 +17,25 @@ struct DatasetFacts {
   WindowSpec windows;                             // as asked for, with the data set's own values in place of 0
   std::vector<std::int64_t> people;               // who is in it, ascending
   std::vector<std::int64_t> official_test_people; // empty: the publisher names none
+  std::vector<std::string> sensors, classes;      // their names
 };
 using DatasetFactsReader = std::function<DatasetFacts(const std::string& dataset, const WindowSpec& windows)>;
 
-/// All runs of the sweep, those on the most ranks first (they wait longest for a free group), else in the sweep's order:
-/// protocols, settings, seeds, folds, variants, the last one fastest, so that the parts of a paired comparison end together.
-/// No identity stands twice. The facts are asked for once. Throws InputError with file and line: folds that the protocol does
-/// not have, more folds than people, people that the data set or its training part does not have, an official split where there is none.
+/// The runs of one part: protocols, settings, seeds, folds, variants, the last one fastest, so that the parts of a paired comparison
+/// end together. Throws InputError with file and line: folds that the protocol does not have, more folds than people, people that
+/// the data set or its training part does not have, an official split where there is none.
+std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts);
+
+/// Adds a part's runs to a plan.
+void add_part(Plan& plan, const DatasetFacts& facts, std::vector<PlannedRun> runs);
+
+/// All runs of the sweep, those on the most ranks first (they wait longest for a free group), else in the sweep's order. No identity
+/// stands twice: a run that two parts name is evaluated under the conditions of both. The facts are asked for once a part.
 Plan make_plan(const Sweep& sweep, const DatasetFactsReader& facts);
 
 /// The same with the facts of the data set itself; reads or builds its window cache. Throws InputError too for a network that
-/// cannot be built for these data, and for a fold that has no split.
-Plan make_plan(const Sweep& sweep, const DataPaths& paths);
+/// cannot be built for these data, for a fold that has no split, and for a sensor of a condition that nobody wears.
+/// With `skipped`, parts whose recordings are not there are left out, each with a sentence in it; without, that is an InputError.
+Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::string>* skipped = nullptr);
 
 } // namespace stdualx

@@ -1,36 +1,35 @@
 // The facts that a plan needs, from the data set itself, and what only the data can tell of a plan: whether each network can be
 // built for them and each fold has a split.
 #include "experiments/plan.h"
+#include "experiments/spec/condition.h"
 #include "experiments/spec/model_shape.h"
 #include "experiments/split.h"
 #include "experiments/windows.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
 
 namespace stdualx {
 
 namespace {
 
-/// Where the sweep says what stands at `pointer` ("/model/temporal_heads") of a run's recipe; `fixed` where it says nothing.
-std::string setting_pointer(const Sweep& sweep, const RunSpec& run, const std::string& pointer) {
+/// Where the part says what stands at `pointer` ("/model/temporal_heads") of a run's recipe; `fixed` where it says nothing.
+std::string setting_pointer(const SweepPart& part, const Json& json, const RunSpec& run, const std::string& pointer) {
   std::string path = pointer.substr(1);
   std::replace(path.begin(), path.end(), '/', '.');
-  for (std::size_t v = 0; v < sweep.variants.size(); ++v)
-    if (sweep.variants[v].name == run.variant)
-      for (const auto& [changed, value] : sweep.variants[v].set)
+  for (std::size_t v = 0; v < part.variants.size(); ++v)
+    if (part.variants[v].name == run.variant)
+      for (const auto& [changed, value] : part.variants[v].set)
         if (changed == path) return "/variants/" + std::to_string(v) + "/set/" + path;
-  const Json json = Json::parse(sweep.text);
-  for (const char* part : {"grid", "zip", "random"})
-    if (json.contains(part) && json[part].contains(path)) return std::string("/") + part + "/" + path;
+  for (const char* key : {"grid", "zip", "random"})
+    if (json.contains(key) && json[key].contains(path)) return std::string("/") + key + "/" + path;
   return "/fixed" + pointer;
 }
 
-/// Where the sweep says what stands at `pointer` ("/protocol/validation_people") of a run.
-std::string protocol_pointer(const Sweep& sweep, const RunSpec& run, const std::string& pointer) {
-  for (std::size_t p = 0; p < sweep.protocols.size(); ++p) {
-    const auto& [spec, groups] = sweep.protocols[p];
+/// Where the part says what stands at `pointer` ("/protocol/validation_people") of a run.
+std::string protocol_pointer(const SweepPart& part, const RunSpec& run, const std::string& pointer) {
+  for (std::size_t p = 0; p < part.protocols.size(); ++p) {
+    const auto& [spec, groups] = part.protocols[p];
     ProtocolSpec named = spec;
     if (const auto fold = static_cast<std::size_t>(run.fold); fold < groups.size()) named.validation_people = groups[fold];
     if (named == run.protocol) return "/protocols/" + std::to_string(p) + pointer.substr(std::string("/protocol").size());
@@ -39,7 +38,7 @@ std::string protocol_pointer(const Sweep& sweep, const RunSpec& run, const std::
 }
 
 /// What a trainer would find out, found out before anything runs.
-void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) {
+void check_runs(const Sweep& sweep, const SweepPart& part, const std::vector<PlannedRun>& runs, const WindowSet& windows) {
   // A plan holds thousands of runs of a few networks and splits.
   std::vector<ModelConfig> models;
   std::vector<std::pair<ProtocolSpec, std::int64_t>> splits;
@@ -54,35 +53,61 @@ void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) 
     } catch (const InputError& error) {
       const std::string message = error.what();
       const auto end = message.find(": ");
-      sweep.source.fail(pointer_of(message.substr(0, end)), message.substr(end + 2));
+      sweep.fail(part, pointer_of(message.substr(0, end)), message.substr(end + 2));
     }
   };
-  for (const PlannedRun& planned : plan.runs) {
+  Json json = Json::parse(sweep.text);
+  if (json.contains("parts")) json = json["parts"][static_cast<std::size_t>(&part - sweep.parts.data())];
+  for (const PlannedRun& planned : runs) {
     const RunSpec& run = planned.run;
     if (is_new(models, run.model))
       check([&] { check_model(run.model, windows.shape()); },
-            [&](const std::string& pointer) { return setting_pointer(sweep, run, pointer); });
+            [&](const std::string& pointer) { return setting_pointer(part, json, run, pointer); });
     if (is_new(splits, std::pair(run.protocol, run.fold)))
       check([&] { make_split(windows, run.protocol, run.fold); },
-            [&](const std::string& pointer) { return protocol_pointer(sweep, run, pointer); });
+            [&](const std::string& pointer) { return protocol_pointer(part, run, pointer); });
+  }
+}
+
+void check_conditions(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts) {
+  for (const EvaluationSpec& evaluation : part.conditions) {
+    const Condition condition = condition_of(evaluation.condition);
+    if (condition.kind == "missing_sensor" && condition.amount >= static_cast<double>(facts.sensors.size()))
+      sweep.fail(part, "/conditions",
+                 "'" + evaluation.condition + "': " + part.dataset + " has " + std::to_string(facts.sensors.size()) +
+                     " sensors, numbered from 0");
   }
 }
 
 } // namespace
 
-Plan make_plan(const Sweep& sweep, const DataPaths& paths) {
-  std::optional<WindowSet> windows;
-  Plan plan = make_plan(sweep, [&](const std::string& dataset, const WindowSpec& spec) {
-    windows = open_window_set(dataset, spec, paths);
-    const std::set<std::int64_t> people(windows->people().begin(), windows->people().end());
-    return DatasetFacts{.name = windows->info().name,
-                        .source = dataset_source(dataset),
-                        .dataset_hash = windows->dataset_hash(),
-                        .windows = windows->window_spec(),
-                        .people = {people.begin(), people.end()},
-                        .official_test_people = windows->info().official_test_people};
-  });
-  check_runs(sweep, plan, *windows);
+Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::string>* skipped) {
+  Plan plan{sweep.id, sweep.name, sweep.text, {}, {}};
+  for (const SweepPart& part : sweep.parts) {
+    try {
+      find_dataset(part.dataset, paths);
+    } catch (const DatasetMissing& missing) {
+      if (skipped == nullptr) throw;
+      skipped->push_back(part.pointer + ": " + missing.what());
+      continue;
+    }
+    const WindowSet windows = open_window_set(part.dataset, part.windows, paths);
+    const std::set<std::int64_t> people(windows.people().begin(), windows.people().end());
+    DatasetFacts facts{.name = windows.info().name,
+                       .source = dataset_source(part.dataset),
+                       .dataset_hash = windows.dataset_hash(),
+                       .windows = windows.window_spec(),
+                       .people = {people.begin(), people.end()},
+                       .official_test_people = windows.info().official_test_people,
+                       .sensors = {},
+                       .classes = windows.info().classes};
+    for (const SensorInfo& sensor : windows.info().sensors) facts.sensors.push_back(sensor.name);
+    std::vector<PlannedRun> runs = plan_part(sweep, part, facts);
+    check_conditions(sweep, part, facts);
+    check_runs(sweep, part, runs, windows);
+    add_part(plan, facts, std::move(runs));
+  }
+  if (plan.runs.empty()) throw InputError("nothing can be planned: no data set of the sweep was found. " + skipped->front());
   return plan;
 }
 

@@ -1,6 +1,7 @@
 // From a sweep file's JSON to a Sweep. Inside, an error is an InputError "<pointer>: <what>"; load_sweep adds file and line.
 #include "experiments/sweep.h"
 
+#include "experiments/spec/condition.h"
 #include "experiments/sweep_settings.h"
 #include "experiments/variants.h"
 
@@ -11,11 +12,26 @@ namespace stdualx {
 
 namespace {
 
-const std::vector<std::string>& top_level_keys() {
-  static const std::vector<std::string> keys = {"name",       "dataset",   "preset",   "windows",    "fixed", "grid",
-                                                "zip",        "random",    "variants", "protocols",  "folds", "seeds",
-                                                "conditions", "resources", "$schema",  "description"};
+const std::vector<std::string>& part_keys() {
+  static const std::vector<std::string> keys = {"dataset",  "preset",    "windows", "fixed", "grid",       "zip",      "random",
+                                                "variants", "protocols", "folds",   "seeds", "conditions", "resources"};
   return keys;
+}
+
+/// Of a file: a sweep is one part, or a list of parts.
+const std::vector<std::string>& top_level_keys() {
+  static const std::vector<std::string> keys = [] {
+    std::vector<std::string> all{"name", "parts", "$schema", "description"};
+    all.insert(all.end(), part_keys().begin(), part_keys().end());
+    return all;
+  }();
+  return keys;
+}
+
+void refuse_unknown_keys(const Json& json, const std::vector<std::string>& known) {
+  if (!json.is_object()) throw_wrong_type("", "an object", json);
+  for (const auto& [key, value] : json.items())
+    if (std::find(known.begin(), known.end(), key) == known.end()) throw_unknown_key("", key, known);
 }
 
 [[noreturn]] void refuse(const std::string& pointer, const std::string& what) { throw InputError(pointer + ": " + what); }
@@ -150,26 +166,60 @@ SweepProtocol read_protocol(const Json& json, const std::string& pointer) {
   return protocol;
 }
 
+/// The conditions that an object {"kind", "amounts", "fills", "seeds"} names: each amount with each fill and seed.
+std::vector<Condition> expand_conditions(const Json& json, const std::string& pointer) {
+  static const std::vector<std::string> keys = {"kind", "amounts", "fills", "seeds"};
+  for (const auto& [key, value] : json.items())
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) throw_unknown_key(pointer, key, keys);
+  if (!json.contains("kind")) refuse(pointer, "'kind' is missing");
+  if (!json.contains("amounts")) refuse(pointer, "'amounts' is missing");
+  Condition kind;
+  update_from_json(kind, {{"kind", json["kind"]}}, pointer);
+  read_list(json["amounts"], pointer + "/amounts");
+  const auto amounts = value_from_json<std::vector<double>>(json["amounts"], pointer + "/amounts");
+  // What a kind does not have stays away; a fill or seed given to it is refused by its name's grammar.
+  const bool fills = kind.kind.starts_with("missing"), draws = kind.kind != "missing_sensor";
+  std::vector<std::string> all_fills{fills ? "last" : ""};
+  std::vector<std::int64_t> all_seeds{draws ? 1 : 0};
+  if (json.contains("fills")) {
+    read_list(json["fills"], pointer + "/fills");
+    all_fills = value_from_json<std::vector<std::string>>(json["fills"], pointer + "/fills");
+  }
+  if (json.contains("seeds")) all_seeds = read_distinct(json["seeds"], pointer + "/seeds");
+  std::vector<Condition> conditions;
+  for (const double amount : amounts)
+    for (const std::string& fill : all_fills)
+      for (const std::int64_t seed : all_seeds) conditions.push_back({kind.kind, amount, fill, seed});
+  return conditions;
+}
+
+/// `clean` is always among them and comes first: every other number stands beside it.
 std::vector<EvaluationSpec> read_conditions(const Json& json, const std::string& pointer) {
-  std::vector<EvaluationSpec> conditions;
+  std::vector<EvaluationSpec> conditions{{}};
   read_list(json, pointer);
   for (std::size_t i = 0; i < json.size(); ++i) {
-    EvaluationSpec evaluation;
-    try {
-      update_from_json(evaluation, {{"condition", json[i]}}, "");
-    } catch (const InputError& error) {
-      // "/condition: ..." of the struct, said of the list's item.
-      refuse(item(pointer, i), std::string(error.what()).substr(std::string("/condition: ").size()));
+    std::vector<std::string> names;
+    if (json[i].is_string()) names.push_back(json[i].get<std::string>());
+    else if (!json[i].is_object()) throw_wrong_type(item(pointer, i), "the name of a condition or an object", json[i]);
+    else
+      for (const Condition& condition : expand_conditions(json[i], item(pointer, i))) names.push_back(condition_name(condition));
+    for (const std::string& name : names) {
+      try {
+        condition_of(name);
+      } catch (const InputError& error) {
+        refuse(item(pointer, i), error.what());
+      }
+      const EvaluationSpec evaluation{name};
+      const bool known = std::find(conditions.begin(), conditions.end(), evaluation) != conditions.end();
+      if (known && (name != "clean" || i != 0)) refuse(item(pointer, i), "'" + name + "' stands twice; remove one");
+      if (!known) conditions.push_back(evaluation);
     }
-    if (std::find(conditions.begin(), conditions.end(), evaluation) != conditions.end())
-      refuse(item(pointer, i), "stands twice; remove one");
-    conditions.push_back(std::move(evaluation));
   }
   return conditions;
 }
 
 /// Variants that train the same under every setting would be reported as a finding.
-void refuse_equal_variants(const Sweep& sweep) {
+void refuse_equal_variants(const SweepPart& sweep) {
   for (std::size_t i = 0; i < sweep.variants.size(); ++i) {
     const SweepVariant& one = sweep.variants[i];
     for (std::size_t j = 0; j < i; ++j) {
@@ -185,19 +235,13 @@ void refuse_equal_variants(const Sweep& sweep) {
   }
 }
 
-/// The sweep of a document; `id`, `text` and `source` are not set.
-Sweep read_sweep(const Json& json) {
-  if (!json.is_object()) throw_wrong_type("", "an object", json);
-  for (const auto& [key, value] : json.items())
-    if (std::find(top_level_keys().begin(), top_level_keys().end(), key) == top_level_keys().end())
-      throw_unknown_key("", key, top_level_keys());
-  for (const char* key : {"name", "dataset", "protocols"})
+/// One part, its pointers from its own root.
+SweepPart read_part(const Json& json) {
+  refuse_unknown_keys(json, part_keys());
+  for (const char* key : {"dataset", "protocols"})
     if (!json.contains(key)) refuse("/", std::string("'") + key + "' is missing");
-  for (const char* key : {"$schema", "description"})
-    if (json.contains(key)) value_from_json<std::string>(json[key], std::string("/") + key);
 
-  Sweep sweep;
-  sweep.name = read_text(json["name"], "/name");
+  SweepPart sweep;
   sweep.dataset = read_text(json["dataset"], "/dataset");
   if (json.contains("preset")) sweep.preset = read_choice(json["preset"], "/preset", preset_names());
   if (json.contains("windows")) update_from_json(sweep.windows, json["windows"], "/windows");
@@ -224,6 +268,37 @@ Sweep read_sweep(const Json& json) {
   return sweep;
 }
 
+/// The sweep of a document; `id`, `text` and `source` are not set.
+Sweep read_sweep(const Json& json) {
+  refuse_unknown_keys(json, top_level_keys());
+  Sweep sweep;
+  if (!json.contains("name")) refuse("/", "'name' is missing");
+  sweep.name = read_text(json["name"], "/name");
+  for (const char* key : {"$schema", "description"})
+    if (json.contains(key)) value_from_json<std::string>(json[key], std::string("/") + key);
+  Json rest = json;
+  for (const char* key : {"name", "$schema", "description"}) rest.erase(key);
+  if (!json.contains("parts")) {
+    sweep.parts.push_back(read_part(rest));
+    return sweep;
+  }
+  for (const auto& [key, value] : rest.items())
+    if (key != "parts") refuse("/" + key, "stands beside 'parts'; put it into the parts that it is meant for");
+  const Json& parts = read_list(json["parts"], "/parts");
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string pointer = item("/parts", i);
+    try {
+      sweep.parts.push_back(read_part(parts[i]));
+    } catch (const InputError& error) {
+      // "/protocols: ..." of the part, said of the file; "/: ..." is of the part itself.
+      const std::string what = error.what();
+      throw InputError(pointer + (what.starts_with("/: ") ? what.substr(1) : what));
+    }
+    sweep.parts.back().pointer = pointer;
+  }
+  return sweep;
+}
+
 /// The keys from the document's root to what an override's path names.
 std::vector<std::string> override_keys(const std::string& path, const std::string& text) {
   const auto split = [](const std::string& dotted) {
@@ -234,7 +309,8 @@ std::vector<std::string> override_keys(const std::string& path, const std::strin
     }
     return keys;
   };
-  std::vector<std::string> known(top_level_keys().begin(), top_level_keys().end() - 2); // without $schema and description
+  std::vector<std::string> known = part_keys();
+  known.emplace_back("name");
   if (std::find(known.begin(), known.end(), path) != known.end()) return {path};
   for (const auto& name : field_names<WindowSpec>()) known.push_back("windows." + name);
   for (const auto& name : field_names<SweepResources>()) known.push_back("resources." + name);
@@ -268,19 +344,23 @@ void apply_override(JsonFile& file, const std::string& text) {
   const std::string value_text = text.substr(equals + 1);
   Json value = Json::parse(value_text, nullptr, false);
   if (value.is_discarded()) value = value_text; // name=second needs no quotes
-  Json* place = &file.value;
-  std::string pointer;
-  for (const auto& key : override_keys(text.substr(0, equals), text)) {
-    if (!place->is_null() && !place->is_object()) refuse_below(text, pointer, *place, key);
-    place = &(*place)[key];
-    pointer.append("/").append(key);
-  }
-  *place = std::move(value);
-  // Of two overrides of one place, or of a part and then the whole, the later one speaks.
-  const auto inside = [&](const auto& entry) { return entry.first.starts_with(pointer + "/"); };
-  std::erase_if(file.source.overrides, inside);
-  std::erase_if(file.source.lines, inside); // what stood there in the file is gone
-  file.source.overrides[pointer] = text;
+  const std::vector<std::string> keys = override_keys(text.substr(0, equals), text);
+  const auto apply = [&](Json* place, std::string pointer) {
+    for (const auto& key : keys) {
+      if (!place->is_null() && !place->is_object()) refuse_below(text, pointer, *place, key);
+      place = &(*place)[key];
+      pointer.append("/").append(key);
+    }
+    *place = value;
+    // Of two overrides of one place, or of a part and then the whole, the later one speaks.
+    const auto inside = [&](const auto& entry) { return entry.first.starts_with(pointer + "/"); };
+    std::erase_if(file.source.overrides, inside);
+    std::erase_if(file.source.lines, inside); // what stood there in the file is gone
+    file.source.overrides[pointer] = text;
+  };
+  if (!file.value.contains("parts") || keys.front() == "name") return apply(&file.value, "");
+  Json& parts = file.value["parts"];
+  for (std::size_t i = 0; i < parts.size(); ++i) apply(&parts[i], item("/parts", i));
 }
 
 Sweep sweep_of(JsonFile file, const std::vector<std::string>& overrides) {
@@ -304,8 +384,8 @@ Sweep sweep_of(JsonFile file, const std::vector<std::string>& overrides) {
 
 } // namespace
 
-Recipe recipe_of(const Sweep& sweep, const RecipeChanges& setting, const SweepVariant& variant) {
-  Recipe recipe = sweep.fixed;
+Recipe recipe_of(const SweepPart& part, const RecipeChanges& setting, const SweepVariant& variant) {
+  Recipe recipe = part.fixed;
   for (const auto& [path, value] : setting) set_recipe_value(recipe, path, value, path);
   apply_variant(variant.base, recipe);
   for (const auto& [path, value] : variant.set) set_recipe_value(recipe, path, value, path);

@@ -6,7 +6,9 @@
 //   random    {"count": 8, "seed": 1, "training.learning_rate": {"log_uniform": [1e-4, 1e-2]}, ...}
 //   variants  ["without_csa", {"name": ..., "base": ..., "set": {...}, "ranks": 2, "folds": [0]}]
 //   protocols [{"kind": "official", "validation_groups": [[1, 2], [3, 4]]}, ...]
-//   folds, seeds, conditions, resources {"ranks_per_run", "threads"}
+//   folds, seeds, resources {"ranks_per_run", "threads"}
+//   conditions ["clean", {"kind": "missing_samples", "amounts": [0.1, 0.3], "fills": ["last"], "seeds": [1, 2]}]
+//   parts     [{"dataset": ..., ...}, ...]                     instead of all of these: sweeps that belong together
 //   $schema, description                 for editors and people; no part of the sweep's identity
 // Later wins: preset, fixed, grid / zip / random, the variant's ablation, the variant's "set". So no grid can put back what
 // an ablation takes away.
@@ -52,10 +54,8 @@ struct SweepResources {
   }
 };
 
-struct Sweep {
-  std::string id;   // SHA-256 of `text`
-  std::string text; // canonical JSON, overrides applied: load_sweep_text(text) is this sweep again
-  std::string name;
+/// Runs on one data set.
+struct SweepPart {
   std::string dataset;
   std::string preset = "default";
   WindowSpec windows;
@@ -67,12 +67,25 @@ struct Sweep {
   std::vector<std::int64_t> seeds;
   std::vector<EvaluationSpec> conditions;
   SweepResources resources;
+  std::string pointer; // where the part stands in the file: "", or "/parts/0"
+};
+
+struct Sweep {
+  std::string id;   // SHA-256 of `text`
+  std::string text; // canonical JSON, overrides applied: load_sweep_text(text) is this sweep again
+  std::string name;
+  std::vector<SweepPart> parts;
   JsonSource source; // for messages
+
+  /// Throws InputError with file and line; `pointer` is one inside the part.
+  [[noreturn]] void fail(const SweepPart& part, const std::string& pointer, const std::string& what) const {
+    source.fail(part.pointer + pointer, what);
+  }
 };
 
 /// Reads a sweep file and applies overrides "path=value" in order. A path is one of the top level ("seeds=[1,2]",
 /// "dataset=watch", "windows.steps=64", "resources.threads=2", "grid.training.epochs=[3,5]") or one of recipe_paths(), which
-/// goes into `fixed`. A value that is not JSON is a string.
+/// goes into `fixed`. A value that is not JSON is a string. Where a sweep has parts, an override is of each ("name" of the whole).
 /// Throws InputError with file, line (or the override), JSON pointer and near word: unknown keys and paths, wrong types and
 /// ranges, keys that stand twice, equal seeds, values or variants, one path in two of fixed, grid, zip and random.
 Sweep load_sweep(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
@@ -81,7 +94,7 @@ Sweep load_sweep(const std::filesystem::path& path, const std::vector<std::strin
 Sweep load_sweep_text(std::string_view text, const std::string& name = "sweep", const std::vector<std::string>& overrides = {});
 
 /// What one of its variants trains under one of its settings.
-Recipe recipe_of(const Sweep& sweep, const RecipeChanges& setting, const SweepVariant& variant);
+Recipe recipe_of(const SweepPart& part, const RecipeChanges& setting, const SweepVariant& variant);
 
 /// JSON Schema (draft 2020-12) of a sweep file; experiments/sweep.schema.json holds it.
 Json sweep_schema();

@@ -1,4 +1,5 @@
 // The JSON Schema of a sweep file, built from the same descriptions of fields that read it.
+#include "experiments/spec/condition.h"
 #include "experiments/sweep_settings.h"
 #include "experiments/variants.h"
 
@@ -48,17 +49,31 @@ Json protocol_schema() {
   return protocol;
 }
 
+Json condition_schema() {
+  const Json kinds = schema<Condition>()["properties"];
+  Json object = {
+      {"type", "object"},
+      {"required", {"kind", "amounts"}},
+      {"additionalProperties", false},
+      {"properties",
+       {{"kind", kinds["kind"]},
+        {"amounts", {{"type", "array"}, {"items", {{"type", "number"}}}, {"minItems", 1}, {"description", "each gives a condition"}}},
+        {"fills",
+         {{"type", "array"},
+          {"items", {{"enum", {"last", "zero", "linear"}}}},
+          {"minItems", 1},
+          {"description", kinds["fill"]["description"]}}},
+        {"seeds", distinct_numbers("which draws of it; 1 unless said")}}}};
+  return {{"oneOf", {{{"type", "string"}, {"description", "such as clean, missing_samples/0.1/last/1, noise/10/1"}}, std::move(object)}}};
+}
+
 } // namespace
 
 Json sweep_schema() {
   const Json text = {{"type", "string"}, {"minLength", 1}};
   Json definitions = Json::object();
   for (const auto& path : recipe_paths()) definitions[path] = recipe_path_schema(path);
-  Json conditions = schema<EvaluationSpec>()["properties"]["condition"];
   Json properties = settings_schema();
-  properties["$schema"] = described({{"type", "string"}}, "for editors: sweep.schema.json");
-  properties["description"] = described({{"type", "string"}}, "for people; no part of the sweep's identity");
-  properties["name"] = described(text, "how lists call the sweep");
   properties["dataset"] = described(text, "name in the catalogue, or path of a manifest (.json)");
   properties["preset"] = described({{"enum", preset_names()}}, "what the runs start from");
   properties["windows"] = described(schema<WindowSpec>(), "how recordings are cut");
@@ -76,16 +91,26 @@ Json sweep_schema() {
   properties["folds"] = distinct_numbers("which folds of the protocols; all unless said");
   properties["seeds"] = distinct_numbers("of weights, order, dropout and augmentation; 1 unless said");
   properties["conditions"] = {{"type", "array"},
-                              {"items", std::move(conditions)},
+                              {"items", condition_schema()},
                               {"minItems", 1},
                               {"uniqueItems", true},
-                              {"description", "what is evaluated after training"}};
+                              {"description", "what the test part is evaluated under after training; `clean` always"}};
   properties["resources"] = described(schema<SweepResources>(), "what a run is given");
+  definitions["part"] = {
+      {"type", "object"}, {"required", {"dataset", "protocols"}}, {"properties", properties}, {"additionalProperties", false}};
+  properties["$schema"] = described({{"type", "string"}}, "for editors: sweep.schema.json");
+  properties["description"] = described({{"type", "string"}}, "for people; no part of the sweep's identity");
+  properties["name"] = described(text, "how lists call the sweep");
+  properties["parts"] = {{"type", "array"},
+                         {"items", {{"$ref", "#/$defs/part"}}},
+                         {"minItems", 1},
+                         {"description", "sweeps that belong together, each with all but a name; in place of everything else"}};
   return {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
           {"title", "stdualx sweep"},
           {"description", "Runs to train; `stdualx plan FILE` lists them. One path stands in one of fixed, grid, zip and random."},
           {"type", "object"},
-          {"required", {"name", "dataset", "protocols"}},
+          {"required", {"name"}},
+          {"oneOf", {{{"required", {"dataset", "protocols"}}}, {{"required", {"parts"}}}}},
           {"properties", std::move(properties)},
           {"additionalProperties", false},
           {"$defs", std::move(definitions)}};

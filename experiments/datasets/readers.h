@@ -14,7 +14,7 @@ DatasetSource find_watch(const DataPaths& paths);
 DatasetSource find_manifest(const std::filesystem::path& manifest);
 Dataset read_manifest(const DatasetSource& source);
 
-/// "'uci-har' was not found; looked at: A, B. <what to do>", as an InputError.
+/// "'uci-har' was not found; looked at: A, B. <what to do>", as a DatasetMissing.
 [[noreturn]] void throw_dataset_missing(const std::string& name, const std::vector<std::filesystem::path>& places,
                                         const std::string& what_to_do);
 

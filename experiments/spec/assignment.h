@@ -20,7 +20,8 @@ struct Assignment {
   std::string resume_path;                 // checkpoint to go on from, relative to store_directory; "": from the start
   std::string resume_sha256;               // which it must have
   std::int64_t resume_epoch = 0;           // epochs it holds
-  std::vector<EvaluationSpec> evaluations; // after training
+  std::vector<EvaluationSpec> evaluations; // of the test part, after training
+  bool evaluate_only = false;              // nothing is trained: resume_path holds a finished run's best weights
 
   static const auto& fields() {
     using A = Assignment;
@@ -32,7 +33,8 @@ struct Assignment {
         field("data_directory", &A::data_directory, "", "data sets"), field("cache_directory", &A::cache_directory, "", "window caches"),
         field("resume_path", &A::resume_path, "", "checkpoint, relative to store_directory"),
         field("resume_sha256", &A::resume_sha256, "", "its hash"), field("resume_epoch", &A::resume_epoch, 0, "epochs it holds"),
-        field("evaluations", &A::evaluations, {}, "conditions to evaluate"));
+        field("evaluations", &A::evaluations, {}, "conditions to evaluate"),
+        field("evaluate_only", &A::evaluate_only, false, "train nothing"));
     return all;
   }
 };

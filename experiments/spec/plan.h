@@ -6,31 +6,51 @@
 
 namespace stdualx {
 
+/// What tables call the sensors and activities of a data set.
+struct DatasetCard {
+  std::string dataset_hash;
+  std::string name;
+  std::vector<std::string> sensors; // in the order of the windows
+  std::vector<std::string> classes; // a label is an index into these
+
+  static const auto& fields() {
+    using D = DatasetCard;
+    static const auto all = std::make_tuple(field("dataset_hash", &D::dataset_hash, "", "XXH3-128 over the parsed recordings"),
+                                            field("name", &D::name, "", "as runs name it"), field("sensors", &D::sensors, {}, "names"),
+                                            field("classes", &D::classes, {}, "names"));
+    return all;
+  }
+  bool operator==(const DatasetCard&) const = default;
+};
+
 struct PlannedRun {
   std::string run_id; // run_identity(run)
   RunSpec run;
+  std::string dataset_source;              // opens its data set: a name in the catalogue, or the absolute path of a manifest
+  std::vector<EvaluationSpec> evaluations; // of its test part
 
   static const auto& fields() {
-    static const auto all =
-        std::make_tuple(field("run_id", &PlannedRun::run_id, "", "identity"), field("run", &PlannedRun::run, {}, "what to train"));
+    using P = PlannedRun;
+    static const auto all = std::make_tuple(field("run_id", &P::run_id, "", "identity"), field("run", &P::run, {}, "what to train"),
+                                            field("dataset_source", &P::dataset_source, "", "name or manifest"),
+                                            field("evaluations", &P::evaluations, {}, "conditions"));
     return all;
   }
 };
 
 struct Plan {
-  std::string sweep_id;         // SHA-256 of the sweep's canonical JSON, overrides applied
-  std::string name;             // the sweep's name, for people
-  std::string sweep_text;       // that canonical JSON
-  std::string dataset_source;   // opens the data set of all runs: a name in the catalogue, or the absolute path of a manifest
+  std::string sweep_id;   // SHA-256 of the sweep's canonical JSON, overrides applied
+  std::string name;       // the sweep's name, for people
+  std::string sweep_text; // that canonical JSON
+  std::vector<DatasetCard> datasets;
   std::vector<PlannedRun> runs; // in the sweep's order, no identity twice
-  std::vector<EvaluationSpec> evaluations;
 
   static const auto& fields() {
     using P = Plan;
-    static const auto all = std::make_tuple(
-        field("sweep_id", &P::sweep_id, "", "identity of the sweep"), field("name", &P::name, "", "for people"),
-        field("sweep_text", &P::sweep_text, "", "canonical JSON"), field("dataset_source", &P::dataset_source, "", "name or manifest"),
-        field("runs", &P::runs, {}, "what to train"), field("evaluations", &P::evaluations, {}, "conditions"));
+    static const auto all =
+        std::make_tuple(field("sweep_id", &P::sweep_id, "", "identity of the sweep"), field("name", &P::name, "", "for people"),
+                        field("sweep_text", &P::sweep_text, "", "canonical JSON"),
+                        field("datasets", &P::datasets, {}, "their names for things"), field("runs", &P::runs, {}, "what to train"));
     return all;
   }
 };

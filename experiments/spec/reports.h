@@ -5,12 +5,12 @@
 
 namespace stdualx {
 
-/// What is evaluated: the undisturbed windows (`clean`), or, later, a corruption of them.
+/// What is evaluated: the test part under a condition (condition.h).
 struct EvaluationSpec {
   std::string condition = "clean";
 
   static const auto& fields() {
-    static const auto all = std::make_tuple(choice("condition", &EvaluationSpec::condition, "", {"clean"}, "name of the condition"));
+    static const auto all = std::make_tuple(field("condition", &EvaluationSpec::condition, "", "name of the condition"));
     return all;
   }
   bool operator==(const EvaluationSpec&) const = default;
@@ -60,7 +60,8 @@ struct EpochReport {
   }
 };
 
-/// One number of an evaluation; names as scikit-learn spells them (accuracy, f1_macro, f1_weighted, log_loss).
+/// One number of an evaluation; names as scikit-learn spells them (accuracy, f1_macro, f1_weighted, log_loss, silhouette), and
+/// attention_entropy: the mean entropy of cross-sensor attention as a share of uniform attention's.
 struct Metric {
   std::string name;
   double value = 0;
@@ -70,6 +71,23 @@ struct Metric {
         std::make_tuple(field("name", &Metric::name, "", "scikit-learn's spelling"), field("value", &Metric::value, 0.0, "its value"));
     return all;
   }
+};
+
+/// Cross-sensor attention of one person doing one activity, averaged over heads and windows.
+struct AttentionMap {
+  std::int64_t person = 0;
+  std::int64_t label = 0;
+  std::int64_t windows = 0;
+  std::vector<double> weights; // [sensors, sensors], row: the querying sensor; a row sums to 1
+
+  static const auto& fields() {
+    using A = AttentionMap;
+    static const auto all = std::make_tuple(field("person", &A::person, 0, "who wore the sensors"),
+                                            field("label", &A::label, 0, "true class"), field("windows", &A::windows, 0, "averaged over"),
+                                            field("weights", &A::weights, {}, "[sensors, sensors], row: the querying sensor"));
+    return all;
+  }
+  bool operator==(const AttentionMap&) const = default;
 };
 
 /// One evaluated part of the windows under one condition.
@@ -87,9 +105,13 @@ struct EvaluationReport {
   std::vector<std::int64_t> people;    // who wore the sensors, per window
   std::vector<std::int64_t> labels;    // true class, per window
   std::vector<std::int64_t> predicted; // class, per window
+  std::int64_t sensors = 0;
+  std::vector<AttentionMap> attention; // of the undisturbed test part, of networks that have it
 
   /// Whether its lists are as long as they must be.
   bool holds_together() const {
+    for (const AttentionMap& map : attention)
+      if (map.weights.size() != static_cast<std::size_t>(sensors) * static_cast<std::size_t>(sensors)) return false;
     return classes >= 0 && people.size() == windows.size() && labels.size() == windows.size() && predicted.size() == windows.size() &&
            (confusion.empty() || confusion.size() == static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes));
   }
@@ -104,7 +126,29 @@ struct EvaluationReport {
                         field("metrics", &E::metrics, {}, "numbers"), field("classes", &E::classes, 0, "activities"),
                         field("confusion", &E::confusion, {}, "[classes, classes], row: true label"),
                         field("windows", &E::windows, {}, "window indices"), field("people", &E::people, {}, "per window"),
-                        field("labels", &E::labels, {}, "per window"), field("predicted", &E::predicted, {}, "per window"));
+                        field("labels", &E::labels, {}, "per window"), field("predicted", &E::predicted, {}, "per window"),
+                        field("sensors", &E::sensors, 0, "worn"), field("attention", &E::attention, {}, "by person and activity"));
+    return all;
+  }
+};
+
+/// What a trained network costs to use on one device (`bench`). Metrics: latency_median, latency_p99 (seconds of one window at batch
+/// 1), windows_per_second_B (at batch B), process_peak_bytes, allocator_peak_bytes, parameters, flops (of one window's forward pass;
+/// a multiplication and an addition count two).
+struct EfficiencyReport {
+  std::string run_id;
+  std::string host;
+  std::string device;
+  std::string platform;
+  std::int64_t threads = 0;
+  std::vector<Metric> metrics;
+
+  static const auto& fields() {
+    using E = EfficiencyReport;
+    static const auto all =
+        std::make_tuple(field("run_id", &E::run_id, "", "identity of the run"), field("host", &E::host, "", "name"),
+                        field("device", &E::device, "", "cpu or GPU"), field("platform", &E::platform, "", "numeric platform"),
+                        field("threads", &E::threads, 0, "used"), field("metrics", &E::metrics, {}, "numbers"));
     return all;
   }
 };
@@ -127,6 +171,24 @@ struct Placement {
   bool operator==(const Placement&) const = default;
 };
 
+/// A file that a run leaves. Kinds: `weights` (best.safetensors, worker/checkpoint.h), `embedding` (of the undisturbed test part:
+/// safetensors with `embedding` [windows, width] float32, `windows`, `people`, `labels` [windows] int64).
+struct Artifact {
+  std::string kind;
+  std::string path; // relative to STORE.d
+  std::string sha256;
+  std::int64_t bytes = 0;
+
+  static const auto& fields() {
+    using A = Artifact;
+    static const auto all = std::make_tuple(choice("kind", &A::kind, "", {"weights", "embedding"}, "what it holds"),
+                                            field("path", &A::path, "", "relative to STORE.d"),
+                                            field("sha256", &A::sha256, "", "of the file"), field("bytes", &A::bytes, 0, "its size"));
+    return all;
+  }
+  bool operator==(const Artifact&) const = default;
+};
+
 /// How an attempt ended. Reasons: complete, not_finite, error, trainer_died, lease_expired, drained, stopped, group_broken.
 struct AttemptEnd {
   std::string run_id;
@@ -134,6 +196,7 @@ struct AttemptEnd {
   std::string reason;
   std::string detail;      // one sentence
   std::string stderr_tail; // the trainer's last lines
+  std::vector<Artifact> artifacts;
 
   static const auto& fields() {
     using A = AttemptEnd;
@@ -141,7 +204,8 @@ struct AttemptEnd {
         field("run_id", &A::run_id, "", "identity of the run"), field("attempt", &A::attempt, 0, "which attempt"),
         choice("reason", &A::reason, "",
                {"complete", "not_finite", "error", "trainer_died", "lease_expired", "drained", "stopped", "group_broken"}, "why it ended"),
-        field("detail", &A::detail, "", "one sentence"), field("stderr_tail", &A::stderr_tail, "", "last lines"));
+        field("detail", &A::detail, "", "one sentence"), field("stderr_tail", &A::stderr_tail, "", "last lines"),
+        field("artifacts", &A::artifacts, {}, "files it left"));
     return all;
   }
 };

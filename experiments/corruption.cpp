@@ -1,0 +1,212 @@
+// See corruption.h.
+#include "experiments/corruption.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <numbers>
+
+#include "experiments/spec/random.h"
+
+namespace stdualx {
+namespace {
+
+/// One recording of one sensor, laid out again: [steps, channels].
+struct Track {
+  std::vector<float> values;
+  std::vector<bool> known; // [steps]
+  std::int64_t steps = 0, channels = 0;
+
+  float* at(std::int64_t step) { return values.data() + step * channels; }
+  const float* at(std::int64_t step) const { return values.data() + step * channels; }
+};
+
+/// Draws for one sensor of one recording: a counter's (epoch, step, sample, element) are (what, step, recording, sensor).
+class Draws {
+public:
+  Draws(const RandomStream& stream, std::int64_t recording, std::int64_t sensor)
+      : stream_(stream), recording_(static_cast<std::uint32_t>(recording)), sensor_(static_cast<std::uint32_t>(sensor)) {}
+
+  PhiloxCounter words(std::uint32_t what, std::int64_t step) const {
+    return stream_.words(what, static_cast<std::uint32_t>(step), recording_, sensor_);
+  }
+  double uniform(std::uint32_t what, std::int64_t step) const {
+    const PhiloxCounter drawn = words(what, step);
+    return uniform_double(drawn[0], drawn[1]);
+  }
+  double normal(std::uint32_t what, std::int64_t step) const {
+    const PhiloxCounter drawn = words(what, step);
+    return standard_normal(drawn[0], drawn[1]);
+  }
+
+private:
+  const RandomStream& stream_;
+  std::uint32_t recording_, sensor_;
+};
+
+class Disturbance {
+public:
+  Disturbance(const WindowSet& windows, const Condition& condition, const Standardisation& training)
+      : windows_(windows), condition_(condition), training_(training), shape_(windows.shape()),
+        // The name without the fill: all fills see the same holes.
+        stream_(condition.seed, "disturbance", condition.kind + " " + Json(condition.amount).dump()) {
+    if (condition.kind == "missing_sensor" && condition.amount >= static_cast<double>(shape_.sensors))
+      throw InputError("condition '" + condition_name(condition) + "': there are " + std::to_string(shape_.sensors) +
+                       " sensors, numbered from 0");
+    if (condition.kind == "rotation")
+      for (const ChannelTriple& triple : windows.channel_triples()) triples_[triple.sensor].push_back(triple.first_channel);
+  }
+
+  void apply(Track& track, std::int64_t recording, std::int64_t sensor) const {
+    const Draws draws(stream_, recording, sensor);
+    const std::string& kind = condition_.kind;
+    if (kind.starts_with("missing")) return lose(track, draws, sensor);
+    if (kind == "noise") return add_noise(track, draws, sensor);
+    if (kind == "gain") {
+      const double gain = 1 + condition_.amount * draws.normal(0, 0);
+      for (float& value : track.values) value = static_cast<float>(value * gain);
+    } else if (kind == "rotation") {
+      turn(track, draws, sensor);
+    } else if (kind == "clock_jitter") {
+      jitter(track, draws);
+    }
+  }
+
+private:
+  float mean(std::int64_t sensor, std::int64_t channel) const {
+    return training_.mean[static_cast<std::size_t>(sensor * shape_.channels + channel)];
+  }
+
+  void lose(Track& track, const Draws& draws, std::int64_t sensor) const {
+    const auto block = std::max<std::int64_t>(1, std::llround(missing_block_seconds * windows_.info().rate));
+    std::vector<bool> valid = track.known;
+    for (std::int64_t step = 0; step < track.steps; ++step) {
+      const bool lost = condition_.kind == "missing_sensor"   ? sensor == static_cast<std::int64_t>(condition_.amount)
+                        : condition_.kind == "missing_blocks" ? draws.uniform(0, step / block) < condition_.amount
+                                                              : draws.uniform(0, step) < condition_.amount;
+      if (lost) valid[static_cast<std::size_t>(step)] = false;
+    }
+    std::int64_t before = -1;
+    for (std::int64_t step = 0; step < track.steps;) {
+      if (valid[static_cast<std::size_t>(step)]) {
+        before = step++;
+        continue;
+      }
+      std::int64_t after = step;
+      while (after < track.steps && !valid[static_cast<std::size_t>(after)]) ++after;
+      for (; step < after; ++step)
+        for (std::int64_t channel = 0; channel < track.channels; ++channel) {
+          const bool left = before >= 0, right = after < track.steps;
+          float value = mean(sensor, channel);
+          if (condition_.fill == "linear" && left && right) {
+            const float share = static_cast<float>(step - before) / static_cast<float>(after - before);
+            value = track.at(before)[channel] + share * (track.at(after)[channel] - track.at(before)[channel]);
+          } else if (condition_.fill == "linear" && right) {
+            value = track.at(after)[channel];
+          } else if (condition_.fill != "zero" && left) {
+            value = track.at(before)[channel];
+          }
+          track.at(step)[channel] = value;
+        }
+    }
+  }
+
+  void add_noise(Track& track, const Draws& draws, std::int64_t sensor) const {
+    const double share = std::pow(10.0, -condition_.amount / 20);
+    for (std::int64_t channel = 0; channel < track.channels; ++channel) {
+      const double deviation = share * training_.deviation[static_cast<std::size_t>(sensor * shape_.channels + channel)];
+      for (std::int64_t step = 0; step < track.steps; ++step)
+        track.at(step)[channel] += static_cast<float>(deviation * draws.normal(static_cast<std::uint32_t>(channel), step));
+    }
+  }
+
+  void turn(Track& track, const Draws& draws, std::int64_t sensor) const {
+    const auto vectors = triples_.find(sensor);
+    if (vectors == triples_.end()) return;
+    // An axis uniform on the sphere, then Rodrigues' rotation matrix.
+    const double z = 2 * draws.uniform(0, 0) - 1, longitude = 2 * std::numbers::pi * draws.uniform(1, 0), r = std::sqrt(1 - z * z);
+    const std::array<double, 3> axis{r * std::cos(longitude), r * std::sin(longitude), z};
+    const double angle = condition_.amount * std::numbers::pi / 180, c = std::cos(angle), s = std::sin(angle);
+    std::array<std::array<double, 3>, 3> matrix{};
+    for (std::size_t i = 0; i < 3; ++i)
+      for (std::size_t j = 0; j < 3; ++j) matrix[i][j] = (i == j ? c : 0) + (1 - c) * axis[i] * axis[j];
+    matrix[0][1] -= s * axis[2], matrix[1][0] += s * axis[2];
+    matrix[0][2] += s * axis[1], matrix[2][0] -= s * axis[1];
+    matrix[1][2] -= s * axis[0], matrix[2][1] += s * axis[0];
+    for (std::int64_t step = 0; step < track.steps; ++step)
+      for (const std::int64_t first : vectors->second) {
+        float* vector = track.at(step) + first;
+        const std::array<double, 3> old{vector[0], vector[1], vector[2]};
+        for (std::size_t i = 0; i < 3; ++i)
+          vector[i] = static_cast<float>(matrix[i][0] * old[0] + matrix[i][1] * old[1] + matrix[i][2] * old[2]);
+      }
+  }
+
+  void jitter(Track& track, const Draws& draws) const {
+    const Track original = track;
+    for (std::int64_t step = 0; step < track.steps; ++step) {
+      if (!track.known[static_cast<std::size_t>(step)]) continue;
+      const double moment =
+          std::clamp(static_cast<double>(step) + condition_.amount * draws.normal(0, step), 0.0, static_cast<double>(track.steps - 1));
+      const auto left = static_cast<std::int64_t>(moment), right = std::min(left + 1, track.steps - 1);
+      if (!track.known[static_cast<std::size_t>(left)] || !track.known[static_cast<std::size_t>(right)]) continue; // nothing to read there
+      const auto share = static_cast<float>(moment - static_cast<double>(left));
+      for (std::int64_t channel = 0; channel < track.channels; ++channel)
+        track.at(step)[channel] = original.at(left)[channel] + share * (original.at(right)[channel] - original.at(left)[channel]);
+    }
+  }
+
+  const WindowSet& windows_;
+  const Condition& condition_;
+  const Standardisation& training_;
+  const InputShape shape_;
+  const RandomStream stream_;
+  std::map<std::int64_t, std::vector<std::int64_t>> triples_; // of each sensor: first channels
+};
+
+} // namespace
+
+std::vector<float> disturbed_windows(const WindowSet& windows, std::span<const std::int64_t> rows, const Condition& condition,
+                                     const Standardisation& training) {
+  const InputShape shape = windows.shape();
+  const std::int64_t length = shape.steps * shape.channels; // of a sensor in a window
+  std::vector<float> disturbed(rows.size() * static_cast<std::size_t>(shape.sensors * length));
+  const Disturbance disturbance(windows, condition, training);
+
+  // The windows of each recording that is asked for: all that were cut from it, and the places of those that are wanted.
+  std::map<std::int32_t, std::vector<std::size_t>> wanted; // places in `rows`
+  for (std::size_t place = 0; place < rows.size(); ++place)
+    wanted[windows.recordings()[static_cast<std::size_t>(rows[place])]].push_back(place);
+  std::map<std::int32_t, std::vector<std::int64_t>> cut;
+  for (std::int64_t index = 0; index < windows.size(); ++index)
+    if (const std::int32_t recording = windows.recordings()[static_cast<std::size_t>(index)]; wanted.contains(recording))
+      cut[recording].push_back(index);
+
+  const auto start_of = [&](std::int64_t index) { return static_cast<std::int64_t>(windows.starts()[static_cast<std::size_t>(index)]); };
+  for (const auto& [recording, places] : wanted) {
+    const std::vector<std::int64_t>& indices = cut.at(recording);
+    std::int64_t end = 0;
+    for (const std::int64_t index : indices) end = std::max(end, start_of(index) + shape.steps);
+    for (std::int64_t sensor = 0; sensor < shape.sensors; ++sensor) {
+      const std::int64_t real = shape.sensor_channels.empty() ? shape.channels : shape.sensor_channels[static_cast<std::size_t>(sensor)];
+      Track track{std::vector<float>(static_cast<std::size_t>(end * shape.channels)), std::vector<bool>(static_cast<std::size_t>(end)), end,
+                  shape.channels};
+      for (const std::int64_t index : indices) {
+        const std::int64_t start = start_of(index);
+        std::copy_n(windows.window(index).data() + sensor * length, length, track.at(start));
+        std::fill_n(track.known.begin() + start, shape.steps, true);
+      }
+      disturbance.apply(track, recording, sensor);
+      for (const std::size_t place : places) {
+        float* to = disturbed.data() + (static_cast<std::int64_t>(place) * shape.sensors + sensor) * length;
+        std::copy_n(track.at(start_of(rows[place])), length, to);
+        for (std::int64_t step = 0; step < shape.steps; ++step)
+          std::fill(to + step * shape.channels + real, to + (step + 1) * shape.channels, 0.0f);
+      }
+    }
+  }
+  return disturbed;
+}
+
+} // namespace stdualx
