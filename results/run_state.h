@@ -5,6 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "experiments/spec/reports.h"
 
 namespace stdualx {
 
@@ -30,7 +33,10 @@ struct RunState {
   std::int64_t epochs_recorded = 0;               // epochs 1 to this one are recorded
   std::int64_t last_attempt = 0;                  // 0: never begun
   std::optional<CheckpointRef> latest_checkpoint; // the live one of the highest epoch
-  std::int64_t failures = 0; // attempts since the last retry that ended by not_finite, error, trainer_died, lease_expired
+  // Attempts since the last retry, and since the last complete one, that ended by not_finite, error, trainer_died, lease_expired.
+  std::int64_t failures = 0;
+  std::vector<std::string> test_conditions; // under which the test part is evaluated, by name
+  std::optional<Artifact> weights;          // the newest weights, for evaluating without training
 };
 
 } // namespace stdualx
