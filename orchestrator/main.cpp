@@ -17,11 +17,13 @@ const std::vector<Command>& commands() {
       {"explain", "RUN [options]", "All about one run: its fields, attempts, epochs, evaluations.", "stdualx explain 3f2a9c",
        explain_command},
       {"query", "SQL [options]",
-       "Asks the store; read-only. Views: v_runs, v_accuracy, v_ablation, v_robustness, v_efficiency, v_timing, v_predictions, "
-       "v_confusion.",
+       "Asks the store; read-only. Views: v_runs, v_accuracy, v_ablation, v_baseline, v_robustness, v_attention, v_efficiency, "
+       "v_inference, v_timing, v_predictions, v_confusion.",
        "stdualx query 'SELECT variant, accuracy FROM v_accuracy'", query_command},
-      {"report", "[options]", "The paper's numbers beside ours, with interval and verdict.", "stdualx report --format markdown",
-       report_command},
+      {"report", "[options]", "The paper's numbers beside ours, with interval and verdict.",
+       "stdualx report --table claims,ablation --format markdown", report_command},
+      {"compare", "A B [options]", "Two variants, sweeps, recipes or runs, paired by split, fold and seed: difference, interval, tests.",
+       "stdualx compare stdual_x without_csa", compare_command},
       {"retry", "RUN | --failed", "Plans failed runs again; the next run trains them from their last checkpoint.", "stdualx retry --failed",
        retry_command},
       {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "experiments/spec/errors.h"
+#include "results/migrate.h"
 #include "results/rows.h"
 
 namespace stdualx {
@@ -16,13 +17,15 @@ namespace {
 std::vector<Claim> claims_of(Reader& reader) {
   std::vector<Claim> claims;
   for (const auto& row :
-       reader
-           .query("SELECT claim_id, dataset, condition, variant, metric, value, unit, hardware, words FROM paper_values "
-                  "ORDER BY CASE metric WHEN 'accuracy' THEN condition IS NOT NULL WHEN 'accuracy_difference' THEN 2 WHEN "
-                  "'silhouette' THEN 3 ELSE 4 END, claim_id")
-           .rows)
+       reader.query("SELECT claim_id, dataset, condition, variant, metric, value, unit, hardware, words FROM paper_values").rows)
     claims.push_back({text_of(row[0]), text_of(row[1]), text_of(row[2]), text_of(row[3]), text_of(row[4]), real_of(row[5]), text_of(row[6]),
                       text_of(row[7]), text_of(row[8])});
+  std::map<std::string, std::size_t> places; // in paper_values.json, which follows the abstract
+  for (const Json& claim : Json::parse(embedded_paper_values())) places.emplace(claim.at("claim_id").get<std::string>(), places.size());
+  std::stable_sort(claims.begin(), claims.end(), [&](const Claim& a, const Claim& b) {
+    const auto place = [&](const Claim& claim) { return places.contains(claim.claim_id) ? places.at(claim.claim_id) : places.size(); };
+    return place(a) < place(b);
+  });
   return claims;
 }
 
@@ -139,7 +142,10 @@ void push_interval(std::vector<Cell>& row, const std::optional<Interval>& interv
   row.push_back(interval ? percent_or_nothing(interval->high, sign) : Cell());
 }
 
-Cell p_cell(double p) { return std::isnan(p) ? Cell() : Cell(Real{p, 4}); }
+Cell p_cell(double p) {
+  if (std::isnan(p)) return {};
+  return Real{p, p == 0 || p >= 0.0001 ? 4 : -1}; // small ones by their leading digits
+}
 
 std::vector<Cell> holm_cells(const std::vector<double>& p_values) {
   std::vector<Cell> cells;

@@ -2,7 +2,7 @@
 stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES coordinator.cpp progress.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
-  SOURCES job.cpp loop.cpp commands/command.cpp commands/run.cpp commands/rank.cpp commands/questions.cpp commands/retry.cpp
+  SOURCES job.cpp loop.cpp commands/command.cpp commands/run.cpp commands/rank.cpp commands/questions.cpp commands/retry.cpp commands/tsne.cpp
   LINKS stdualx_decisions stdualx_agent stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
 add_executable(stdualx orchestrator/main.cpp)
 target_compile_definitions(stdualx PRIVATE STDUALX_VERSION="${PROJECT_VERSION}")
@@ -10,5 +10,6 @@ target_link_libraries(stdualx PRIVATE stdualx_orchestrator stdualx_options)
 set_target_properties(stdualx PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON) # a site's own MPI stays where it is
 install(TARGETS stdualx RUNTIME)
 install(DIRECTORY experiments/sweeps DESTINATION share/stdualx)
-install(FILES LICENSE README.md experiments/sweep.schema.json experiments/datasets/watch_to_csv.py DESTINATION share/stdualx)
+install(FILES LICENSE README.md experiments/sweep.schema.json experiments/datasets/watch_to_csv.py results/tsne_silhouette.py
+  DESTINATION share/stdualx)
 stdualx_tests(orchestrator SOURCES coordinator_test.cpp progress_test.cpp LINKS stdualx_decisions)

@@ -53,6 +53,7 @@ int status_command(const Command& command, const std::vector<std::string>& argum
 int explain_command(const Command& command, const std::vector<std::string>& arguments);
 int query_command(const Command& command, const std::vector<std::string>& arguments);
 int retry_command(const Command& command, const std::vector<std::string>& arguments);
+int compare_command(const Command& command, const std::vector<std::string>& arguments);
 int report_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);
 

@@ -1,5 +1,6 @@
-// The commands that only read: plan, runs, status, explain, query, report.
+// The commands that only read: plan, runs, status, explain, query, report, compare.
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/tsne.h"
 #include "results/tables.h"
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <sstream>
 
 namespace stdualx {
 
@@ -109,9 +111,31 @@ int query_command(const Command& command, const std::vector<std::string>& argume
 
 int report_command(const Command& command, const std::vector<std::string>& arguments) {
   Question question;
+  std::string names;
+  for (const auto& name : report_table_names()) names += (names.empty() ? "" : ", ") + name;
+  question.described.add_options()("table", options::value<std::string>()->default_value("")->value_name("NAMES"),
+                                   ("only these, with commas between: " + names).c_str())(
+      "tsne", options::bool_switch(), "also score the t-SNE plane of each embedding (Python; seconds to minutes a run, kept in the cache)");
+  add_data_options(question.described);
   if (!question.parse(command, arguments)) return 0;
+  ReportRequest request;
+  std::istringstream wanted(question.values["table"].as<std::string>());
+  for (std::string name; std::getline(wanted, name, ',');) request.tables.push_back(name);
   Reader reader = question.reader();
-  return question.show(accuracy_report(reader));
+  if (question.values["tsne"].as<bool>())
+    request.plane_silhouettes =
+        plane_silhouettes(reader, store_directory(store_path(question.values)), data_paths(question.values).cache_directory);
+  return question.show(report(reader, request));
+}
+
+int compare_command(const Command& command, const std::vector<std::string>& arguments) {
+  Question question;
+  question.described.add_options()("A", options::value<std::string>(),
+                                   "a variant, a sweep, or the start of a recipe's, sweep's or run's identity")(
+      "B", options::value<std::string>(), "the other side, likewise");
+  if (!question.parse(command, arguments, {"A", "B"})) return 0;
+  Reader reader = question.reader();
+  return question.show(compare(reader, question.values["A"].as<std::string>(), question.values["B"].as<std::string>()));
 }
 
 } // namespace stdualx

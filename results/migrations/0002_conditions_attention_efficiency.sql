@@ -75,6 +75,32 @@ FROM runs r
 LEFT JOIN attempts last ON last.run_id = r.run_id
   AND last.attempt = (SELECT max(a.attempt) FROM attempts a WHERE a.run_id = r.run_id AND a.evaluate_only = 0);
 
+DROP VIEW v_ablation;
+CREATE VIEW v_ablation AS              -- each ablation beside the whole network on the same split, fold, seed and settings; differences of shares
+SELECT a.dataset, a.protocol, a.folds, a.fold, a.seed, a.preset, a.variant, a.accuracy, w.accuracy AS whole_accuracy,
+       a.accuracy - w.accuracy AS accuracy_difference, a.f1_macro - w.f1_macro AS f1_macro_difference,
+       a.recipe_id, w.recipe_id AS whole_recipe_id, a.run_id, w.run_id AS whole_run_id
+FROM v_accuracy a
+JOIN runs ra ON ra.run_id = a.run_id
+JOIN v_accuracy w ON w.split_id = a.split_id AND w.fold = a.fold AND w.seed = a.seed AND w.preset = a.preset AND w.variant = 'stdual_x'
+JOIN runs rw ON rw.run_id = w.run_id
+WHERE a.variant <> 'stdual_x'
+  -- A network of another architecture is a baseline, whatever it lacks.
+  AND ra.config ->> '$.model.architecture' = 'stdual_x' AND rw.config ->> '$.model.architecture' = 'stdual_x'
+  -- Exactly one of the parts that an ablation removes differs, and nothing else does. A smaller weight removes nothing.
+  AND ra.config ->> '$.training.triplet_weight' IN (0, rw.config ->> '$.training.triplet_weight')
+  AND (ra.config ->> '$.model.stdat' <> rw.config ->> '$.model.stdat')
+      + (ra.config ->> '$.model.cross_sensor_attention' <> rw.config ->> '$.model.cross_sensor_attention')
+      + (ra.config ->> '$.model.temporal_attention' <> rw.config ->> '$.model.temporal_attention')
+      + (ra.config ->> '$.model.channel_attention' <> rw.config ->> '$.model.channel_attention')
+      + (ra.config ->> '$.model.convolution' <> rw.config ->> '$.model.convolution')
+      + (ra.config ->> '$.model.position' <> rw.config ->> '$.model.position')
+      + (ra.config ->> '$.training.triplet_weight' <> rw.config ->> '$.training.triplet_weight') = 1
+  AND json_remove(ra.config, '$.variant', '$.model.stdat', '$.model.cross_sensor_attention', '$.model.temporal_attention',
+                  '$.model.channel_attention', '$.model.convolution', '$.model.position', '$.training.triplet_weight')
+      = json_remove(rw.config, '$.variant', '$.model.stdat', '$.model.cross_sensor_attention', '$.model.temporal_attention',
+                    '$.model.channel_attention', '$.model.convolution', '$.model.position', '$.training.triplet_weight');
+
 CREATE VIEW v_baseline AS              -- each network of another architecture beside STDual-X on the same split, fold and seed; differences of shares
 SELECT b.dataset, b.protocol, b.folds, b.fold, b.seed, b.preset, b.variant, rb.config ->> '$.model.architecture' AS architecture, b.accuracy,
        s.accuracy AS stdual_x_accuracy, b.accuracy - s.accuracy AS accuracy_difference, b.f1_macro - s.f1_macro AS f1_macro_difference,
