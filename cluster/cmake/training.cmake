@@ -1,7 +1,7 @@
 # The torch half of the room worker: the training of a run, and the trainer, the program that does it.
 set(stdualx_training_sources
   attempt.cpp augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp
-  evaluation.cpp flat_tensors.cpp optimizer.cpp platform.cpp run_data.cpp schedule.cpp state_hash.cpp trainer.cpp training.cpp)
+  evaluation.cpp flat_tensors.cpp optimizer.cpp platform.cpp run_data.cpp schedule.cpp silhouette.cpp state_hash.cpp trainer.cpp training.cpp)
 if(STDUALX_WITH_CUDA)
   list(APPEND stdualx_training_sources communicator_nccl.cpp cuda_queue.cpp)
 endif()

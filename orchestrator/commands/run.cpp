@@ -75,9 +75,11 @@ Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
   }
   std::vector<std::string> ids;
   for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
-  for (const auto& state : reader->run_states(ids)) {
+  const std::vector<RunState> states = reader->run_states(ids);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const RunState& state = states[i];
     left.epochs += state.epochs_recorded;
-    if (state.known && state.status == RunStatus::complete) ++left.complete;
+    if (state.known && state.status == RunStatus::complete && missing_evaluations(plan.runs[i], state).empty()) ++left.complete;
     else if (state.known && (state.status == RunStatus::failed || state.status == RunStatus::quarantined)) ++left.failed;
     else ++left.open;
   }

@@ -13,7 +13,6 @@ using ::testing::HasSubstr;
 Plan plan_of(std::vector<std::int64_t> world_sizes, std::int64_t epochs = 2) {
   Plan plan;
   plan.name = "test";
-  plan.evaluations = {EvaluationSpec{}};
   for (std::size_t i = 0; i < world_sizes.size(); ++i) {
     PlannedRun planned;
     planned.run.dataset = "made_up";
@@ -21,6 +20,7 @@ Plan plan_of(std::vector<std::int64_t> world_sizes, std::int64_t epochs = 2) {
     planned.run.world_size = world_sizes[i];
     planned.run.training.epochs = epochs;
     planned.run_id = run_identity(planned.run);
+    planned.evaluations = {EvaluationSpec{}};
     plan.runs.push_back(planned);
   }
   return plan;
