@@ -24,13 +24,15 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
     const PlannedRun& planned = plan_.runs[i];
     KnownRun& past = known[i];
     const RunStatus status = past.status == RunStatus::running ? RunStatus::interrupted : past.status;
-    const bool evaluate_only = status == RunStatus::complete && !past.missing.empty() && past.weights;
+    const bool asked_for_more = status == RunStatus::complete && !past.missing.empty() && past.weights;
+    const bool evaluate_only = asked_for_more && past.failures < options_.most_failures;
+    evaluation_failed_ = evaluation_failed_ || asked_for_more != evaluate_only;
     runs_.push_back({&planned.run,
                      planned.run_id,
                      status,
                      past.last_attempt,
                      past.epochs_recorded,
-                     evaluate_only ? 0 : past.failures,
+                     past.failures,
                      std::move(past.checkpoints),
                      {},
                      status == RunStatus::complete ? std::move(past.missing) : planned.evaluations,

@@ -41,12 +41,24 @@ RunState run_state(Database& database, const std::string& run_id) {
       "SELECT attempt, end_reason FROM attempts WHERE run_id = ?1 ORDER BY attempt",
       [&](SQLite::Statement& row) {
         state.last_attempt = row.getColumn(0).getInt64();
-        if (state.last_attempt > forgiven && is_failure(row.getColumn(1).getString())) ++state.failures;
+        const std::string reason = row.getColumn(1).getString();
+        if (reason == "complete") state.failures = 0;
+        else if (state.last_attempt > forgiven && is_failure(reason)) ++state.failures;
       },
       run_id);
   if (state.last_attempt == 0) return state; // all else comes from attempts
   state.epochs_recorded = database.integer("SELECT max(epoch) FROM epochs WHERE run_id = ?1", run_id).value_or(0);
   if (auto checkpoints = live_checkpoints(database, run_id); !checkpoints.empty()) state.latest_checkpoint = std::move(checkpoints.back());
+  database.each(
+      "SELECT condition FROM evaluation_parts WHERE run_id = ?1 AND part = 'test' ORDER BY condition",
+      [&](SQLite::Statement& row) { state.test_conditions.push_back(row.getColumn(0).getString()); }, run_id);
+  database.first(
+      "SELECT kind, path, sha256, bytes FROM artifacts WHERE run_id = ?1 AND kind = 'weights' ORDER BY attempt DESC, path LIMIT 1",
+      [&](SQLite::Statement& row) {
+        state.weights =
+            Artifact{row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(), row.getColumn(3).getInt64()};
+      },
+      run_id);
   return state;
 }
 

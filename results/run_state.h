@@ -33,9 +33,10 @@ struct RunState {
   std::int64_t epochs_recorded = 0;               // epochs 1 to this one are recorded
   std::int64_t last_attempt = 0;                  // 0: never begun
   std::optional<CheckpointRef> latest_checkpoint; // the live one of the highest epoch
-  std::vector<std::string> test_conditions;       // conditions under which the test part is evaluated
-  std::optional<Artifact> weights;                // what a COMPLETE run kept
-  std::int64_t failures = 0; // attempts since the last retry that ended by not_finite, error, trainer_died, lease_expired
+  // Attempts since the last retry, and since the last complete one, that ended by not_finite, error, trainer_died, lease_expired.
+  std::int64_t failures = 0;
+  std::vector<std::string> test_conditions; // under which the test part is evaluated, by name
+  std::optional<Artifact> weights;          // the newest weights, for evaluating without training
 };
 
 /// What a sweep asks of a run's test part and the store does not have; of a run that is COMPLETE only where its weights are kept.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "experiments/spec/condition.h"
 #include "results/migrate.h"
 #include "results/run_state_query.h"
 #include "results/store_impl.h"
@@ -90,8 +91,14 @@ std::int64_t Store::register_sweep(const Plan& plan) {
     const std::int64_t now = impl_->now();
     database.execute("INSERT INTO sweeps (sweep_id, name, sweep, first_seen_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
                      plan.sweep_id, plan.name, plan.sweep_text, now);
+    for (const DatasetCard& card : plan.datasets)
+      database.execute("INSERT INTO datasets (dataset_hash, name, sensors, classes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
+                       "name = excluded.name, sensors = excluded.sensors, classes = excluded.classes",
+                       card.dataset_hash, card.name, Json(card.sensors).dump(), Json(card.classes).dump());
     std::int64_t added = 0, ordinal = 0;
-    for (const auto& [run_id, run] : plan.runs) {
+    for (const PlannedRun& planned : plan.runs) {
+      const std::string& run_id = planned.run_id;
+      const RunSpec& run = planned.run;
       if (!database.integer("SELECT 1 FROM runs WHERE run_id = ?1", run_id)) {
         // The identity's text, without what runs of one recipe, or of one split, differ in.
         Json recipe = identity_json(run);
@@ -127,23 +134,25 @@ std::vector<RunState> Store::run_states(std::span<const std::string> run_ids) {
   return states;
 }
 
-std::int64_t Store::begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size,
-                                  std::int64_t resume_epoch) {
+std::int64_t Store::begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size, std::int64_t resume_epoch,
+                                  bool evaluate_only) {
   return impl_->write([&] {
     Database& database = impl_->database;
     const auto status = database.text("SELECT status FROM runs WHERE run_id = ?1", run_id);
     if (!status) throw StorageError("run " + run_id + " is not in the store " + path().string() + ": register its sweep first");
-    if (*status == "COMPLETE") throw StorageError("run " + run_id + " is COMPLETE: it is not trained again");
+    if (*status == "COMPLETE" && !evaluate_only) throw StorageError("run " + run_id + " is COMPLETE: it is not trained again");
+    if (*status != "COMPLETE" && evaluate_only)
+      throw StorageError("run " + run_id + " is " + *status + ", not COMPLETE: there are no final weights to evaluate");
     if (const auto open = database.integer("SELECT attempt FROM attempts WHERE run_id = ?1 AND ended_ms IS NULL", run_id))
       throw StorageError("run " + run_id + " is being trained in attempt " + std::to_string(*open) + ": that one must end first");
     const std::int64_t now = impl_->now();
     const auto attempt = database.integer("INSERT INTO attempts (run_id, attempt, coordinator_id, started_ms, resume_epoch, world_size, "
-                                          "host, pid, device, platform, threads, slurm_job_id) "
-                                          "SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM "
+                                          "host, pid, device, platform, threads, slurm_job_id, evaluate_only) "
+                                          "SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM "
                                           "attempts WHERE run_id = ?1 RETURNING attempt",
                                           run_id, impl_->coordinator_id, now, resume_epoch, world_size, placement.host, placement.pid,
-                                          placement.device, placement.platform, placement.threads, impl_->options.job);
-    database.execute("UPDATE runs SET status = 'RUNNING', status_ms = ?2 WHERE run_id = ?1", run_id, now);
+                                          placement.device, placement.platform, placement.threads, impl_->options.job, evaluate_only);
+    if (!evaluate_only) database.execute("UPDATE runs SET status = 'RUNNING', status_ms = ?2 WHERE run_id = ?1", run_id, now);
     return attempt.value();
   });
 }
@@ -240,7 +249,16 @@ void check_shape(const EvaluationReport& report) {
                        ") does not hold together: " + std::to_string(count) + " windows, " + std::to_string(report.people.size()) +
                        " people, " + std::to_string(report.labels.size()) + " labels, " + std::to_string(report.predicted.size()) +
                        " predictions, " + std::to_string(report.confusion.size()) + " confusion counts of " + std::to_string(classes) +
-                       " classes");
+                       " classes, " + std::to_string(report.attention.size()) + " attention maps of " + std::to_string(report.sensors) +
+                       " sensors");
+}
+
+Condition condition_named(const EvaluationReport& report) {
+  try {
+    return condition_of(report.condition);
+  } catch (const InputError& error) {
+    throw StorageError("an evaluation of run " + report.run_id + " names no condition: " + error.what());
+  }
 }
 } // namespace
 
@@ -248,6 +266,7 @@ bool Store::record_evaluation(const EvaluationReport& report) {
   return impl_->write([&] {
     Database& database = impl_->database;
     check_shape(report);
+    const Condition condition = condition_named(report);
     const std::string which =
         "the evaluation of " + report.part + " under " + report.condition + " in attempt " + std::to_string(report.attempt);
     const bool open = impl_->attempt_is_open(report.run_id, report.attempt);
@@ -276,6 +295,8 @@ bool Store::record_evaluation(const EvaluationReport& report) {
                                                  report.run_id, report.condition, report.part, report.attempt, report.weights_epoch,
                                                  report.overlap_share, report.windows.size(), report.classes, impl_->now())
                                         .value();
+    database.execute("INSERT INTO conditions (condition, kind, amount, fill, seed) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+                     report.condition, condition.kind, condition.amount, condition.fill, condition.seed);
     for (const auto& [name, value] : report.metrics)
       database.execute("INSERT INTO evaluations (run_id, condition, part, metric, value, kind, attempt, weights_epoch) VALUES (?1, ?2, ?3, "
                        "?4, ?5, ?6, ?7, ?8)",
@@ -287,6 +308,13 @@ bool Store::record_evaluation(const EvaluationReport& report) {
       if (report.confusion[i] != 0)
         database.execute("INSERT INTO confusion (evaluation_id, label, predicted, windows) VALUES (?1, ?2, ?3, ?4)", evaluation,
                          static_cast<std::int64_t>(i) / report.classes, static_cast<std::int64_t>(i) % report.classes, report.confusion[i]);
+    for (const AttentionMap& map : report.attention)
+      for (std::size_t i = 0; i < map.weights.size(); ++i)
+        database.execute(
+            "INSERT INTO attention (evaluation_id, person, label, query, key, weight, windows) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+            "?7)",
+            evaluation, map.person, map.label, static_cast<std::int64_t>(i) / report.sensors, static_cast<std::int64_t>(i) % report.sensors,
+            map.weights[i], map.windows);
     return true;
   });
 }
@@ -303,12 +331,23 @@ void Store::Impl::set_status(const std::string& run_id, RunStatus status) {
 bool Store::end_attempt(const AttemptEnd& end, RunStatus status) {
   return impl_->write([&] {
     if (!impl_->attempt_is_open(end.run_id, end.attempt)) return false;
-    impl_->set_status(end.run_id, status);
-    impl_->database.execute(
+    Database& database = impl_->database;
+    const std::int64_t now = impl_->now();
+    const bool trained =
+        database.integer("SELECT 1 FROM attempts WHERE run_id = ?1 AND attempt = ?2 AND evaluate_only = 0", end.run_id, end.attempt)
+            .has_value();
+    if (trained) impl_->set_status(end.run_id, status);
+    database.execute(
         "UPDATE attempts SET ended_ms = ?3, end_reason = ?4, end_detail = ?5, stderr_tail = ?6 WHERE run_id = ?1 AND attempt = ?2",
-        end.run_id, end.attempt, impl_->now(), end.reason, end.detail, end.stderr_tail);
-    if (status == RunStatus::complete)
-      impl_->database.execute("UPDATE checkpoints SET state = 'deleted' WHERE run_id = ?1 AND state = 'live'", end.run_id);
+        end.run_id, end.attempt, now, end.reason, end.detail, end.stderr_tail);
+    for (const Artifact& artifact : end.artifacts)
+      database.execute(
+          "INSERT INTO artifacts (run_id, kind, path, attempt, sha256, bytes, recorded_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+          "ON CONFLICT DO UPDATE SET attempt = excluded.attempt, sha256 = excluded.sha256, bytes = excluded.bytes, "
+          "recorded_ms = excluded.recorded_ms",
+          end.run_id, artifact.kind, artifact.path, end.attempt, artifact.sha256, artifact.bytes, now);
+    if (trained && status == RunStatus::complete)
+      database.execute("UPDATE checkpoints SET state = 'deleted' WHERE run_id = ?1 AND state = 'live'", end.run_id);
     return true;
   });
 }
@@ -319,10 +358,27 @@ void Store::set_status(const std::string& run_id, RunStatus status) {
 
 bool Store::retry(const std::string& run_id) {
   return impl_->write([&] {
-    return impl_->database.execute("UPDATE runs SET status = 'PLANNED', status_ms = ?2, forgiven_attempt = (SELECT coalesce(max(attempt), "
-                                   "0) FROM attempts WHERE run_id = ?1) "
-                                   "WHERE run_id = ?1 AND status IN ('FAILED', 'QUARANTINED', 'INTERRUPTED')",
+    return impl_->database.execute("UPDATE runs SET status = CASE status WHEN 'COMPLETE' THEN 'COMPLETE' ELSE 'PLANNED' END, status_ms = "
+                                   "?2, forgiven_attempt = last.attempt FROM (SELECT coalesce(max(attempt), 0) AS attempt FROM attempts "
+                                   "WHERE run_id = ?1) AS last "
+                                   "WHERE run_id = ?1 AND (status IN ('FAILED', 'QUARANTINED', 'INTERRUPTED') OR status = 'COMPLETE' AND "
+                                   "last.attempt > forgiven_attempt AND (SELECT end_reason FROM attempts a WHERE a.run_id = ?1 AND "
+                                   "a.attempt = last.attempt) IN ('not_finite', 'error', 'trainer_died', 'lease_expired'))",
                                    run_id, impl_->now()) == 1;
+  });
+}
+
+void Store::record_efficiency(const EfficiencyReport& report) {
+  impl_->write([&] {
+    if (!impl_->database.integer("SELECT 1 FROM runs WHERE run_id = ?1", report.run_id))
+      throw StorageError("run " + report.run_id + ", whose network was measured, is not in the store " + path().string());
+    const std::int64_t now = impl_->now();
+    for (const auto& [name, value] : report.metrics)
+      impl_->database.execute("INSERT INTO efficiency (run_id, host, device, threads, metric, value, kind, platform, measured_ms) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET value = excluded.value, "
+                              "kind = excluded.kind, platform = excluded.platform, measured_ms = excluded.measured_ms",
+                              report.run_id, report.host, report.device, report.threads, name, value, number_kind(value), report.platform,
+                              now);
   });
 }
 

@@ -91,25 +91,33 @@ public:
     Store* store_;
   };
 
-  /// Adds the sweep and those of its runs that are not there yet (PLANNED). Returns how many runs were new.
+  /// Adds the sweep and those of its runs that are not there yet (PLANNED), and what its data sets call their sensors and classes (the
+  /// latest names stand). Returns how many runs were new.
   std::int64_t register_sweep(const Plan& plan);
   /// In the order of `run_ids`.
   std::vector<RunState> run_states(std::span<const std::string> run_ids);
 
   /// Opens the next attempt and sets the run RUNNING. `placement` is that of the group's first member. StorageError when the
-  /// run is unknown, COMPLETE, or has an open attempt: no run is ever trained twice at a time.
-  std::int64_t begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size, std::int64_t resume_epoch = 0);
+  /// run is unknown, COMPLETE, or has an open attempt: no run is ever trained twice at a time. With `evaluate_only` the run must be
+  /// COMPLETE instead, and stays so whatever becomes of the attempt: it evaluates further conditions.
+  std::int64_t begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size, std::int64_t resume_epoch = 0,
+                             bool evaluate_only = false);
   /// Records the epoch and its checkpoint.
   EpochOutcome record_epoch(const EpochReport& report);
   /// False: that part under that condition is there already (an event says so when the numbers differ), or the attempt is over.
   bool record_evaluation(const EvaluationReport& report);
-  /// Ends the attempt and gives the run its status. False: the attempt was over already, nothing changed. COMPLETE without the
-  /// evaluation of the part that is scored (test; validation while the test part is closed) is a StorageError.
+  /// Ends the attempt, records the files it left and gives the run its status, which an attempt that evaluates only leaves alone. False:
+  /// the attempt was over already, nothing changed. COMPLETE without the evaluation of the part that is scored (test; validation while
+  /// the test part is closed) is a StorageError.
   bool end_attempt(const AttemptEnd& end, RunStatus status);
   /// Not for ends of attempts. COMPLETE is checked as in end_attempt.
   void set_status(const std::string& run_id, RunStatus status);
-  /// A FAILED, QUARANTINED or INTERRUPTED run becomes PLANNED and its failures are forgiven. False: it was none of these.
+  /// A FAILED, QUARANTINED or INTERRUPTED run becomes PLANNED and its failures are forgiven; a COMPLETE one whose last attempt, which
+  /// only evaluated, failed stays COMPLETE and is forgiven. False: it was none of these.
   bool retry(const std::string& run_id);
+
+  /// What a run's network costs to use; the latest measurement of a metric on a device stands. StorageError: no such run.
+  void record_efficiency(const EfficiencyReport& report);
 
   /// Live checkpoints of a run, oldest first: what may be deleted, and what is loaded.
   std::vector<CheckpointRef> live_checkpoints(const std::string& run_id);

@@ -3,6 +3,7 @@
 #include "cluster/process.h"
 #include "experiments/archive.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/coordinator.h"
 #include "orchestrator/job.h"
 #include "orchestrator/progress.h"
 #include "results/tables.h"
@@ -80,6 +81,7 @@ Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
     const RunState& state = states[i];
     left.epochs += state.epochs_recorded;
     if (state.known && state.status == RunStatus::complete && missing_evaluations(plan.runs[i], state).empty()) ++left.complete;
+    else if (state.known && state.status == RunStatus::complete && state.failures >= CoordinatorOptions{}.most_failures) ++left.failed;
     else if (state.known && (state.status == RunStatus::failed || state.status == RunStatus::quarantined)) ++left.failed;
     else ++left.open;
   }

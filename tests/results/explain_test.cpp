@@ -40,12 +40,12 @@ TEST_F(ExplainTest, TellsAllOfARun) {
   store.register_sweep(a_plan({run, a_run(1)}, "second"));
   store.begin_attempt(run_id, a_place("node3"), 1);
   store.record_epoch(an_epoch(run_id, 1, 1));
-  store.end_attempt({run_id, 1, "trainer_died", "signal 9", "std::bad_alloc\nkilled"}, RunStatus::interrupted);
+  store.end_attempt({run_id, 1, "trainer_died", "signal 9", "std::bad_alloc\nkilled", {}}, RunStatus::interrupted);
   store.event("moved", run_id, "to another host");
   store.begin_attempt(run_id, a_place("node4"), 1, 1);
   store.record_epoch(an_epoch(run_id, 2, 2));
   store.record_evaluation(an_evaluation(run_id, 2));
-  store.end_attempt({run_id, 2, "complete", "", ""}, RunStatus::complete);
+  store.end_attempt({run_id, 2, "complete", "", "", {}}, RunStatus::complete);
   Reader reader(folder / "results.db");
   const std::string text = format_tables(explain_run(reader, run_id.substr(0, 8), now), Format::table);
   EXPECT_THAT(text, AllOf(HasSubstr(run_id), HasSubstr("first, second"), HasSubstr("identity text: " + run_identity_text(run)),

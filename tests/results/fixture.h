@@ -51,8 +51,7 @@ inline Plan a_plan(const std::vector<RunSpec>& runs, const std::string& name = "
   plan.name = name;
   plan.sweep_text = "{\"name\":\"" + name + "\"}";
   plan.sweep_id = sha256_hex(plan.sweep_text);
-  for (const auto& run : runs) plan.runs.push_back({run_identity(run), run});
-  plan.evaluations = {{}};
+  for (const auto& run : runs) plan.runs.push_back({run_identity(run), run, run.dataset, {{}}});
   return plan;
 }
 
@@ -114,7 +113,7 @@ inline void complete(Store& store, const RunSpec& run, std::int64_t right = 9, s
   const std::int64_t attempt = store.begin_attempt(run_id, a_place(), run.world_size);
   for (std::int64_t epoch = 1; epoch <= run.training.epochs; ++epoch) store.record_epoch(an_epoch(run_id, attempt, epoch));
   store.record_evaluation(an_evaluation(run_id, attempt, run.protocol.open_test ? "test" : "validation", right, count, people));
-  store.end_attempt({run_id, attempt, "complete", "", ""}, RunStatus::complete);
+  store.end_attempt({run_id, attempt, "complete", "", "", {}}, RunStatus::complete);
 }
 
 inline std::int64_t integer_at(Reader& reader, const std::string& sql) {

@@ -17,9 +17,14 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 const int read_write = SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
-constexpr const char* second_version = "ALTER TABLE hosts ADD COLUMN colour TEXT;";
 
-std::vector<std::string_view> two_versions() { return {embedded_migrations()[0], second_version}; }
+/// This program's versions and one that is yet to come.
+std::vector<std::string_view> with_next(std::string_view sql = "ALTER TABLE hosts ADD COLUMN colour TEXT;") {
+  std::vector<std::string_view> versions = embedded_migrations();
+  versions.push_back(sql);
+  return versions;
+}
+std::string next_version() { return std::to_string(schema_version() + 1); }
 
 TEST(Migration, ANewFileGetsTheNewestSchemaAndNoCopy) {
   TemporaryFolder folder;
@@ -40,13 +45,13 @@ TEST(Migration, AnOlderStoreIsCopiedBesideAndBroughtUp) {
     complete(store, a_run());
   }
   Database database(file, read_write, 1000);
-  migrate(database, two_versions());
-  EXPECT_EQ(database.integer("PRAGMA user_version"), 2);
+  migrate(database, with_next());
+  EXPECT_EQ(database.integer("PRAGMA user_version"), schema_version() + 1);
   EXPECT_EQ(database.integer("SELECT count(*) FROM runs WHERE status = 'COMPLETE'"), 1);
   EXPECT_EQ(database.integer("SELECT count(colour) FROM hosts"), 0);
-  Reader copy(file.string() + ".before-version-2");
+  Reader copy(file.string() + ".before-version-" + next_version());
   EXPECT_EQ(integer_at(copy, "SELECT count(*) FROM runs"), 1);
-  EXPECT_EQ(integer_at(copy, "PRAGMA user_version"), 1);
+  EXPECT_EQ(integer_at(copy, "PRAGMA user_version"), schema_version());
 }
 
 TEST(Migration, AMigrationThatFailsLeavesTheStoreAsItWas) {
@@ -54,13 +59,58 @@ TEST(Migration, AMigrationThatFailsLeavesTheStoreAsItWas) {
   const auto file = folder / "results.db";
   { Store store = Store::open_for_writing(file); }
   Database database(file, read_write, 1000);
-  const std::vector<std::string_view> broken{embedded_migrations()[0],
-                                             "CREATE TABLE colours (name TEXT) STRICT; CREATE TABLE runs (run_id TEXT) STRICT;"};
+  const auto broken = with_next("CREATE TABLE colours (name TEXT) STRICT; CREATE TABLE runs (run_id TEXT) STRICT;");
   EXPECT_THROW(migrate(database, broken), StorageError);
-  EXPECT_EQ(database.integer("PRAGMA user_version"), 1);
+  EXPECT_EQ(database.integer("PRAGMA user_version"), schema_version());
   EXPECT_EQ(database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'colours'"), 0);
-  migrate(database, two_versions());
-  EXPECT_EQ(database.integer("PRAGMA user_version"), 2) << "the copy of the failed one is in nobody's way";
+  migrate(database, with_next());
+  EXPECT_EQ(database.integer("PRAGMA user_version"), schema_version() + 1) << "the copy of the failed one is in nobody's way";
+}
+
+TEST(Migration, AStoreOfTheFirstVersionKeepsItsRunsAndTakesWhatIsNew) {
+  TemporaryFolder folder;
+  const auto file = folder / "results.db";
+  const RunSpec run = a_run();
+  const std::string run_id = run_identity(run);
+  {
+    Database database(file, read_write, 1000);
+    migrate(database, {embedded_migrations()[0]});
+    database.script("INSERT INTO coordinators (host, boot_id, pid, process_start, heartbeat_ms, claimed_ms, released_ms) VALUES ('node1', "
+                    "'boot', 1, 1, 5, 5, 9)");
+    database.script("INSERT INTO sweeps VALUES ('abc', 'old', '{}', 5)");
+    database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, "
+                     "epochs, world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
+                     "VALUES (?1, 'RUNNING', 5, 'uci-har', 'hash', 'leave_persons_out', 3, 0, 1, 'default', 'stdual_x', 2, 1, 1, 1, "
+                     "'split', 'recipe', 1, 5, ?2)",
+                     run_id, to_json_all(run).dump());
+    database.execute("INSERT INTO sweep_runs VALUES ('abc', ?1, 0)", run_id);
+    database.execute("INSERT INTO attempts VALUES (?1, 1, 1, 5, 9, 'complete', '', '', 0, 1, 'node1', 7, 'cpu', 'cpu A', 1, '')", run_id);
+    database.execute("INSERT INTO evaluation_parts VALUES (1, ?1, 'clean', 'test', 1, 2, 0.25, 1, 2, 8)", run_id);
+    database.execute("INSERT INTO evaluations VALUES (?1, 'clean', 'test', 'accuracy', 0.9, 'finite', 1, 2)", run_id);
+    database.script("INSERT INTO predictions VALUES (1, 0, 3, 1, 1)");
+    database.execute("UPDATE runs SET status = 'COMPLETE' WHERE run_id = ?1", run_id);
+  }
+  Store store = Store::open_for_writing(file);
+  const RunState state = store.run_states(std::vector{run_id}).at(0);
+  EXPECT_EQ(state.status, RunStatus::complete);
+  EXPECT_EQ(state.test_conditions, std::vector<std::string>{"clean"});
+  EXPECT_FALSE(state.weights.has_value()) << "version 1 recorded no files";
+  EXPECT_EQ(store.begin_attempt(run_id, a_place(), 1, 0, true), 2);
+  EvaluationReport noisy = an_evaluation(run_id, 2, "test", 8);
+  noisy.condition = "noise/10/1";
+  EXPECT_TRUE(store.record_evaluation(noisy));
+  store.end_attempt({run_id, 2, "complete", "", "", {}}, RunStatus::complete);
+
+  Reader reader(file);
+  EXPECT_EQ(integer_at(reader, "PRAGMA user_version"), schema_version());
+  EXPECT_EQ(text_at(reader, "PRAGMA integrity_check"), "ok");
+  EXPECT_TRUE(reader.query("PRAGMA foreign_key_check").rows.empty());
+  EXPECT_EQ(integer_at(reader, "SELECT person FROM v_predictions WHERE condition = 'clean'"), 3);
+  EXPECT_EQ(text_at(reader, "SELECT group_concat(evaluate_only) FROM (SELECT * FROM attempts ORDER BY attempt)"), "0,1");
+  EXPECT_EQ(text_at(reader, "SELECT condition_kind FROM v_robustness WHERE metric = 'accuracy'"), "noise");
+  EXPECT_EQ(text_at(reader, "SELECT kind FROM conditions WHERE condition = 'clean'"), "clean");
+  const std::string copy = file.string() + ".before-version-" + std::to_string(schema_version());
+  EXPECT_THAT(message_of<RefusedError>([&] { Reader refused(copy); }), HasSubstr("its schema is version 1"));
 }
 
 TEST(Migration, ANewerStoreIsRefusedWithBothVersions) {
@@ -69,9 +119,10 @@ TEST(Migration, ANewerStoreIsRefusedWithBothVersions) {
   { Store store = Store::open_for_writing(file); }
   {
     Database database(file, read_write, 1000);
-    migrate(database, two_versions());
+    migrate(database, with_next());
   }
-  const auto expected = AllOf(HasSubstr(file.string()), HasSubstr("version 2"), HasSubstr("up to 1"), HasSubstr("newer stdualx"));
+  const auto expected = AllOf(HasSubstr(file.string()), HasSubstr("version " + next_version()),
+                              HasSubstr("up to " + std::to_string(schema_version())), HasSubstr("newer stdualx"));
   EXPECT_THAT(message_of<RefusedError>([&] { Store::open_for_writing(file); }), expected);
   EXPECT_THAT(message_of<RefusedError>([&] { Reader reader(file); }), expected);
 }

@@ -33,7 +33,7 @@ protected:
     complete(store, a_run(0));
     const std::string failed = run_identity(a_run(1));
     store.begin_attempt(failed, a_place("node7"), 1);
-    store.end_attempt({failed, 1, "not_finite", "the loss was NaN in epoch 1", "last lines"}, RunStatus::failed);
+    store.end_attempt({failed, 1, "not_finite", "the loss was NaN in epoch 1", "last lines", {}}, RunStatus::failed);
     store.begin_attempt(run_identity(a_run(2)), a_place(), 1);
     store.record_epoch(an_epoch(run_identity(a_run(2)), 1, 1));
     store.set_status(run_identity(wide), RunStatus::waiting);
@@ -121,7 +121,7 @@ TEST_F(StatusTest, TheCostOfARunIsTheMedianOfItsLike) {
     epoch.wall_seconds = seconds;
     store.record_epoch(epoch);
     store.record_evaluation(an_evaluation(run_id, 1));
-    store.end_attempt({run_id, 1, "complete", "", ""}, RunStatus::complete);
+    store.end_attempt({run_id, 1, "complete", "", "", {}}, RunStatus::complete);
   };
   Reader reader(file);
   EXPECT_FALSE(cost_of(reader, a_run()).seconds);

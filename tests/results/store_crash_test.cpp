@@ -30,7 +30,7 @@ namespace {
     }
     Store::Transaction transaction(store);
     store.record_evaluation(an_evaluation(run_id, attempt, "test", 150, 200));
-    store.end_attempt({run_id, attempt, "complete", "", ""}, RunStatus::complete);
+    store.end_attempt({run_id, attempt, "complete", "", "", {}}, RunStatus::complete);
     transaction.commit();
     const auto index = static_cast<std::uint32_t>(i);
     if (::write(words, &index, sizeof index) != sizeof index) ::_exit(1);

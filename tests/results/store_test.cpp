@@ -67,7 +67,7 @@ TEST_F(StoreTest, TheStateOfARunFollowsItsReports) {
   EXPECT_EQ(state().epochs_recorded, 2);
   EXPECT_EQ(state().latest_checkpoint, (CheckpointRef{1, 2, second.checkpoint_path, second.checkpoint_sha256}));
   EXPECT_TRUE(store.record_evaluation(an_evaluation(run_id, 1)));
-  EXPECT_TRUE(store.end_attempt({run_id, 1, "complete", "", ""}, RunStatus::complete));
+  EXPECT_TRUE(store.end_attempt({run_id, 1, "complete", "", "", {}}, RunStatus::complete));
   EXPECT_EQ(state().status, RunStatus::complete);
   Reader reader(file);
   EXPECT_EQ(reader.run_states(std::vector{run_id}).at(0).latest_checkpoint, state().latest_checkpoint);
@@ -79,8 +79,8 @@ TEST_F(StoreTest, AMessageSentAgainChangesNothing) {
   EXPECT_EQ(store.record_epoch(an_epoch(run_id, 1, 1)), EpochOutcome::repeated);
   EXPECT_TRUE(store.record_evaluation(an_evaluation(run_id, 1)));
   EXPECT_FALSE(store.record_evaluation(an_evaluation(run_id, 1)));
-  EXPECT_TRUE(store.end_attempt({run_id, 1, "complete", "first", ""}, RunStatus::complete));
-  EXPECT_FALSE(store.end_attempt({run_id, 1, "error", "second", ""}, RunStatus::failed));
+  EXPECT_TRUE(store.end_attempt({run_id, 1, "complete", "first", "", {}}, RunStatus::complete));
+  EXPECT_FALSE(store.end_attempt({run_id, 1, "error", "second", "", {}}, RunStatus::failed));
   EXPECT_EQ(store.record_epoch(an_epoch(run_id, 1, 1)), EpochOutcome::repeated) << "also after the end";
   EXPECT_EQ(state().status, RunStatus::complete);
   Reader reader(file);
@@ -94,17 +94,17 @@ TEST_F(StoreTest, AMessageSentAgainChangesNothing) {
 TEST_F(StoreTest, AnEpochComputedAgainIsAReplayAndItsHashIsJudged) {
   store.begin_attempt(run_id, a_place("node1", "cpu A"), 1);
   store.record_epoch(an_epoch(run_id, 1, 1));
-  store.end_attempt({run_id, 1, "trainer_died", "signal 9", ""}, RunStatus::interrupted);
+  store.end_attempt({run_id, 1, "trainer_died", "signal 9", "", {}}, RunStatus::interrupted);
   store.begin_attempt(run_id, a_place("node2", "cpu A"), 1);
   EXPECT_EQ(store.record_epoch(an_epoch(run_id, 2, 1)), EpochOutcome::replay_agrees);
   EXPECT_EQ(store.record_epoch(an_epoch(run_id, 2, 1)), EpochOutcome::repeated);
-  store.end_attempt({run_id, 2, "trainer_died", "signal 9", ""}, RunStatus::interrupted);
+  store.end_attempt({run_id, 2, "trainer_died", "signal 9", "", {}}, RunStatus::interrupted);
 
   store.begin_attempt(run_id, a_place("node3", "cpu A"), 1);
   EpochReport other = an_epoch(run_id, 3, 1);
   other.state_hash_after = "another state";
   EXPECT_EQ(store.record_epoch(other), EpochOutcome::hash_mismatch);
-  store.end_attempt({run_id, 3, "drained", "", ""}, RunStatus::interrupted);
+  store.end_attempt({run_id, 3, "drained", "", "", {}}, RunStatus::interrupted);
 
   store.begin_attempt(run_id, a_place("node4", "cpu B"), 1);
   other.attempt = 4;
@@ -120,11 +120,11 @@ TEST_F(StoreTest, AnEpochComputedAgainIsAReplayAndItsHashIsJudged) {
 TEST_F(StoreTest, AStaleAttemptIsFenced) {
   store.begin_attempt(run_id, a_place(), 1);
   store.record_epoch(an_epoch(run_id, 1, 1));
-  store.end_attempt({run_id, 1, "lease_expired", "silent for 60 s", ""}, RunStatus::interrupted);
+  store.end_attempt({run_id, 1, "lease_expired", "silent for 60 s", "", {}}, RunStatus::interrupted);
   store.begin_attempt(run_id, a_place("node2"), 1, 1);
   EXPECT_EQ(store.record_epoch(an_epoch(run_id, 1, 2)), EpochOutcome::stale);
   EXPECT_FALSE(store.record_evaluation(an_evaluation(run_id, 1)));
-  EXPECT_FALSE(store.end_attempt({run_id, 1, "complete", "", ""}, RunStatus::complete));
+  EXPECT_FALSE(store.end_attempt({run_id, 1, "complete", "", "", {}}, RunStatus::complete));
   EXPECT_EQ(state().epochs_recorded, 1);
   EXPECT_EQ(state().status, RunStatus::running);
   Reader reader(file);
@@ -134,7 +134,7 @@ TEST_F(StoreTest, AStaleAttemptIsFenced) {
 
 TEST_F(StoreTest, ARunWithoutItsEvaluationIsNeverComplete) {
   store.begin_attempt(run_id, a_place(), 1);
-  const auto end = [&] { store.end_attempt({run_id, 1, "complete", "", ""}, RunStatus::complete); };
+  const auto end = [&] { store.end_attempt({run_id, 1, "complete", "", "", {}}, RunStatus::complete); };
   EXPECT_THAT(message_of<StorageError>(end), HasSubstr("a run without its evaluation cannot be COMPLETE"));
   EXPECT_THAT(message_of<StorageError>([&] { store.set_status(run_id, RunStatus::complete); }), HasSubstr(run_id));
   store.record_evaluation(an_evaluation(run_id, 1, "validation"));
@@ -156,14 +156,14 @@ TEST_F(StoreTest, NoRunIsTrainedTwice) {
   store.begin_attempt(run_id, a_place(), 1);
   EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place("node2"), 1); }), HasSubstr("being trained in attempt 1"));
   store.record_evaluation(an_evaluation(run_id, 1));
-  store.end_attempt({run_id, 1, "complete", "", ""}, RunStatus::complete);
+  store.end_attempt({run_id, 1, "complete", "", "", {}}, RunStatus::complete);
   EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1); }), HasSubstr("COMPLETE"));
 }
 
 TEST_F(StoreTest, FailuresAreCountedByReasonAndForgivenByRetry) {
   const auto fail = [&](const std::string& reason) {
     const auto attempt = store.begin_attempt(run_id, a_place(), 1);
-    store.end_attempt({run_id, attempt, reason, "because", "last lines"}, RunStatus::failed);
+    store.end_attempt({run_id, attempt, reason, "because", "last lines", {}}, RunStatus::failed);
   };
   for (const char* reason : {"error", "trainer_died", "drained", "not_finite"}) fail(reason);
   EXPECT_EQ(state().failures, 3);
@@ -307,6 +307,139 @@ TEST_F(StoreTest, ViewsPairVariantsAndTimeEpochs) {
   EXPECT_EQ(runs.rows[0], (std::vector<Cell>{std::int64_t{2}, std::int64_t{2}, std::int64_t{1}, Real{6}, Real{0.9}, Real{0.25}}));
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM v_accuracy"), 2);
   EXPECT_EQ(reader.query("SELECT * FROM v_robustness").rows.size(), 0u);
+}
+
+TEST_F(StoreTest, FurtherConditionsAreEvaluatedWhileTheRunStaysComplete) {
+  complete(store, run);
+  EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1); }), HasSubstr("COMPLETE"));
+  const auto evaluate = [&](std::int64_t attempt, const std::string& condition, std::int64_t right) {
+    EvaluationReport report = an_evaluation(run_id, attempt, "test", right);
+    report.condition = condition;
+    return store.record_evaluation(report);
+  };
+  EXPECT_EQ(store.begin_attempt(run_id, a_place(), 1, 0, true), 2);
+  EXPECT_EQ(state().status, RunStatus::complete);
+  EXPECT_TRUE(evaluate(2, "missing_samples/0.1/last/1", 8));
+  EXPECT_FALSE(evaluate(2, "missing_samples/0.1/last/1", 8)) << "told again";
+  EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1, 0, true); }), HasSubstr("attempt 2"));
+  EXPECT_TRUE(store.end_attempt({run_id, 2, "trainer_died", "signal 9", "", {}}, RunStatus::failed));
+  EXPECT_EQ(state().status, RunStatus::complete);
+  EXPECT_EQ(state().failures, 1);
+  EXPECT_TRUE(store.retry(run_id));
+  EXPECT_FALSE(store.retry(run_id));
+  EXPECT_EQ(state().status, RunStatus::complete);
+  EXPECT_EQ(state().failures, 0);
+
+  store.begin_attempt(run_id, a_place(), 1, 0, true);
+  EXPECT_TRUE(evaluate(3, "missing_sensor/2/zero", 5));
+  EXPECT_TRUE(store.end_attempt({run_id, 3, "complete", "", "", {}}, RunStatus::complete));
+  EXPECT_EQ(state().test_conditions, (std::vector<std::string>{"clean", "missing_samples/0.1/last/1", "missing_sensor/2/zero"}));
+  EXPECT_THAT(message_of<StorageError>([&] { evaluate(3, "missing_much", 5); }), HasSubstr("names no condition"));
+  Reader reader(file);
+  const Table rows =
+      reader.query("SELECT condition_kind, amount, fill, condition_seed, clean_value, round(difference, 9) FROM v_robustness "
+                   "WHERE metric = 'accuracy' ORDER BY condition");
+  ASSERT_EQ(rows.rows.size(), 2u);
+  EXPECT_EQ(rows.rows[0], (std::vector<Cell>{"missing_samples", Real{0.1}, "last", std::int64_t{1}, Real{0.9}, Real{-0.1}}));
+  EXPECT_EQ(rows.rows[1], (std::vector<Cell>{"missing_sensor", Real{2}, "zero", std::int64_t{0}, Real{0.9}, Real{-0.4}}));
+  EXPECT_EQ(text_at(reader, "SELECT end_reason FROM v_runs"), "complete") << "of the attempt that trained";
+}
+
+TEST_F(StoreTest, ARunThatIsNotCompleteHasNothingToEvaluate) {
+  EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1, 0, true); }), HasSubstr("is PLANNED, not COMPLETE"));
+}
+
+TEST_F(StoreTest, AnInterruptedEvaluationLeavesTheRunComplete) {
+  complete(store, run);
+  store.begin_attempt(run_id, a_place(), 1, 0, true);
+  store.release();
+  Store next = Store::open_for_writing(file);
+  EXPECT_EQ(next.run_states(std::vector{run_id}).at(0).status, RunStatus::complete);
+  EXPECT_EQ(next.begin_attempt(run_id, a_place(), 1, 0, true), 3);
+  Reader reader(file);
+  EXPECT_EQ(text_at(reader, "SELECT end_reason FROM attempts WHERE attempt = 2"), "interrupted");
+}
+
+TEST_F(StoreTest, TheNewestWeightsAreOffered) {
+  store.begin_attempt(run_id, a_place(), 1);
+  store.record_evaluation(an_evaluation(run_id, 1));
+  const Artifact first{"weights", run_id + "/1/best.safetensors", "aa", 10},
+      embedding{"embedding", run_id + "/1/embedding.safetensors", "bb", 20};
+  EXPECT_TRUE(store.end_attempt({run_id, 1, "drained", "", "", {first}}, RunStatus::interrupted));
+  EXPECT_EQ(state().weights, first);
+  store.begin_attempt(run_id, a_place(), 1);
+  const Artifact second{"weights", run_id + "/2/best.safetensors", "cc", 11};
+  EXPECT_TRUE(store.end_attempt({run_id, 2, "complete", "", "", {embedding, second}}, RunStatus::complete));
+  EXPECT_FALSE(store.end_attempt({run_id, 2, "complete", "", "", {first}}, RunStatus::complete));
+  EXPECT_EQ(state().weights, second);
+  Reader reader(file);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM artifacts"), 3);
+  EXPECT_EQ(integer_at(reader, "SELECT attempt FROM artifacts WHERE kind = 'embedding'"), 2);
+}
+
+TEST_F(StoreTest, AttentionIsKeptByPersonAndShownByName) {
+  Plan plan = a_plan({run}, "with names");
+  plan.datasets = {{run.dataset_hash, run.dataset, {"wrist", "ankle"}, {"sitting", "walking"}}};
+  store.register_sweep(plan);
+  store.begin_attempt(run_id, a_place(), 1);
+  EvaluationReport report = an_evaluation(run_id, 1);
+  report.sensors = 2;
+  report.attention = {{1, 1, 30, {0.25, 0.75, 0.5, 0.5}}, {2, 1, 10, {0.75, 0.25, 0.5, 0.5}}, {2, 0, 5, {1, 0, 0, 1}}};
+  EvaluationReport broken = report;
+  broken.attention[1].weights.pop_back();
+  EXPECT_THAT(message_of<StorageError>([&] { store.record_evaluation(broken); }), HasSubstr("3 attention maps of 2 sensors"));
+  EXPECT_TRUE(store.record_evaluation(report));
+  Reader reader(file);
+  EXPECT_EQ(reader.query("SELECT * FROM v_attention").rows.size(), 0u) << "not COMPLETE yet";
+  store.end_attempt({run_id, 1, "complete", "", "", {}}, RunStatus::complete);
+  const Table rows = reader.query("SELECT activity, querying_sensor, attended_sensor, weight, deviation, people, windows FROM v_attention "
+                                  "WHERE activity = 'walking' AND query = 0 ORDER BY key");
+  ASSERT_EQ(rows.rows.size(), 2u);
+  const double deviation = std::sqrt(2 * 0.25 * 0.25);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(rows.rows[i][1], Cell("wrist"));
+    EXPECT_EQ(rows.rows[i][2], Cell(i == 0 ? "wrist" : "ankle"));
+    EXPECT_EQ(rows.rows[i][3], Cell(Real{0.5})) << "of people, not of windows";
+    EXPECT_NEAR(std::get<Real>(rows.rows[i][4]).value, deviation, 1e-12);
+    EXPECT_EQ(rows.rows[i][5], Cell(std::int64_t{2}));
+    EXPECT_EQ(rows.rows[i][6], Cell(std::int64_t{40}));
+  }
+  EXPECT_EQ(reader.query("SELECT deviation FROM v_attention WHERE activity = 'sitting' AND query = 0 AND key = 0").rows.at(0).at(0),
+            Cell(std::monostate{}))
+      << "of one person";
+}
+
+TEST_F(StoreTest, TheLatestMeasurementOnADeviceStands) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  store.record_efficiency({run_id, "node1", "cpu", "cpu A", 1, {{"latency_median", 0.004}, {"parameters", 1000}}});
+  store.record_efficiency({run_id, "node1", "cpu", "cpu A, newer torch", 1, {{"latency_median", 0.003}}});
+  store.record_efficiency({run_id, "node1", "cpu", "cpu A", 2, {{"latency_median", nan}}});
+  EXPECT_THAT(message_of<StorageError>([&] { store.record_efficiency({"nobody", "node1", "cpu", "", 1, {}}); }), HasSubstr("nobody"));
+  Reader reader(file);
+  EXPECT_EQ(text_at(reader, "SELECT group_concat(threads || ' ' || metric || ' ' || coalesce(value, kind)) FROM (SELECT * FROM v_inference "
+                            "ORDER BY threads, metric)"),
+            "1 latency_median 0.003,1 parameters 1000.0,2 latency_median nan");
+  EXPECT_EQ(text_at(reader, "SELECT platform FROM v_inference WHERE metric = 'latency_median' AND threads = 1"), "cpu A, newer torch");
+}
+
+TEST_F(StoreTest, ANetworkOfAnotherArchitectureIsABaselineAndNoAblation) {
+  RunSpec baseline = run, deep_without_csa = run;
+  baseline.variant = "deep_conv_lstm";
+  baseline.model.architecture = "deep_conv_lstm";
+  deep_without_csa = baseline;
+  deep_without_csa.variant = "deep_without_csa";
+  deep_without_csa.model.cross_sensor_attention = false;
+  store.register_sweep(a_plan({baseline, deep_without_csa}, "baselines"));
+  complete(store, run, 9);
+  complete(store, baseline, 8);
+  complete(store, deep_without_csa, 7);
+  Reader reader(file);
+  EXPECT_TRUE(reader.query("SELECT * FROM v_ablation").rows.empty());
+  const Table pairs =
+      reader.query("SELECT variant, architecture, stdual_x_run_id, round(accuracy_difference, 9) FROM v_baseline ORDER BY variant");
+  ASSERT_EQ(pairs.rows.size(), 2u);
+  EXPECT_EQ(pairs.rows[0], (std::vector<Cell>{"deep_conv_lstm", "deep_conv_lstm", run_id, Real{-0.1}}));
+  EXPECT_EQ(pairs.rows[1], (std::vector<Cell>{"deep_without_csa", "deep_conv_lstm", run_id, Real{-0.2}}));
 }
 
 class AblationView : public StoreTest {
