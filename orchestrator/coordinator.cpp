@@ -208,7 +208,7 @@ void Coordinator::on_stop(double) {
   for (const auto& [id, group] : groups_) {
     Run& run = runs_[group.run];
     if (!run.weights) set_status(run, RunStatus::interrupted);
-    act(RecordEnd{{run.run_id, group.attempt, "stopped", "stopped before the running epoch ended", "", {}}, run.status});
+    act(RecordEnd{{run.run_id, group.attempt, "stopped", "stopped before the running epoch ended", ""}, run.status});
   }
   groups_.clear();
   for (auto& [rank, worker] : workers_) worker.groups.clear();
@@ -235,7 +235,7 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
     epochs_done_ += run.spec->training.epochs - run.epochs;
     act(RecordEnd{first, RunStatus::complete});
   } else if (first.reason == "complete") {
-    judge_failure(group, {run.run_id, group.attempt, "error", "the trainer said complete but sent no evaluation", "", {}}, true);
+    judge_failure(group, {run.run_id, group.attempt, "error", "the trainer said complete but sent no evaluation", ""}, true);
   } else {
     judge_failure(group, *cause, cause->reason != "not_finite");
   }

@@ -26,9 +26,9 @@ struct KnownRun {
   std::int64_t last_attempt = 0;
   std::int64_t epochs_recorded = 0;
   std::int64_t failures = 0;
-  std::vector<CheckpointRef> checkpoints; // live ones, oldest first
-  std::vector<EvaluationSpec> missing;    // evaluations of the test part that are still to be made
-  std::optional<Artifact> weights;        // of a COMPLETE run: what they are made with
+  std::vector<CheckpointRef> checkpoints;   // live ones, oldest first
+  std::vector<EvaluationSpec> missing = {}; // evaluations of the test part that are still to be made
+  std::optional<Artifact> weights = {};     // of a COMPLETE run: what they are made with
 };
 
 struct CoordinatorOptions {

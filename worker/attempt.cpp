@@ -274,7 +274,7 @@ AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data,
 }
 
 AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<AttemptResult()>& body) {
-  AttemptEnd end{assignment.run_id, assignment.attempt, "error", "", "", {}};
+  AttemptEnd end{assignment.run_id, assignment.attempt, "error", "", ""};
   try {
     AttemptResult result = body();
     end.reason = std::move(result.reason);

@@ -98,11 +98,8 @@ Plan plan_from(const options::variables_map& values) {
   if (values.count("skip-missing-data") == 0) return make_plan(sweep, data_paths(values));
   std::vector<std::string> skipped;
   Plan plan = make_plan(sweep, data_paths(values), &skipped);
-  for (const std::string& part : skipped)
-    std::cerr << "stdualx: left out: " << part
-              << "
-                 ";
-        return plan;
+  for (const std::string& part : skipped) std::cerr << "stdualx: left out: " << part << "\n";
+  return plan;
 }
 
 } // namespace stdualx
