@@ -90,9 +90,15 @@ public:
   }
 
 private:
+  /// Its number; "": none.
+  static std::string slurm_job() {
+    const char* number = std::getenv("SLURM_JOB_ID");
+    return number == nullptr ? "" : number;
+  }
+
   static Store open_store(const Job& job) {
     StoreOptions options;
-    if (const char* slurm = std::getenv("SLURM_JOB_ID")) options.job = slurm;
+    options.job = slurm_job();
     for (const auto deadline = Clock::now() + std::chrono::duration<double>(job.claim_patience);; ::usleep(100'000)) {
       try {
         return Store::open_for_writing(job.store, options);
@@ -104,6 +110,8 @@ private:
 
   Coordinator make_coordinator() {
     store_.register_sweep(job_.plan);
+    if (const char* restarts = std::getenv("SLURM_RESTART_COUNT"))
+      store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);
     std::vector<std::string> ids;
     for (const auto& planned : job_.plan.runs) ids.push_back(planned.run_id);
     std::vector<KnownRun> known;
