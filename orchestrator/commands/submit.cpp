@@ -87,6 +87,7 @@ std::vector<std::string> run_words(const options::variables_map& values, const B
                                     "--workers=" + std::to_string(job.nodes * job.workers_per_node),
                                     "--drain-seconds=" + std::to_string(job.warning_seconds - seconds_to_record)};
   if (values.count("first") != 0) words.push_back("--first=" + std::to_string(values["first"].as<std::size_t>()));
+  if (values.count("skip-missing-data") != 0) words.emplace_back("--skip-missing-data");
   for (const auto& argument : list_option(values, "mpirun-arg")) words.push_back("--mpirun-arg=" + argument);
   return words;
 }

@@ -112,10 +112,10 @@ class Training(RealTraining):
         spec = self.sweep(variants=["stdual_x"], folds=[0], conditions=["noise/10/1"])
         text = self.run_sweep(spec, "--workers", 1, status=3)
         self.assertIn("best.safetensors is damaged", text)
-        self.assertEqual(self.statuses(), [("COMPLETE", 1)])
+        self.assertEqual(self.statuses(), {"COMPLETE": 1})
         weights.write_bytes(good)
         self.run_sweep(spec, "--workers", 1, status=3)  # left alone until it is forgiven
-        self.command("retry", "--failed")
+        self.finish(self.start("retry", "--failed"))
         self.run_sweep(spec, "--workers", 1)
         self.assertEqual(self.ask("SELECT count(*) FROM evaluation_parts WHERE condition = 'noise/10/1'"), [(1,)])
 
@@ -148,10 +148,10 @@ class Training(RealTraining):
         self.assertEqual(self.ask("SELECT epoch, agrees FROM replays"), [(epoch, 1)])
         self.same_as_undisturbed()
 
-    def test_finished_runs_keep_their_best_weights_alone(self):
+    def test_finished_runs_keep_their_best_weights_and_embedding_alone(self):
         self.run_sweep(self.sweep(variants=["stdual_x"]), "--workers", 2)
         files = [path for path in (self.folder / "results.db.d").rglob("*") if path.is_file()]
-        self.assertEqual(sorted(path.name for path in files), ["best.safetensors"] * 3)
+        self.assertEqual(sorted(path.name for path in files), ["best.safetensors"] * 3 + ["embedding.safetensors"] * 3)
         self.assertEqual(self.ask("SELECT DISTINCT state FROM checkpoints"), [("deleted",)])
 
     def test_a_run_whose_loss_is_not_finite_is_recorded_with_its_epoch(self):
