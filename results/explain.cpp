@@ -113,7 +113,8 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   tables.push_back(std::move(fields));
 
   tables.push_back(queried(reader, "attempts",
-                           "SELECT attempt, datetime(started_ms / 1000, 'unixepoch') || ' UTC' AS started, (ended_ms - started_ms) / "
+                           "SELECT attempt, iif(evaluate_only, 'evaluate', 'train') AS \"to\", datetime(started_ms / 1000, 'unixepoch') || "
+                           "' UTC' AS started, (ended_ms - started_ms) / "
                            "1000.0 AS lasted, resume_epoch AS \"from epoch\", end_reason AS ended, "
                            "end_detail AS detail, host, pid, device, threads, world_size AS ranks, slurm_job_id AS job, stderr_tail AS "
                            "\"last lines\" FROM attempts WHERE run_id = ?1 ORDER BY attempt",
@@ -138,6 +139,13 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   tables.push_back(queried(reader, "checkpoints",
                            "SELECT attempt, epoch, state, bytes, path, sha256 FROM checkpoints WHERE run_id = ?1 ORDER BY epoch, attempt",
                            run_id));
+  tables.push_back(queried(reader, "files",
+                           "SELECT kind, attempt, bytes, path, sha256 FROM artifacts WHERE run_id = ?1 ORDER BY kind, attempt", run_id));
+  tables.push_back(
+      queried(reader, "what its network costs to use",
+              "SELECT metric, value, kind, device, threads, host, platform FROM v_inference WHERE run_id = ?1 ORDER BY device, "
+              "host, threads, metric",
+              run_id));
   tables.push_back(queried(
       reader, "events",
       "SELECT datetime(at_ms / 1000, 'unixepoch') || ' UTC' AS at, kind, text FROM events WHERE run_id = ?1 ORDER BY event_id", run_id));

@@ -107,29 +107,41 @@ TestResult corrected_resampled_test(std::span<const double> fold_differences, do
   return {t, 2 * boost::math::cdf(boost::math::complement(boost::math::students_t(count - 1), std::abs(t)))};
 }
 
-Interval cluster_bootstrap(std::int64_t people, const std::function<double(std::span<const std::int64_t>)>& statistic,
-                           std::int64_t resamples, std::int64_t seed, double confidence) {
+namespace {
+
+using PeopleStatistic = std::function<double(std::span<const std::int64_t>)>;
+
+/// The statistic of all people, and of each resample, sorted; no resamples of a single person.
+struct Resampled {
+  double whole = 0;
+  std::vector<double> values;
+  Interval interval(double confidence) const {
+    if (values.empty()) return {whole, nan, nan};
+    return {whole, quantile_of_sorted(values, (1 - confidence) / 2), quantile_of_sorted(values, (1 + confidence) / 2)};
+  }
+};
+
+Resampled resampled(std::int64_t people, const PeopleStatistic& statistic, std::int64_t resamples, std::int64_t seed) {
   need_values(people > 0 && resamples > 0, "cluster_bootstrap");
   std::vector<std::int64_t> drawn(static_cast<std::size_t>(people));
   std::iota(drawn.begin(), drawn.end(), std::int64_t{0});
-  const double whole = statistic(drawn);
-  if (people < 2) return {whole, nan, nan};
+  Resampled result{statistic(drawn), {}};
+  if (people < 2) return result;
   const RandomStream stream(seed, "bootstrap");
-  std::vector<double> values;
-  values.reserve(static_cast<std::size_t>(resamples));
+  result.values.reserve(static_cast<std::size_t>(resamples));
   for (std::int64_t resample = 0; resample < resamples; ++resample) {
     for (std::int64_t i = 0; i < people; ++i) {
       const std::uint64_t word = stream.words(0, static_cast<std::uint32_t>(resample), static_cast<std::uint32_t>(i), 0)[0];
       drawn[static_cast<std::size_t>(i)] = static_cast<std::int64_t>((word * static_cast<std::uint64_t>(people)) >> 32);
     }
-    values.push_back(statistic(drawn));
+    result.values.push_back(statistic(drawn));
   }
-  std::sort(values.begin(), values.end());
-  return {whole, quantile_of_sorted(values, (1 - confidence) / 2), quantile_of_sorted(values, (1 + confidence) / 2)};
+  std::sort(result.values.begin(), result.values.end());
+  return result;
 }
 
-Interval cluster_bootstrap(std::span<const Cluster> people, std::int64_t resamples, std::int64_t seed, double confidence) {
-  return cluster_bootstrap(
+Resampled resampled(std::span<const Cluster> people, std::int64_t resamples, std::int64_t seed) {
+  return resampled(
       static_cast<std::int64_t>(people.size()),
       [&](std::span<const std::int64_t> drawn) {
         double hits = 0, windows = 0;
@@ -139,7 +151,27 @@ Interval cluster_bootstrap(std::span<const Cluster> people, std::int64_t resampl
         }
         return hits / windows;
       },
-      resamples, seed, confidence);
+      resamples, seed);
+}
+
+} // namespace
+
+Interval cluster_bootstrap(std::int64_t people, const PeopleStatistic& statistic, std::int64_t resamples, std::int64_t seed,
+                           double confidence) {
+  return resampled(people, statistic, resamples, seed).interval(confidence);
+}
+
+Interval cluster_bootstrap(std::span<const Cluster> people, std::int64_t resamples, std::int64_t seed, double confidence) {
+  return resampled(people, resamples, seed).interval(confidence);
+}
+
+PairedResult paired_cluster_bootstrap(std::span<const Cluster> people, std::int64_t resamples, std::int64_t seed, double confidence) {
+  const Resampled drawn = resampled(people, resamples, seed);
+  if (drawn.values.empty()) return {drawn.interval(confidence), nan};
+  const auto below = std::upper_bound(drawn.values.begin(), drawn.values.end(), 0.0) - drawn.values.begin(); // at most 0
+  const auto above = drawn.values.end() - std::lower_bound(drawn.values.begin(), drawn.values.end(), 0.0);   // at least 0
+  const double rarer = static_cast<double>(std::min(below, above));
+  return {drawn.interval(confidence), std::min(1.0, 2 * (1 + rarer) / (1 + static_cast<double>(resamples)))};
 }
 
 TestResult wilcoxon_signed_rank(std::span<const double> differences) {
@@ -172,10 +204,11 @@ TestResult mcnemar_exact(std::int64_t only_first, std::int64_t only_second) {
 }
 
 std::vector<double> holm(std::span<const double> p_values) {
-  std::vector<std::size_t> order(p_values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < p_values.size(); ++i)
+    if (!std::isnan(p_values[i])) order.push_back(i);
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
-  std::vector<double> adjusted(p_values.size());
+  std::vector<double> adjusted(p_values.size(), nan);
   double largest = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
     largest = std::max(largest, std::min(1.0, static_cast<double>(order.size() - i) * p_values[order[i]]));

@@ -45,7 +45,16 @@ struct Cluster {
 /// (0, b, i, 0) of RandomStream(seed, "bootstrap"), so the interval is the same everywhere.
 Interval cluster_bootstrap(std::span<const Cluster> people, std::int64_t resamples = 10000, std::int64_t seed = 1,
                            double confidence = 0.95);
-/// The same for any statistic of the drawn people's indices (macro-F1, say). `statistic` of all people is the mean.
+/// A mean difference with its interval, and the two-sided p-value of "no difference" (NaN where nothing can be tested).
+struct PairedResult {
+  Interval difference;
+  double p = 1;
+};
+/// Percentile bootstrap over people of a paired difference, with the same draws. p = 2 (1 + r) / (1 + resamples), at most 1, where r counts
+/// the resamples on the rarer side of 0, those at 0 included (Davison and Hinkley 1997, 4.4, for a null value of 0).
+PairedResult paired_cluster_bootstrap(std::span<const Cluster> people, std::int64_t resamples = 10000, std::int64_t seed = 1,
+                                      double confidence = 0.95);
+/// The bootstrap for any statistic of the drawn people's indices (macro-F1, say). `statistic` of all people is the mean.
 Interval cluster_bootstrap(std::int64_t people, const std::function<double(std::span<const std::int64_t>)>& statistic,
                            std::int64_t resamples = 10000, std::int64_t seed = 1, double confidence = 0.95);
 
@@ -56,7 +65,7 @@ TestResult wilcoxon_signed_rank(std::span<const double> differences);
 /// McNemar's exact test. `only_first` and `only_second`: windows that one of two classifiers alone got right.
 TestResult mcnemar_exact(std::int64_t only_first, std::int64_t only_second);
 
-/// Holm's step-down adjustment (1979), in the order given.
+/// Holm's step-down adjustment (1979), in the order given. A NaN is no test: it stays one and does not count.
 std::vector<double> holm(std::span<const double> p_values);
 
 } // namespace stdualx

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,13 +18,14 @@ namespace stdualx {
 /// What a number of ours says about a number of the paper's. `interval` in shares; see DESIGN, "Reproducing a table":
 ///   NOT RUN           nothing there                     UNDERPOWERED     inside an interval wider than +-1 point, or no interval
 ///   REPRODUCED        inside, half-width <= 1 point     WITHIN TOLERANCE outside, but at most 0.5 points away
-///   BETTER            outside, ours higher              NOT REPRODUCED   outside, ours lower
+///   BETTER            outside, ours higher              NOT REPRODUCED   outside, ours lower, or no direction is better
 ///   SUBSTITUTED DATA  not the paper's data              OTHER HARDWARE   a speed or memory measured on another device
 struct VerdictQuestion {
   double paper = 0;
   std::optional<Interval> ours; // none: not run
   bool substituted_data = false;
   bool other_hardware = false;
+  bool directed = true; // whether higher is better; false: a difference that is claimed
 };
 std::string_view verdict(const VerdictQuestion& question);
 
@@ -35,6 +37,31 @@ std::string protocol_words(std::string_view protocol, std::int64_t folds);
 /// resampled t over folds. Official split: bootstrap over test people on stored predictions. A random split never stands
 /// without the person-wise row beside it. Data sets of the paper without a run are NOT RUN.
 std::vector<TitledTable> accuracy_report(Reader& reader);
+
+struct ReportRequest {
+  std::vector<std::string> tables;                 // of report_table_names(); empty: all that have something to say
+  std::map<std::string, double> plane_silhouettes; // by run: Silhouette on the t-SNE plane of its embedding, where it was asked for
+};
+/// claims, accuracy, ablation, baseline, robustness, embedding, attention, efficiency.
+const std::vector<std::string>& report_table_names();
+/// The tables asked for, each with its protocol in words. `claims`, the first, holds every claim of the paper once: NOT RUN where nothing
+/// is there, SUBSTITUTED DATA where the paper names no data set and ours is none of the paper's. A table asked for by name that has
+/// nothing to say says NOT RUN. In all of them a random split never stands without the row by person beside it.
+/// InputError: no such table.
+std::vector<TitledTable> report(Reader& reader, const ReportRequest& request);
+
+/// The embedding of each COMPLETE run whose test part is open: the newest file of that kind.
+struct EmbeddingFile {
+  std::string run_id, path, sha256; // path relative to STORE.d
+};
+std::vector<EmbeddingFile> embedding_files(Reader& reader);
+
+/// Two sides, run for run on the same split, fold and seed: each recipe of `first` beside the one of `second` that differs from it in the
+/// fewest settings. A side is a variant's name, a sweep's name, or the start (4 digits at least) of the identity of a recipe, sweep or
+/// run, looked for in this order. Differences (first less second) with interval and p; McNemar's test on the windows that both saw, of
+/// the lowest seed they share; Wilcoxon's over people; then where their settings differ. While test parts are closed, validation parts.
+/// InputError: a side that is not there, or nothing that both have run.
+std::vector<TitledTable> compare(Reader& reader, const std::string& first, const std::string& second);
 
 /// Whether no coordinator is at work on the store: dead on this host, silent for `lease_ms` before `now_ms`, or none. What stands
 /// as RUNNING is then INTERRUPTED, though a reader writes nothing; so `runs`, `status`, `explain` and `plan` show it.

@@ -19,7 +19,7 @@ std::string_view verdict(const VerdictQuestion& question) {
   if (question.paper >= ours.low && question.paper <= ours.high)
     return ours.half_width() <= widest_half_width ? "REPRODUCED" : "UNDERPOWERED";
   if (std::abs(ours.mean - question.paper) <= tolerance) return "WITHIN TOLERANCE";
-  return ours.mean > question.paper ? "BETTER" : "NOT REPRODUCED";
+  return question.directed && ours.mean > question.paper ? "BETTER" : "NOT REPRODUCED";
 }
 
 std::string protocol_words(std::string_view protocol, std::int64_t folds) {

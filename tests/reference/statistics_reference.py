@@ -60,6 +60,19 @@ def bootstrap(case):
     return [hits.sum() / windows.sum(), *np.quantile(values, [tail, 1 - tail])]
 
 
+def paired_bootstrap(case):
+    drawn = bootstrap_draws(case, len(case["first"]))
+    first, second, windows = (np.array(case[key], dtype=float) for key in ("first", "second", "windows"))
+    # Of each resample the difference of two accuracies, not the accuracy of differences.
+    total = windows[drawn].sum(axis=1)
+    values = first[drawn].sum(axis=1) / total - second[drawn].sum(axis=1) / total
+    tail = (1 - case["confidence"]) / 2
+    # Differences of equal sums are 0 up to rounding.
+    sides = [np.sum(values <= 1e-12), np.sum(values >= -1e-12)]
+    p = min(1.0, 2 * (1 + min(sides)) / (1 + len(values)))
+    return [(first.sum() - second.sum()) / windows.sum(), *np.quantile(values, [tail, 1 - tail]), p]
+
+
 def bootstrap_f1(case):
     labels, predicted, person = (np.array(case[key]) for key in ("labels", "predicted", "person"))
     rows = [np.flatnonzero(person == p) for p in range(person.max() + 1)]
@@ -93,7 +106,7 @@ def quantile(case):
     return float(np.quantile(case["values"], case["probability"]))
 
 
-KINDS = {f.__name__: f for f in (t_interval, corrected_interval, corrected_test, bootstrap, bootstrap_f1, wilcoxon, mcnemar, holm, quantile)}
+KINDS = {f.__name__: f for f in (t_interval, corrected_interval, corrected_test, bootstrap, paired_bootstrap, bootstrap_f1, wilcoxon, mcnemar, holm, quantile)}
 
 if __name__ == "__main__":
     with open(sys.argv[1]) as file:

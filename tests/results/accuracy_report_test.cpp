@@ -1,4 +1,5 @@
 // The report's first table: the right interval for each protocol, the verdicts, and no leaking number alone.
+#include "cells.h"
 #include "fixture.h"
 
 #include <gmock/gmock.h>
@@ -21,26 +22,6 @@ RunSpec with_protocol(const std::string& kind, std::int64_t folds, std::int64_t 
   run.protocol.kind = kind;
   run.protocol.folds = folds;
   return run;
-}
-
-/// The rows whose first cell is `dataset`, each as its columns by name.
-struct Row {
-  const Table* table;
-  const std::vector<Cell>* cells;
-  const Cell& operator[](const std::string& column) const {
-    const auto found = std::find(table->columns.begin(), table->columns.end(), column);
-    if (found == table->columns.end()) throw std::runtime_error("no column " + column);
-    return (*cells)[static_cast<std::size_t>(found - table->columns.begin())];
-  }
-  std::string text(const std::string& column) const { return cell_text((*this)[column]); }
-  double share(const std::string& column) const { return std::get<Percent>((*this)[column]).share; }
-};
-std::vector<Row> rows_of(const TitledTable&&, const std::string&) = delete; // rows point into the table
-std::vector<Row> rows_of(const TitledTable& titled, const std::string& dataset) {
-  std::vector<Row> rows;
-  for (const auto& row : titled.table.rows)
-    if (cell_text(row[0]) == dataset) rows.push_back({&titled.table, &row});
-  return rows;
 }
 
 class AccuracyReport : public ::testing::Test {

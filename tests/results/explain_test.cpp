@@ -45,13 +45,15 @@ TEST_F(ExplainTest, TellsAllOfARun) {
   store.begin_attempt(run_id, a_place("node4"), 1, 1);
   store.record_epoch(an_epoch(run_id, 2, 2));
   store.record_evaluation(an_evaluation(run_id, 2));
-  store.end_attempt({run_id, 2, "complete", "", "", {}}, RunStatus::complete);
+  store.end_attempt({run_id, 2, "complete", "", "", {{"embedding", run_id + "/2/embedding.safetensors", "ab", 99}}}, RunStatus::complete);
+  store.record_efficiency({run_id, "node4", "cpu", "cpu A", 1, {{"latency_median", 0.0025}}});
   Reader reader(folder / "results.db");
   const std::string text = format_tables(explain_run(reader, run_id.substr(0, 8), now), Format::table);
   EXPECT_THAT(text, AllOf(HasSubstr(run_id), HasSubstr("first, second"), HasSubstr("identity text: " + run_identity_text(run)),
                           HasSubstr("the same identity")));
   EXPECT_THAT(text, AllOf(HasSubstr("trainer_died"), HasSubstr("signal 9"), HasSubstr("std::bad_alloc\\nkilled"), HasSubstr("node4")));
   EXPECT_THAT(text, AllOf(HasSubstr("state 2"), HasSubstr("f1_macro"), HasSubstr("to another host"), HasSubstr("epoch-2")));
+  EXPECT_THAT(text, AllOf(HasSubstr("/2/embedding.safetensors"), HasSubstr("latency_median"), HasSubstr("0.0025")));
   EXPECT_THAT(text, AllOf(HasSubstr("/training/learning_rate"), HasSubstr("/protocol/validation_people")));
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <limits>
 #include <map>
 
 #include "experiments/spec/fields.h"
@@ -65,6 +66,12 @@ struct F1Case {
 const std::vector<std::int64_t> person_hits{250, 301, 199, 330, 280, 310, 295, 270, 333},
     person_windows{300, 320, 290, 340, 330, 320, 300, 290, 350};
 
+/// Another network on the same windows: a little worse for most, as good, and worse for all.
+const std::map<std::string, std::vector<std::int64_t>> person_hits_of_another{
+    {"a_little_worse", {245, 296, 203, 329, 271, 310, 299, 260, 330}},
+    {"equal", person_hits},
+    {"worse", {240, 291, 189, 320, 270, 300, 285, 260, 323}}};
+
 const std::vector<double> tied{0.5, -0.5, 1.0, 1.0, -1.0, 2.0, 2.0, 2.0, 0.0, 3.0, -0.5, 1.5, 0.0};
 
 Json cases() {
@@ -88,6 +95,9 @@ Json cases() {
   all["quantile"] = {{"kind", "quantile"}, {"values", {1.0, 2.0, 4.0, 8.0, 16.0}}, {"probability", 0.3}};
   all["bootstrap"] = {{"kind", "bootstrap"}, {"hits", person_hits}, {"windows", person_windows},
                       {"resamples", 2000},   {"key", key(1)},       {"confidence", 0.95}};
+  for (const auto& [name, second] : person_hits_of_another)
+    all["paired_" + name] = {{"kind", "paired_bootstrap"}, {"first", person_hits}, {"second", second},  {"windows", person_windows},
+                             {"resamples", 2000},          {"key", key(1)},        {"confidence", 0.95}};
   const F1Case f1;
   all["bootstrap_f1"] = {{"kind", "bootstrap_f1"}, {"labels", f1.labels}, {"predicted", f1.predicted}, {"person", f1.person},
                          {"resamples", 200},       {"key", key(5)},       {"confidence", 0.9}};
@@ -153,6 +163,11 @@ TEST_F(Statistics, McNemarAndHolmAgree) {
   for (const auto& [b, c] : std::vector<std::pair<int, int>>{{0, 0}, {1, 0}, {10, 3}, {7, 7}, {120, 161}, {900, 1000}})
     expect("mcnemar" + std::to_string(b) + "_" + std::to_string(c), mcnemar_exact(b, c));
   expect_all("holm", holm(std::vector<double>{0.04, 0.001, 0.03, 0.03, 0.5, 0.012}));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto adjusted = holm(std::vector<double>{nan, 0.04, 0.01});
+  EXPECT_TRUE(std::isnan(adjusted[0]));
+  EXPECT_DOUBLE_EQ(adjusted[1], 0.04);
+  EXPECT_DOUBLE_EQ(adjusted[2], 0.02) << "of two tests, not of three";
 }
 
 TEST_F(Statistics, TheClusterBootstrapDrawsTheSamePeopleEverywhere) {
@@ -172,6 +187,23 @@ TEST_F(Statistics, TheClusterBootstrapDrawsTheSamePeopleEverywhere) {
     return macro_f1(labels, predicted, 4);
   };
   expect("bootstrap_f1", cluster_bootstrap(6, macro, 200, 5, 0.9));
+}
+
+TEST_F(Statistics, ThePairedBootstrapTestsTheDifferenceOfTwoNetworks) {
+  for (const auto& [name, second] : person_hits_of_another) {
+    std::vector<Cluster> people;
+    for (std::size_t i = 0; i < person_hits.size(); ++i)
+      people.push_back({static_cast<double>(person_hits[i] - second[i]), static_cast<double>(person_windows[i])});
+    const auto [difference, p] = paired_cluster_bootstrap(people, 2000);
+    expect_all("paired_" + name, {difference.mean, difference.low, difference.high, p});
+    if (name == "equal") {
+      EXPECT_EQ(p, 1);
+    }
+    if (name == "worse") {
+      EXPECT_NEAR(p, 2.0 / 2001, 1e-12) << "no resample reaches 0";
+    }
+  }
+  EXPECT_TRUE(std::isnan(paired_cluster_bootstrap(std::vector<Cluster>{{3, 10}}).p)) << "one person";
 }
 
 TEST_F(Statistics, QuantilesAreNumPys) {

@@ -1,0 +1,287 @@
+#include "results/recipes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <tuple>
+
+#include "results/config_fields.h"
+#include "results/rows.h"
+
+namespace stdualx {
+
+namespace {
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+auto order_of(const Recipe& recipe) {
+  const int protocol = has_one_test_part(recipe.protocol) ? 0 : is_by_person(recipe.protocol) ? 1 : 2;
+  return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, protocol, recipe.protocol,
+                         recipe.folds, recipe.recipe_id);
+}
+
+std::size_t fields_that_differ(const Recipe& first, const Recipe& second) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : first.fields) names.insert(name);
+  for (const auto& [name, value] : second.fields) names.insert(name);
+  names.erase("/variant");
+  return static_cast<std::size_t>(std::count_if(names.begin(), names.end(), [&](const std::string& name) {
+    const auto one = first.fields.find(name), other = second.fields.find(name);
+    return one == first.fields.end() || other == second.fields.end() || one->second != other->second;
+  }));
+}
+} // namespace
+
+bool has_one_test_part(std::string_view protocol) { return protocol == "official" || protocol == "challenge"; }
+bool is_by_person(std::string_view protocol) { return protocol != "random"; }
+
+std::string joined(std::initializer_list<std::string> names) {
+  std::string text;
+  for (const std::string& name : names) text.append(name).append("\n");
+  return text;
+}
+
+std::int64_t Recipe::expected_folds() const {
+  if (folds > 0 && !has_one_test_part(protocol)) return folds;
+  std::set<Fold> all; // a sweep may number groups of validation people as the folds of one test part
+  for (const RecipeRun& run : runs) all.insert(run.fold);
+  return static_cast<std::int64_t>(all.size());
+}
+
+std::int64_t Recipe::seeds() const {
+  std::set<std::int64_t> all;
+  for (const RecipeRun& run : runs) all.insert(run.seed);
+  return static_cast<std::int64_t>(all.size());
+}
+
+std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
+  const std::string part = open_test ? "test" : "validation";
+  const Table found =
+      reader.query("SELECT r.recipe_id, r.dataset, r.protocol, r.folds, r.preset, r.variant, r.fold, r.seed, r.status, p.overlap_share, "
+                   "p.windows, (SELECT max(e.windows) FROM epochs e WHERE e.run_id = r.run_id), r.run_id, r.config, r.split_id, "
+                   "r.config ->> '$.model.architecture' "
+                   "FROM runs r LEFT JOIN evaluation_parts p ON p.run_id = r.run_id AND p.condition = 'clean' AND p.part = ?2 "
+                   "WHERE r.open_test = ?1 ORDER BY r.recipe_id, r.fold, r.seed",
+                   {std::int64_t{open_test}, part});
+  std::vector<Recipe> recipes;
+  for (const auto& row : found.rows) {
+    if (recipes.empty() || recipes.back().recipe_id != text_of(row[0])) {
+      Recipe& recipe = recipes.emplace_back();
+      recipe.recipe_id = text_of(row[0]);
+      recipe.dataset = text_of(row[1]);
+      recipe.protocol = text_of(row[2]);
+      recipe.folds = integer_of(row[3]);
+      recipe.preset = text_of(row[4]);
+      recipe.variant = text_of(row[5]);
+      recipe.architecture = text_of(row[15]);
+      recipe.part = part;
+      recipe.config = text_of(row[13]);
+      recipe.fields = flattened(Json::parse(recipe.config));
+      for (const char* of_fold : {"/fold", "/seed"}) recipe.fields.erase(of_fold);
+      if (has_one_test_part(recipe.protocol)) recipe.fields.erase("/protocol/validation_people");
+    }
+    recipes.back().runs.push_back({text_of(row[12]),
+                                   {text_of(row[14]), integer_of(row[6])},
+                                   integer_of(row[7]),
+                                   text_of(row[8]) == "COMPLETE",
+                                   real_of(row[9]),
+                                   real_of(row[10]),
+                                   real_of(row[11])});
+  }
+  std::sort(recipes.begin(), recipes.end(), [](const Recipe& a, const Recipe& b) { return order_of(a) < order_of(b); });
+  return recipes;
+}
+
+void Scores::add(const RecipeRun& run, double value) {
+  values[run.fold].push_back(value);
+  ++runs;
+  overlap_sum += run.overlap_share;
+  test_windows += run.test_windows;
+  train_windows += run.train_windows;
+}
+
+std::vector<double> Scores::fold_means() const {
+  std::vector<double> means;
+  for (const auto& [fold, of_seeds] : values) means.push_back(mean(of_seeds));
+  return means;
+}
+
+bool Scores::has_all_folds() const { return static_cast<std::int64_t>(values.size()) >= recipe->expected_folds(); }
+
+std::string Scores::folds_and_seeds() const {
+  const std::int64_t folds = recipe->expected_folds();
+  const auto have = static_cast<std::int64_t>(values.size()), planned = static_cast<std::int64_t>(recipe->runs.size());
+  std::string text = have == folds ? std::to_string(folds) : std::to_string(have) + " of " + std::to_string(folds);
+  text += " x " + std::to_string(recipe->seeds());
+  if (runs < planned) text += ", " + std::to_string(runs) + " of " + std::to_string(planned) + " runs";
+  return text;
+}
+
+std::optional<PairedResult> Scores::result() const {
+  if (empty()) return std::nullopt;
+  const std::vector<double> means = fold_means();
+  if (!has_one_test_part(recipe->protocol)) {
+    // Training windows are known from the epochs; 1 / (k - 1) is what k folds without a validation part would give.
+    const double ratio = train_windows > 0 && test_windows > 0
+                             ? test_windows / train_windows
+                             : 1.0 / static_cast<double>(std::max<std::int64_t>(recipe->expected_folds() - 1, 1));
+    return PairedResult{corrected_resampled_interval(means, ratio), corrected_resampled_test(means, ratio).p};
+  }
+  if (people.empty()) return PairedResult{{mean(means), nan, nan}, nan};
+  std::vector<Cluster> clusters;
+  clusters.reserve(people.size());
+  for (const auto& [person, cluster] : people) clusters.push_back(cluster);
+  PairedResult result = paired_cluster_bootstrap(clusters);
+  result.difference.mean = mean(means);
+  return result;
+}
+
+std::optional<Interval> Scores::interval() const {
+  const auto both = result();
+  return both ? std::optional<Interval>(both->difference) : std::nullopt;
+}
+
+std::map<std::string, double> values_of(Reader& reader, const std::string& part, const std::string& metric) {
+  std::map<std::string, double> values;
+  for (const auto& row :
+       reader
+           .query("SELECT run_id, value FROM evaluations WHERE condition = 'clean' AND part = ?1 AND metric = ?2 AND kind "
+                  "= 'finite'",
+                  {part, metric})
+           .rows)
+    values[text_of(row[0])] = real_of(row[1]);
+  return values;
+}
+
+std::map<std::int64_t, Cluster> people_of(Reader& reader, const std::string& run_id, const std::string& condition,
+                                          const std::string& part) {
+  std::map<std::int64_t, Cluster> people;
+  for (const auto& row : reader
+                             .query("SELECT person, sum(label = predicted), count(*) FROM v_predictions WHERE run_id = ?1 AND condition = "
+                                    "?2 AND part = ?3 GROUP BY person",
+                                    {run_id, condition, part})
+                             .rows)
+    people[integer_of(row[0])] = {real_of(row[1]), real_of(row[2])};
+  return people;
+}
+
+Scores accuracies_of(Reader& reader, const Recipe& recipe, const std::map<std::string, double>& values) {
+  Scores scores;
+  scores.recipe = &recipe;
+  for (const RecipeRun& run : recipe.runs) {
+    const auto value = values.find(run.run_id);
+    if (!run.complete || value == values.end()) continue;
+    scores.add(run, value->second);
+    if (!has_one_test_part(recipe.protocol)) continue;
+    for (const auto& [person, cluster] : people_of(reader, run.run_id, "clean", recipe.part)) {
+      scores.people[person].hits += cluster.hits;
+      scores.people[person].windows += cluster.windows;
+    }
+  }
+  return scores;
+}
+
+std::vector<RecipePair> nearest_pairs(const std::vector<const Recipe*>& first, const std::vector<const Recipe*>& second) {
+  std::vector<RecipePair> pairs;
+  for (const Recipe* one : first) {
+    std::map<std::pair<Fold, std::int64_t>, const RecipeRun*> runs; // by fold and seed
+    for (const RecipeRun& run : one->runs)
+      if (run.complete) runs[{run.fold, run.seed}] = &run;
+    std::size_t nearest = std::numeric_limits<std::size_t>::max();
+    std::vector<RecipePair> found;
+    for (const Recipe* other : second) {
+      if (other->recipe_id == one->recipe_id || other->part != one->part) continue;
+      RecipePair pair{one, other, {}};
+      for (const RecipeRun& run : other->runs)
+        if (const auto same = runs.find({run.fold, run.seed}); run.complete && same != runs.end())
+          pair.runs.emplace_back(same->second, &run);
+      if (pair.runs.empty()) continue;
+      const std::size_t distance = fields_that_differ(*one, *other);
+      if (distance < nearest) found.clear();
+      nearest = std::min(nearest, distance);
+      if (distance == nearest) found.push_back(std::move(pair));
+    }
+    pairs.insert(pairs.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
+  }
+  return pairs;
+}
+
+std::map<std::int64_t, PairedPerson> paired_people(Reader& reader, const std::string& first, const std::string& second,
+                                                   const std::string& part) {
+  std::map<std::int64_t, PairedPerson> people;
+  for (const auto& row :
+       reader
+           .query(
+               "SELECT a.person, sum(a.label = a.predicted AND b.label <> b.predicted), sum(a.label <> a.predicted AND b.label = "
+               "b.predicted), count(*) FROM predictions a JOIN predictions b ON b.window = a.window "
+               "WHERE a.evaluation_id = (SELECT evaluation_id FROM evaluation_parts WHERE run_id = ?1 AND condition = 'clean' AND part = "
+               "?3) AND b.evaluation_id = (SELECT evaluation_id FROM evaluation_parts WHERE run_id = ?2 AND condition = 'clean' AND part "
+               "= ?3) GROUP BY a.person",
+               {first, second, part})
+           .rows)
+    people[integer_of(row[0])] = {real_of(row[1]), real_of(row[2]), real_of(row[3])};
+  return people;
+}
+
+PairedScores paired_accuracies(Reader& reader, const RecipePair& pair, const std::map<std::string, double>& values) {
+  PairedScores scores;
+  scores.first.recipe = scores.difference.recipe = pair.first;
+  scores.second.recipe = pair.second;
+  for (const auto& runs : pair.runs) {
+    const auto one = values.find(runs.first->run_id), other = values.find(runs.second->run_id);
+    if (one == values.end() || other == values.end()) continue;
+    scores.first.add(*runs.first, one->second);
+    scores.second.add(*runs.second, other->second);
+    RecipeRun both = *runs.first;
+    if (std::isnan(both.train_windows)) both.train_windows = runs.second->train_windows; // what is fitted in one go has no epochs
+    scores.difference.add(both, one->second - other->second);
+    if (!has_one_test_part(pair.first->protocol)) continue;
+    for (const auto& [person, counts] : paired_people(reader, runs.first->run_id, runs.second->run_id, pair.first->part)) {
+      scores.difference.people[person].hits += counts.only_first - counts.only_second;
+      scores.difference.people[person].windows += counts.windows;
+    }
+  }
+  return scores;
+}
+
+std::vector<bool> lacks_row_by_person(const std::vector<RowSubject>& rows) {
+  std::set<std::string> by_person;
+  for (const auto& [what, protocol] : rows)
+    if (is_by_person(protocol)) by_person.insert(what);
+  std::vector<bool> lacks;
+  for (const auto& [what, protocol] : rows) lacks.push_back(!is_by_person(protocol) && by_person.insert(what).second);
+  return lacks;
+}
+
+std::map<std::string, std::string> differing_fields(const std::vector<NamedFields>& rows) {
+  std::map<std::string, std::map<std::string, const NamedFields*>> alike; // by `what`, then by id
+  for (const NamedFields& row : rows) alike[row.what][row.id] = &row;
+  std::map<std::string, std::string> words;
+  for (const auto& [what, group] : alike) {
+    if (group.size() < 2) continue;
+    std::map<std::string, std::set<std::string>> values; // of each field
+    for (const auto& [id, row] : group)
+      for (const auto& [pointer, value] : row->fields) values[pointer].insert(value);
+    for (const auto& [pointer, different] : values) {
+      if (different.size() == 1) continue;
+      std::string name = pointer.substr(1);
+      std::replace(name.begin(), name.end(), '/', '.');
+      for (const auto& [id, row] : group) {
+        const auto value = row->fields.find(pointer);
+        if (value == row->fields.end()) continue; // written before there was such a field
+        std::string& text = words[id];
+        text.append(text.empty() ? "" : ", ").append(name).append("=").append(value->second);
+      }
+    }
+  }
+  return words;
+}
+
+void add_differences(Table& table, const std::vector<std::string>& ids, const std::map<std::string, std::string>& differences) {
+  if (std::none_of(ids.begin(), ids.end(), [&](const std::string& id) { return differences.contains(id); })) return;
+  table.columns.emplace_back("differs in");
+  for (std::size_t i = 0; i < table.rows.size(); ++i)
+    table.rows[i].push_back(differences.contains(ids[i]) ? Cell(differences.at(ids[i])) : Cell());
+}
+
+} // namespace stdualx

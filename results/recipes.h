@@ -1,0 +1,126 @@
+// What the tables of the report have in common: runs by recipe, numbers by fold, intervals. Inside the room only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/spec/fields.h"
+#include "results/reader.h"
+#include "results/statistics.h"
+#include "results/table.h"
+
+namespace stdualx {
+
+/// Whether all folds share one test part (official, challenge): then people are drawn, not folds.
+bool has_one_test_part(std::string_view protocol);
+/// Whether nobody is on both sides of the split.
+bool is_by_person(std::string_view protocol);
+
+/// Split and number: two sweeps may number other validation groups alike.
+using Fold = std::pair<std::string, std::int64_t>;
+
+struct RecipeRun {
+  std::string run_id;
+  Fold fold;
+  std::int64_t seed = 0;
+  bool complete = false;
+  double overlap_share = 0, test_windows = 0, train_windows = 0; // NaN: not recorded
+};
+
+/// The runs that differ in fold and seed alone.
+struct Recipe {
+  std::string recipe_id, dataset, protocol, preset, variant, architecture;
+  std::int64_t folds = 0;                    // of the protocol; 0: as many as there are
+  std::string part;                          // that is scored: test, or validation while the test part is closed
+  std::string config;                        // of one of its runs
+  std::map<std::string, std::string> fields; // the same, flattened, without what runs of a recipe differ in
+  std::vector<RecipeRun> runs;               // all that were planned
+
+  std::int64_t expected_folds() const;
+  std::int64_t seeds() const;
+};
+
+/// Sorted by data set, preset, variant (STDual-X first) and protocol, so that a random split stands under the rows by person of the same
+/// network.
+std::vector<Recipe> recipes_of(Reader& reader, bool open_test);
+
+/// Numbers of runs by fold. Seeds of one fold share their split, so they are averaged, not counted as further folds.
+struct Scores {
+  const Recipe* recipe = nullptr;
+  std::map<Fold, std::vector<double>> values;
+  std::int64_t runs = 0;
+  double overlap_sum = 0, test_windows = 0, train_windows = 0; // over these runs
+  std::map<std::int64_t, Cluster> people;                      // where all folds share one test part: over these runs
+
+  void add(const RecipeRun& run, double value);
+  bool empty() const { return runs == 0; }
+  std::vector<double> fold_means() const;
+  bool has_all_folds() const;
+  double overlap_share() const { return overlap_sum / static_cast<double>(runs); }
+  /// "5 x 2"; "4 of 5 x 2, 8 of 10 runs".
+  std::string folds_and_seeds() const;
+  /// The mean with its interval, and the p-value of mean 0: corrected resampled t over folds; a bootstrap over the people of one test
+  /// part, without interval where no predictions are stored. None: no runs.
+  std::optional<PairedResult> result() const;
+  std::optional<Interval> interval() const;
+};
+
+/// A metric of the undisturbed part, by run. Only numbers that are finite.
+std::map<std::string, double> values_of(Reader& reader, const std::string& part, const std::string& metric);
+
+/// What each person contributes to the accuracy of a run under a condition.
+std::map<std::int64_t, Cluster> people_of(Reader& reader, const std::string& run_id, const std::string& condition, const std::string& part);
+
+/// The accuracies of a recipe's COMPLETE runs.
+Scores accuracies_of(Reader& reader, const Recipe& recipe, const std::map<std::string, double>& values);
+
+/// Two recipes and those of their COMPLETE runs that share split, fold and seed.
+struct RecipePair {
+  const Recipe* first = nullptr;
+  const Recipe* second = nullptr;
+  std::vector<std::pair<const RecipeRun*, const RecipeRun*>> runs;
+};
+
+/// Each of `first` beside the one of `second` that shares runs with it and differs from it in the fewest fields; several where several
+/// differ in as few. Never a recipe beside itself.
+std::vector<RecipePair> nearest_pairs(const std::vector<const Recipe*>& first, const std::vector<const Recipe*>& second);
+
+/// What two networks did with the windows of one person that both were shown.
+struct PairedPerson {
+  double only_first = 0, only_second = 0, windows = 0; // windows that one alone got right
+};
+std::map<std::int64_t, PairedPerson> paired_people(Reader& reader, const std::string& first, const std::string& second,
+                                                   const std::string& part);
+
+/// Accuracies of both sides over the pairs, and their differences, first less second.
+struct PairedScores {
+  Scores first, second, difference;
+};
+PairedScores paired_accuracies(Reader& reader, const RecipePair& pair, const std::map<std::string, double>& values);
+
+/// How rows by person are called where there is none.
+inline constexpr const char* by_person_words = "by person (official, or leave persons out)";
+
+/// A row of a table that is yet to be written: what it is about (its names but the protocol), and its protocol.
+struct RowSubject {
+  std::string what, protocol;
+};
+/// For each row: whether it is the first of a random split whose like by person is missing, and gets one above it that says NOT RUN.
+std::vector<bool> lacks_row_by_person(const std::vector<RowSubject>& rows);
+
+/// Of recipes that a table gives the same names (`what`, protocol and folds): where their fields differ, by recipe. Empty: nowhere.
+struct NamedFields {
+  std::string what, id;
+  std::map<std::string, std::string> fields;
+};
+std::map<std::string, std::string> differing_fields(const std::vector<NamedFields>& rows);
+/// Adds the column "differs in" where there is anything to say; `ids` of the table's rows, "" for none.
+void add_differences(Table& table, const std::vector<std::string>& ids, const std::map<std::string, std::string>& differences);
+
+/// Names joined so that different ones stay different.
+std::string joined(std::initializer_list<std::string> names);
+
+} // namespace stdualx

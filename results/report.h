@@ -1,0 +1,68 @@
+// What the tables of one report share: the store's recipes, the paper's claims, and what was found beside each. Inside the room only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "results/recipes.h"
+#include "results/tables.h"
+
+namespace stdualx {
+
+/// A number of the paper; "" where it states nothing.
+struct Claim {
+  std::string claim_id, dataset, condition, variant, metric;
+  double value = 0;
+  std::string unit, hardware, words;
+};
+
+/// One number of ours that stands beside a claim in some table.
+struct Finding {
+  std::string dataset, protocol, preset;
+  std::int64_t folds = 0, runs = 0;
+  std::optional<Interval> ours;
+  std::string verdict;
+  std::string how; // what else must be said of it
+};
+
+struct ReportContext {
+  ReportContext(Reader& store, const std::map<std::string, double>& planes);
+
+  Reader& reader;
+  const std::map<std::string, double>& plane_silhouettes; // by run
+  std::vector<Claim> claims;                              // in the order of the abstract
+  std::vector<Recipe> recipes;                            // whose test part is open
+  std::map<std::string, double> accuracies;               // of the test part, by run
+  std::map<std::string, std::vector<Finding>> findings;   // by claim, filled by the tables
+
+  /// The claim of a metric and variant: of this data set, or of none that is stated.
+  const Claim* claim(const std::string& metric, const std::string& dataset, const std::string& variant,
+                     const std::string& condition = "") const;
+  /// Whether the paper speaks of this data set. A manifest or another data set is never taken for one of the paper's.
+  bool is_of_paper(const std::string& dataset) const;
+  /// The verdict of our number beside the claim's, noted as a finding; "no paper value" without a claim.
+  std::string judge(const Claim* claim, const Scores& scores, const std::optional<Interval>& ours, const std::string& how = "");
+};
+
+/// The paper's number; empty without one.
+Cell paper_cell(const Claim* claim);
+/// A number with its interval, as three cells; empty without one.
+void push_interval(std::vector<Cell>& row, const std::optional<Interval>& interval, bool sign = false);
+/// A p-value; empty when there is none.
+Cell p_cell(double p);
+/// Holm's adjustment over a table's p-values, as cells.
+std::vector<Cell> holm_cells(const std::vector<double>& p_values);
+
+// Each gives its tables, none where it has nothing to say. accuracy_tables always gives the first.
+std::vector<TitledTable> accuracy_tables(ReportContext& context);
+std::vector<TitledTable> ablation_tables(ReportContext& context);
+std::vector<TitledTable> baseline_tables(ReportContext& context);
+std::vector<TitledTable> robustness_tables(ReportContext& context);
+std::vector<TitledTable> embedding_tables(ReportContext& context);
+std::vector<TitledTable> attention_tables(ReportContext& context);
+std::vector<TitledTable> efficiency_tables(ReportContext& context);
+
+} // namespace stdualx

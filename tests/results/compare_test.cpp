@@ -1,0 +1,115 @@
+// `compare`: who is beside whom, by how much they differ, and what is said where there is nothing to compare.
+#include "cells.h"
+#include "fixture.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "results/tables.h"
+
+namespace stdualx {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class Compare : public ::testing::Test {
+protected:
+  TemporaryFolder folder;
+  std::filesystem::path file = folder / "results.db";
+  Store store = Store::open_for_writing(file);
+
+  std::string add(const RunSpec& run, std::int64_t right, const std::string& sweep) {
+    store.register_sweep(a_plan({run}, sweep));
+    complete(store, run, right, 100);
+    return run_identity(run);
+  }
+  static RunSpec without_csa(RunSpec run) {
+    run.variant = "without_csa";
+    run.model.cross_sensor_attention = false;
+    return run;
+  }
+  std::vector<TitledTable> compared(const std::string& first, const std::string& second) {
+    Reader reader(file);
+    return compare(reader, first, second);
+  }
+};
+
+TEST_F(Compare, VariantsArePairedByFoldAndSeed) {
+  for (std::int64_t fold = 0; fold < 3; ++fold) {
+    add(a_run(fold), 90, "whole " + std::to_string(fold));
+    add(without_csa(a_run(fold)), 90 - 4 * (fold + 1), "ablated " + std::to_string(fold)); // 86, 82, 78
+  }
+  add(a_run(0, 2), 50, "a seed that the other has not");
+  const auto tables = compared("stdual_x", "without_csa");
+  ASSERT_EQ(tables.size(), 2u);
+  const Row row = row_of(tables[0], {{"data set", "uci-har"}});
+  EXPECT_EQ(row.text("part"), "test");
+  EXPECT_EQ(row.text("its accuracy (first)"), "90.00 %");
+  EXPECT_EQ(row.text("its accuracy (second)"), "82.00 %");
+  EXPECT_NEAR(row.share("difference (mean)"), 0.08, 1e-9);
+  const double deviation = 0.04 * std::sqrt(1.0 / 3 + 100.0 / 100), t = 0.08 / deviation; // 100 test windows, 100 of training
+  EXPECT_NEAR(row.real("p"), 1 - t / std::sqrt(t * t + 2), 1e-9);
+  EXPECT_NEAR(row.share("95 % low"), 0.08 - 4.302652729911275 * deviation, 1e-9);
+  EXPECT_EQ(row.text("windows only first has right"), "24") << "4 + 8 + 12";
+  EXPECT_EQ(row.text("only second"), "0");
+  EXPECT_NEAR(row.real("p (McNemar)"), 2 * std::pow(0.5, 24), 1e-15);
+  EXPECT_EQ(row.text("people"), "3");
+  EXPECT_NEAR(row.real("p (Wilcoxon, people)"), 0.25, 1e-9) << "three of one sign: 2 / 2^3";
+  ASSERT_EQ(tables[1].table.rows.size(), 2u);
+  EXPECT_EQ(row_of(tables[1], {{"field", "/model/cross_sensor_attention"}}).text("second's"), "false");
+  EXPECT_EQ(row_of(tables[1], {{"field", "/variant"}}).text("first's"), "\"stdual_x\"");
+}
+
+TEST_F(Compare, ASideIsASweepARecipeOrARun) {
+  RunSpec slow = a_run(), fast = a_run();
+  slow.training.learning_rate = 0.001;
+  fast.training.learning_rate = 0.01;
+  const std::string slow_id = add(slow, 90, "slow"), fast_id = add(fast, 80, "fast");
+  add(without_csa(slow), 88, "slow ablated");
+  for (const auto& [first, second] :
+       std::vector<std::pair<std::string, std::string>>{{"slow", "fast"}, {slow_id.substr(0, 12), fast_id}, {slow_id, "fast"}}) {
+    const auto tables = compared(first, second);
+    ASSERT_EQ(tables[0].table.rows.size(), 1u);
+    EXPECT_EQ(cell_text(tables[0].table.rows[0][7]), "+10.00 %");
+  }
+  Reader reader(file);
+  const std::string recipe = text_at(reader, "SELECT recipe_id FROM runs WHERE run_id = '" + slow_id + "'");
+  EXPECT_EQ(compared(recipe.substr(0, 8), "fast")[0].table.rows.size(), 1u);
+  // Beside each recipe the one that differs least: the ablation's own learning rate.
+  const auto tables = compared("without_csa", "stdual_x");
+  ASSERT_EQ(tables[0].table.rows.size(), 1u);
+  EXPECT_EQ(cell_text(tables[0].table.rows[0][7]), "-2.00 %");
+}
+
+TEST_F(Compare, ClosedTestPartsAreComparedOnValidation) {
+  RunSpec closed = a_run();
+  closed.protocol.open_test = false;
+  add(closed, 90, "closed");
+  add(without_csa(closed), 80, "closed, ablated");
+  const auto tables = compared("stdual_x", "without_csa");
+  EXPECT_EQ(row_of(tables[0], {{"data set", "uci-har"}}).text("part"), "validation");
+}
+
+TEST_F(Compare, ARandomSplitIsNotAlone) {
+  RunSpec random = a_run();
+  random.protocol.kind = "random";
+  add(random, 90, "random");
+  add(without_csa(random), 80, "random, ablated");
+  const auto tables = compared("stdual_x", "without_csa");
+  ASSERT_EQ(tables[0].table.rows.size(), 2u);
+  EXPECT_THAT(cell_text(tables[0].table.rows[0][1]), HasSubstr("by person"));
+  EXPECT_EQ(cell_text(tables[0].table.rows[0][12]), "not run");
+}
+
+TEST_F(Compare, WhatCannotBeComparedIsSaid) {
+  const std::string run_id = add(a_run(), 90, "first");
+  add(without_csa(a_run(1)), 80, "second");
+  EXPECT_THAT(message_of<InputError>([&] { compared("stdual_x", "without_cas"); }), HasSubstr("did you mean 'without_csa'"));
+  EXPECT_THAT(message_of<InputError>([&] { compared("stdual_x", "without_csa"); }), HasSubstr("share no COMPLETE runs"));
+  EXPECT_THAT(message_of<InputError>([&] { compared("first", run_id); }), HasSubstr("a run beside itself"));
+}
+
+} // namespace
+} // namespace stdualx
