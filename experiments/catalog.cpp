@@ -11,7 +11,8 @@
 
 namespace stdualx {
 const std::vector<CatalogEntry>& catalog() {
-  static const std::vector<CatalogEntry> entries = {dsads(), hugadb(), uci_har(), watch()};
+  static const std::vector<CatalogEntry> entries = {dsads(),   hugadb(), opportunity_gestures(), opportunity_locomotion(), pamap2(),
+                                                    uci_har(), watch()};
   return entries;
 }
 

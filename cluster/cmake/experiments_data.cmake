@@ -2,10 +2,11 @@
 include_guard(GLOBAL)
 stdualx_library(stdualx_experiments_data FOLDER experiments
   SOURCES archive.cpp catalog.cpp gaps.cpp json_file.cpp split.cpp window_cache.cpp windows.cpp
-          datasets/csv.cpp datasets/dsads.cpp datasets/hugadb.cpp datasets/manifest.cpp datasets/number_rows.cpp datasets/readers.cpp
-          datasets/uci_har.cpp datasets/watch.cpp
+          datasets/csv.cpp datasets/dsads.cpp datasets/hugadb.cpp datasets/manifest.cpp datasets/number_rows.cpp datasets/opportunity.cpp
+          datasets/pamap2.cpp datasets/readers.cpp datasets/uci_har.cpp datasets/watch.cpp
   LINKS stdualx_spec
   PRIVATE_LINKS LibArchive::LibArchive PkgConfig::xxhash)
 stdualx_tests(experiments_data FOLDER experiments
-  SOURCES data_dsads_test.cpp data_fixtures.cpp data_hugadb_test.cpp data_manifest_test.cpp data_real_test.cpp data_split_test.cpp data_uci_har_test.cpp data_windows_test.cpp
+  SOURCES data_dsads_test.cpp data_fixtures.cpp data_hugadb_test.cpp data_manifest_test.cpp data_opportunity_test.cpp data_pamap2_test.cpp
+          data_real_test.cpp data_split_test.cpp data_uci_har_test.cpp data_windows_test.cpp
   LINKS stdualx_experiments_data LibArchive::LibArchive fmt::fmt)

@@ -112,7 +112,7 @@ Dataset read_hugadb(const DatasetSource& source) {
   dataset.info.citation =
       "Chereshnev and Kertész-Farkas: HuGaDB: Human Gait Database for Activity Recognition from Wearable Inertial Sensor "
       "Networks, AIST 2017.";
-  read_in_order(source, hugadb(), dataset,
+  read_in_order(source, hugadb(), {}, dataset,
                 [&](const std::string& origin, const std::string& file, std::string_view text) { parse(origin, file, text, dataset); });
   return dataset;
 }

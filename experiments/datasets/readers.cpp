@@ -22,7 +22,7 @@ void add_axes(SensorInfo& sensor, const std::string& name, const std::string& ki
   for (const char* axis : {"x", "y", "z"}) sensor.channels.push_back({name + "_" + axis, kind});
 }
 
-void read_in_order(const DatasetSource& source, const CatalogEntry& entry, Dataset& dataset,
+void read_in_order(const DatasetSource& source, const CatalogEntry& entry, const std::vector<std::string>& needed, Dataset& dataset,
                    const std::function<void(const std::string&, const std::string&, std::string_view)>& parse) {
   std::map<std::string, std::vector<Recording>> by_file;
   read_files(source.path, entry.wanted, [&](const std::string& origin, std::string_view name, std::string_view text) {
@@ -32,6 +32,9 @@ void read_in_order(const DatasetSource& source, const CatalogEntry& entry, Datas
       throw InputError(origin + ": a second file '" + file + "'; keep one copy of the data set in " + source.path.string());
   });
   if (by_file.empty()) throw InputError(source.path.string() + ": holds no file of data set '" + entry.name + "'. " + entry.obtain);
+  for (const std::string& file : needed)
+    if (!by_file.contains(file))
+      throw InputError(source.path.string() + ": holds no '" + file + "': copy the data set whole. " + entry.obtain);
   for (auto& [file, recordings] : by_file) std::move(recordings.begin(), recordings.end(), std::back_inserter(dataset.recordings));
 }
 

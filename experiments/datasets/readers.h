@@ -9,6 +9,9 @@ namespace stdualx {
 
 CatalogEntry dsads();
 CatalogEntry hugadb();
+CatalogEntry opportunity_gestures();
+CatalogEntry opportunity_locomotion();
+CatalogEntry pamap2();
 CatalogEntry uci_har();
 CatalogEntry watch();
 
@@ -23,8 +26,8 @@ DatasetInfo info_of(const CatalogEntry& entry);
 void add_axes(SensorInfo& sensor, const std::string& name, const std::string& kind);
 
 /// Has `parse` add the recordings of each wanted file to `dataset`; they are then ordered by the files' names, in whatever order
-/// an archive holds them. InputError: two files of one name.
-void read_in_order(const DatasetSource& source, const CatalogEntry& entry, Dataset& dataset,
+/// an archive holds them. `needed`: names that must be there. InputError: one is not, or two files of one name.
+void read_in_order(const DatasetSource& source, const CatalogEntry& entry, const std::vector<std::string>& needed, Dataset& dataset,
                    const std::function<void(const std::string& origin, const std::string& file, std::string_view text)>& parse);
 
 } // namespace stdualx
