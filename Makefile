@@ -26,7 +26,7 @@ asan: ## unit tests under the address and undefined-behaviour sanitizers
 	cluster/bootstrap.sh test
 	cmake --preset asan
 	cmake --build build-asan
-	ctest --test-dir build-asan --output-on-failure -LE 'end_to_end'
+	ctest --test-dir build-asan --output-on-failure -LE 'end_to_end|slurm'
 
 bench: ## timings, with the load beside them
 	cluster/bootstrap.sh test

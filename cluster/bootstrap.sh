@@ -40,6 +40,8 @@ clang-format make format, make lint
 clang-tidy make lint
 sqlite3 tests read the store as a person would
 procps tests look for left-over processes
+slurm-wlm tests submit to a Slurm that they start themselves
+munge the same: Slurm signs its messages with it
 '
 missing=()
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p')
@@ -56,8 +58,23 @@ if [ ${#missing[@]} -gt 0 ]; then
     as_root=(sudo)
   fi
   export DEBIAN_FRONTEND=noninteractive
+  # Debian starts and enables the services of a package with it. The tests start their own Slurm; the machine shall not have one.
+  services=()
+  for package in "${missing[@]}"; do
+    case "$package" in munge) services+=(munge) ;; slurm-wlm) services+=(slurmctld slurmd) ;; esac
+  done
+  policy=/usr/sbin/policy-rc.d
+  if [ ${#services[@]} -gt 0 ] && [ ! -e $policy ]; then
+    trap '"${as_root[@]}" rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101 # nothing is started\n' | "${as_root[@]}" install -m 755 /dev/stdin $policy
+  fi
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  if [ -n "$(trap -p EXIT)" ]; then
+    "${as_root[@]}" rm -f $policy
+    trap - EXIT
+  fi
+  for service in "${services[@]}"; do "${as_root[@]}" update-rc.d "$service" disable; done
 fi
 
 requirements=cluster/requirements-$mode.txt

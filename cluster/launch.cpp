@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <system_error>
 
@@ -38,16 +40,30 @@ public:
   }
   ~SignalReader() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
   int descriptor() const { return descriptor_.get(); }
-  int take() {
-    int count = 0;
+  std::vector<int> take() {
+    std::vector<int> numbers;
     signalfd_siginfo info;
-    while (::read(descriptor_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) ++count;
-    return count;
+    while (::read(descriptor_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+      numbers.push_back(static_cast<int>(info.ssi_signo));
+    return numbers;
   }
 
 private:
   Descriptor descriptor_;
   sigset_t before_;
+};
+
+/// What the signals asked for so far.
+struct Wishes {
+  int asked = 0; // 1: drain, 2: stop
+  bool warned = false;
+
+  /// Whether `signal` asks for more than was asked for already.
+  bool hear(int signal) {
+    if (signal == SIGUSR1 && asked > 0) return false; // Slurm may warn twice; only a person's second signal means "at once"
+    warned = warned || signal == SIGUSR1;
+    return ++asked <= 2;
+  }
 };
 
 /// The mpirun of the MPI that we are linked with; where the tree was carried to another host, the one in PATH.
@@ -62,6 +78,10 @@ SpawnOptions mpirun_command(const LaunchOptions& options, int input) {
   // is one rank more than there are cores to train on.
   spawn.arguments = {mpirun_program(), "--oversubscribe", "--bind-to", "none", "-n", std::to_string(options.workers + 1)};
   if (::geteuid() == 0) spawn.arguments.insert(spawn.arguments.begin() + 1, "--allow-run-as-root");
+  // Over the nodes of an allocation in turn, so that each has its share of workers and the first one the coordinator besides.
+  const bool mapped = std::any_of(options.mpirun_arguments.begin(), options.mpirun_arguments.end(),
+                                  [](const std::string& argument) { return argument.starts_with("--map-by"); });
+  if (std::getenv("SLURM_JOB_ID") != nullptr && !mapped) spawn.arguments.insert(spawn.arguments.end(), {"--map-by", "node"});
   spawn.arguments.insert(spawn.arguments.end(), options.mpirun_arguments.begin(), options.mpirun_arguments.end());
   spawn.arguments.insert(spawn.arguments.end(), {options.program.string(), "rank", options.job.string()});
   spawn.descriptors = {{input, STDIN_FILENO}};
@@ -80,7 +100,8 @@ void write_word(const Descriptor& input, const std::string& word) {
 LaunchEnd launch(const LaunchOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   SignalReader signals;
-  int asked = 0, restarts = 0;
+  Wishes wishes;
+  int restarts = 0;
   long progress = options.progress ? options.progress() : 0;
   double back_off = options.first_back_off_seconds;
   while (true) {
@@ -92,10 +113,10 @@ LaunchEnd launch(const LaunchOptions& options) {
     while (!mpirun.poll()) {
       pollfd watched[2] = {{signals.descriptor(), POLLIN, 0}, {mpirun.pidfd(), POLLIN, 0}};
       ::poll(watched, 2, 200);
-      for (int i = signals.take(); i > 0; --i) {
-        ++asked;
-        write_word(write_end, asked == 1 ? "drain" : "stop");
-        if (asked == 2) kill_at = Clock::now() + grace_after_stop;
+      for (const int number : signals.take()) {
+        if (!wishes.hear(number)) continue;
+        write_word(write_end, wishes.asked == 1 ? "drain" : "stop");
+        if (wishes.asked == 2) kill_at = Clock::now() + grace_after_stop;
       }
       if (!kill_at && std::filesystem::exists(options.outcome)) kill_at = Clock::now() + grace_after_outcome;
       if (kill_at && Clock::now() > *kill_at) {
@@ -105,8 +126,9 @@ LaunchEnd launch(const LaunchOptions& options) {
         kill_at = Clock::now() + grace_after_stop;
       }
     }
-    if (std::filesystem::exists(options.outcome)) return LaunchEnd::decided; // a second signal may have come too late to matter
-    if (asked >= 2) return LaunchEnd::stopped;
+    if (std::filesystem::exists(options.outcome))
+      return {LaunchHow::decided, wishes.warned}; // a second signal may have come too late to matter
+    if (wishes.asked >= 2) return {LaunchHow::stopped, wishes.warned};
     const int status = *mpirun.poll();
     if (options.progress) {
       const long now = options.progress();
@@ -119,21 +141,22 @@ LaunchEnd launch(const LaunchOptions& options) {
     // Asked to drain, dead too often, or the coordinator gave up and could not even write that down: what is recorded stands,
     // and the same command goes on from there.
     const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitStatus::drained);
-    if (gave_up || asked >= 1 || restarts >= options.most_restarts) return LaunchEnd::died;
+    if (gave_up || wishes.asked >= 1 || restarts >= options.most_restarts) return {LaunchHow::died, wishes.warned};
     ++restarts;
     options.say("mpirun ended before its work was done (" + describe_wait_status(status) + "); starting it again in " +
                 std::to_string(static_cast<int>(back_off)) + " s (" + std::to_string(restarts) + " of " +
                 std::to_string(options.most_restarts) + " without a new epoch)");
     pollfd watched{signals.descriptor(), POLLIN, 0};
     if (::poll(&watched, 1, static_cast<int>(back_off * 1000)) > 0) {
-      asked += signals.take();
-      return asked >= 2 ? LaunchEnd::stopped : LaunchEnd::died;
+      for (const int number : signals.take()) wishes.hear(number);
+      return {wishes.asked >= 2 ? LaunchHow::stopped : LaunchHow::died, wishes.warned};
     }
     back_off *= 2;
   }
 }
 
 int count_gpus() {
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr && *visible == '\0') return 0;
   int count = 0;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/dev", error)) {

@@ -21,17 +21,23 @@ struct LaunchOptions {
   std::function<void(const std::string&)> say; // a sentence for the person
 };
 
-enum class LaunchEnd {
+enum class LaunchHow {
   decided, // the outcome file stands
   stopped, // the person asked twice, and no outcome was left
   died,    // most_restarts times without progress, or once after a drain was asked for
 };
 
-/// Blocks until the job has ended. INT, TERM, HUP, USR1: once drains, twice stops. A job that dies (a rank, a host, mpirun) is
-/// started again with back-off. Throws std::system_error when mpirun cannot be started at all.
+struct LaunchEnd {
+  LaunchHow how;
+  bool warned; // it was USR1 that asked for the drain: its time is nearly up, not its work
+};
+
+/// Blocks until the job has ended. INT, TERM, HUP: once drains, twice stops. USR1, Slurm's warning, drains and never stops, however
+/// often it comes. A job that dies (a rank, a host, mpirun) is started again with back-off. Throws std::system_error when mpirun cannot
+/// be started at all.
 LaunchEnd launch(const LaunchOptions& options);
 
-/// GPUs of this host, by their device files; 0 without a driver.
+/// GPUs of this host, by their device files; 0 without a driver, or where CUDA_VISIBLE_DEVICES hides them all.
 int count_gpus();
 /// Cores this process may use.
 int count_cores();

@@ -153,6 +153,36 @@ std::optional<int> ChildProcess::wait_for(std::chrono::milliseconds limit) {
   return status_;
 }
 
+Finished run_to_end(const std::vector<std::string>& arguments) {
+  Descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!nothing) throw_errno("/dev/null");
+  auto [output, output_end] = make_pipe();
+  auto [errors, errors_end] = make_pipe();
+  SpawnOptions options;
+  options.arguments = arguments;
+  options.descriptors = {{nothing.get(), STDIN_FILENO}, {output_end.get(), STDOUT_FILENO}, {errors_end.get(), STDERR_FILENO}};
+  ChildProcess child = ChildProcess::spawn(options);
+  output_end.reset();
+  errors_end.reset();
+  Finished finished;
+  // Both at once: a program that fills the pipe that nobody reads would wait for ever.
+  pollfd watched[2] = {{output.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}};
+  std::string* const texts[2] = {&finished.output, &finished.errors};
+  while (watched[0].fd >= 0 || watched[1].fd >= 0) {
+    if (::poll(watched, 2, -1) < 0 && errno != EINTR) throw_errno("waiting for " + arguments.at(0));
+    for (int i = 0; i < 2; ++i) {
+      if (watched[i].fd < 0 || watched[i].revents == 0) continue;
+      char chunk[4096];
+      const ssize_t count = ::read(watched[i].fd, chunk, sizeof chunk);
+      if (count > 0) texts[i]->append(chunk, static_cast<std::size_t>(count));
+      else if (count == 0 || errno != EINTR) watched[i].fd = -1;
+    }
+  }
+  while (!child.wait_for(std::chrono::hours(1))) continue;
+  finished.status = *child.poll();
+  return finished;
+}
+
 std::string describe_wait_status(int status) {
   if (WIFEXITED(status)) return "exit status " + std::to_string(WEXITSTATUS(status));
   if (WIFSIGNALED(status)) return "killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";

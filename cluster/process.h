@@ -72,6 +72,14 @@ private:
   std::optional<int> status_;
 };
 
+/// A program that has ended, and all that it wrote.
+struct Finished {
+  int status = 0; // wait status
+  std::string output, errors;
+};
+/// Runs a short program to its end, with nothing on its standard input. Throws std::system_error when it cannot be started.
+Finished run_to_end(const std::vector<std::string>& arguments);
+
 /// "exit status 3" or "killed by signal 9 (Killed)".
 std::string describe_wait_status(int status);
 

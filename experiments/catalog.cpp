@@ -6,31 +6,22 @@
 #include <memory>
 #include <set>
 
+#include "experiments/archive.h"
 #include "experiments/datasets/readers.h"
 
 namespace stdualx {
-namespace {
-
-constexpr std::int64_t manifest_reader_version = 1;
-constexpr std::int64_t uci_har_reader_version = 2;
-
-DatasetSource no_find(const DataPaths&) { throw InputError("a manifest is found by its path, not by its name"); }
-
-} // namespace
-
 const std::vector<CatalogEntry>& catalog() {
-  static const std::vector<CatalogEntry> entries = {
-      {"uci-har", "30 people, 6 activities, one waist phone, 50 Hz, pre-cut windows", "Download 'UCI HAR Dataset.zip' into DATA/uci-har.",
-       uci_har_reader_version, find_uci_har, read_uci_har},
-      {"watch", "10 people, 7 shoulder exercises, one wrist IMU, 50 Hz", "Run experiments/datasets/watch_to_csv.py watch-data.",
-       manifest_reader_version, find_watch, read_manifest},
-  };
+  static const std::vector<CatalogEntry> entries = {dsads(),   hugadb(), opportunity_gestures(), opportunity_locomotion(), pamap2(),
+                                                    uci_har(), watch()};
   return entries;
 }
 
 CatalogEntry catalog_entry(const std::string& dataset) {
-  if (dataset.ends_with(".json"))
-    return {dataset, "recordings by manifest", "Name the path of a manifest.", manifest_reader_version, no_find, read_manifest};
+  if (dataset.ends_with(".json")) {
+    CatalogEntry entry = manifest();
+    entry.name = dataset;
+    return entry;
+  }
   std::vector<std::string> names;
   std::string list;
   for (const CatalogEntry& entry : catalog()) {
@@ -47,19 +38,36 @@ std::string dataset_source(const std::string& dataset) {
   return dataset.ends_with(".json") ? std::filesystem::absolute(dataset).lexically_normal().string() : dataset;
 }
 
+std::vector<std::filesystem::path> places_of(const CatalogEntry& entry, const DataPaths& paths) {
+  std::vector<std::filesystem::path> places;
+  for (const std::string& place : entry.places)
+    places.push_back(place.starts_with("./") ? std::filesystem::path(place.substr(2)) : paths.data_directory / place);
+  return places;
+}
+
 DatasetSource find_dataset(const std::string& dataset, const DataPaths& paths) {
+  if (dataset.ends_with(".json")) return find_manifest(dataset);
   const CatalogEntry entry = catalog_entry(dataset);
-  return dataset.ends_with(".json") ? find_manifest(dataset) : entry.find(paths);
+  DatasetSource source{{}, {}, entry.rate, entry.windows, entry.pre_cut};
+  const auto places = places_of(entry, paths);
+  for (const auto& place : places) {
+    source.path = place;
+    if (std::filesystem::is_directory(place)) {
+      for (const std::string& file : files_below(place, entry.wanted)) source.files.push_back(place / file);
+      if (!source.files.empty()) return source;
+    } else if (std::filesystem::is_regular_file(place)) {
+      if (place.extension() == ".json") return find_manifest(place);
+      source.files = {place};
+      return source;
+    }
+  }
+  std::string list;
+  for (const auto& place : places) list += (list.empty() ? "" : ", ") + std::filesystem::absolute(place).string();
+  throw DatasetMissing("data set '" + dataset + "' was not found; looked at: " + list + ". " + entry.obtain);
 }
 
 Dataset read_dataset(const std::string& dataset, const DataPaths& paths) {
   return catalog_entry(dataset).read(find_dataset(dataset, paths));
-}
-
-void throw_dataset_missing(const std::string& name, const std::vector<std::filesystem::path>& places, const std::string& what_to_do) {
-  std::string list;
-  for (const auto& place : places) list += (list.empty() ? "" : ", ") + std::filesystem::absolute(place).string();
-  throw DatasetMissing("data set '" + name + "' was not found; looked at: " + list + ". " + what_to_do);
 }
 
 std::string dataset_hash(const Dataset& dataset) {

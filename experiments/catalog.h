@@ -3,7 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/recording.h"
@@ -19,6 +21,7 @@ struct DataPaths {
 struct DatasetSource {
   std::filesystem::path path;               // what the reader opens: an archive, a folder, a manifest
   std::vector<std::filesystem::path> files; // all files that it will read
+  double rate = 0;                          // samples a second
   WindowSpec default_windows;               // what a WindowSpec's 0 stands for
   bool pre_cut = false;                     // its windows come cut: no other steps and stride can be had
 };
@@ -29,13 +32,26 @@ public:
   using InputError::InputError;
 };
 
+/// A file as its publisher gave it out.
+struct PublishedFile {
+  std::string_view path; // inside the archive or folder
+  std::uint64_t bytes = 0;
+  std::string_view sha256;
+};
+
+/// What there is to know of a data set before it is read; each reader in datasets/ makes its own.
 struct CatalogEntry {
   std::string name;
-  std::string summary;                           // a line for `data list`
-  std::string obtain;                            // what to do when it is missing, a sentence
-  std::int64_t reader_version;                   // raised when the reader gives other recordings for the same files
-  DatasetSource (*find)(const DataPaths& paths); // InputError: names each place looked at and what to do
-  Dataset (*read)(const DatasetSource& source);  // InputError: names the file, line and column
+  std::string summary;             // a line for `data list`
+  std::string obtain;              // what to do when it is missing, a sentence
+  std::int64_t reader_version = 1; // raised when the reader gives other recordings for the same files
+  std::vector<std::string> places; // archives, folders or manifests below the data directory ("./": the working one), best first
+  double rate = 0;                 // samples a second; 0: a manifest says it, as it says the windows
+  WindowSpec windows;
+  bool pre_cut = false;
+  bool (*wanted)(std::string_view file) = nullptr; // which files of a folder or archive are read, by their path inside it
+  Dataset (*read)(const DatasetSource& source);    // InputError: names the file, line and column
+  std::span<const PublishedFile> published = {};   // sizes and sums that are known
 };
 
 /// All data sets with a name, in the order of their names.
@@ -47,7 +63,10 @@ CatalogEntry catalog_entry(const std::string& dataset);
 /// The same data set, whatever the working directory: a name as it is, a manifest's path made absolute.
 std::string dataset_source(const std::string& dataset);
 
-/// The files of a data set. InputError as CatalogEntry::find.
+/// Where a data set of the catalogue is looked for, in that order.
+std::vector<std::filesystem::path> places_of(const CatalogEntry& entry, const DataPaths& paths);
+
+/// The files of a data set. InputError: names each place looked at and what to do.
 DatasetSource find_dataset(const std::string& dataset, const DataPaths& paths);
 
 /// Finds and parses a data set, without any cache.

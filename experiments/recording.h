@@ -81,6 +81,7 @@ struct Recording {
 struct Dataset {
   DatasetInfo info;
   std::vector<Recording> recordings;
+  std::int64_t left_out_steps = 0; // in gaps that were not filled
 };
 
 /// XXH3-128 (32 hex digits) over the recordings' float32 samples, labels and people, the rate, which channels of which kind make

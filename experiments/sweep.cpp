@@ -195,26 +195,28 @@ std::vector<Condition> expand_conditions(const Json& json, const std::string& po
 
 /// `clean` is always among them and comes first: every other number stands beside it.
 std::vector<EvaluationSpec> read_conditions(const Json& json, const std::string& pointer) {
-  std::vector<EvaluationSpec> conditions{{}};
+  std::vector<std::string> names;
   read_list(json, pointer);
   for (std::size_t i = 0; i < json.size(); ++i) {
-    std::vector<std::string> names;
-    if (json[i].is_string()) names.push_back(json[i].get<std::string>());
-    else if (!json[i].is_object()) throw_wrong_type(item(pointer, i), "the name of a condition or an object", json[i]);
-    else
-      for (const Condition& condition : expand_conditions(json[i], item(pointer, i))) names.push_back(condition_name(condition));
-    for (const std::string& name : names) {
+    std::vector<std::string> named;
+    if (json[i].is_object())
+      for (const Condition& condition : expand_conditions(json[i], item(pointer, i))) named.push_back(condition_name(condition));
+    else if (json[i].is_string()) named.push_back(json[i].get<std::string>());
+    else throw_wrong_type(item(pointer, i), "the name of a condition or an object", json[i]);
+    for (const std::string& name : named) {
       try {
         condition_of(name);
       } catch (const InputError& error) {
         refuse(item(pointer, i), error.what());
       }
-      const EvaluationSpec evaluation{name};
-      const bool known = std::find(conditions.begin(), conditions.end(), evaluation) != conditions.end();
-      if (known && (name != "clean" || i != 0)) refuse(item(pointer, i), "'" + name + "' stands twice; remove one");
-      if (!known) conditions.push_back(evaluation);
+      if (std::find(names.begin(), names.end(), name) != names.end())
+        refuse(item(pointer, i), "stands twice ('" + name + "'); remove one");
+      names.push_back(name);
     }
   }
+  std::vector<EvaluationSpec> conditions{{}};
+  for (const std::string& name : names)
+    if (name != "clean") conditions.push_back({name});
   return conditions;
 }
 

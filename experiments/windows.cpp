@@ -93,6 +93,7 @@ Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
   const std::int64_t stride = dataset.info.pre_cut ? spec.steps : spec.stride; // in the recording's samples
   std::vector<std::int64_t> counts(dataset.info.classes.size() + 1);
   Windows windows;
+  std::vector<std::size_t> begins; // of each window, in its recording's samples
   for (std::size_t index = 0; index < dataset.recordings.size(); ++index) {
     const Recording& recording = dataset.recordings[index];
     for (std::int64_t window = 0; window * stride + spec.steps <= recording.steps(); ++window) {
@@ -103,14 +104,18 @@ Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
       windows.people.push_back(recording.person);
       windows.recordings.push_back(static_cast<std::int32_t>(index));
       windows.starts.push_back(static_cast<std::int32_t>(window * spec.stride));
-      const std::size_t offset = windows.values.size();
-      windows.values.resize(offset + sensors * steps * channels);
-      float* value = windows.values.data() + offset;
-      const float* const samples = recording.samples.data() + begin * sensors * channels;
-      for (std::size_t sensor = 0; sensor < sensors; ++sensor)
-        for (std::size_t step = 0; step < steps; ++step)
-          for (std::size_t channel = 0; channel < channels; ++channel) *value++ = samples[(step * sensors + sensor) * channels + channel];
+      begins.push_back(begin);
     }
+  }
+  // At once, once their number is known: a growing list would hold them twice.
+  windows.values.resize(begins.size() * sensors * steps * channels);
+  float* value = windows.values.data();
+  for (std::size_t window = 0; window < begins.size(); ++window) {
+    const Recording& recording = dataset.recordings[static_cast<std::size_t>(windows.recordings[window])];
+    const float* const samples = recording.samples.data() + begins[window] * sensors * channels;
+    for (std::size_t sensor = 0; sensor < sensors; ++sensor)
+      for (std::size_t step = 0; step < steps; ++step, value += channels)
+        std::copy_n(samples + (step * sensors + sensor) * channels, channels, value);
   }
   return windows;
 }

@@ -24,17 +24,27 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
     const PlannedRun& planned = plan_.runs[i];
     KnownRun& past = known[i];
     const RunStatus status = past.status == RunStatus::running ? RunStatus::interrupted : past.status;
-    runs_.push_back(
-        {&planned.run, planned.run_id, status, past.last_attempt, past.epochs_recorded, past.failures, std::move(past.checkpoints), {}});
+    const bool asked_for_more = status == RunStatus::complete && !past.missing.empty() && past.weights;
+    const bool evaluate_only = asked_for_more && past.failures < options_.most_failures;
+    evaluation_failed_ = evaluation_failed_ || asked_for_more != evaluate_only;
+    runs_.push_back({&planned.run,
+                     planned.run_id,
+                     status,
+                     past.last_attempt,
+                     past.epochs_recorded,
+                     past.failures,
+                     std::move(past.checkpoints),
+                     {},
+                     status == RunStatus::complete ? std::move(past.missing) : planned.evaluations,
+                     evaluate_only ? std::move(past.weights) : std::nullopt});
     run_by_id_[planned.run_id] = i;
     ++counts_[status];
     epochs_planned_ += planned.run.training.epochs;
     epochs_done_ += status == RunStatus::complete ? planned.run.training.epochs : past.epochs_recorded;
-    if (is_open(status)) queue_.push_back(i);
+    if (is_open(status) || evaluate_only) queue_.push_back(i);
   }
   // Wide groups first: while they wait for their ranks nothing narrower may slip in, so they should wait when all are free.
-  std::stable_sort(queue_.begin(), queue_.end(),
-                   [&](std::size_t a, std::size_t b) { return runs_[a].spec->world_size > runs_[b].spec->world_size; });
+  std::stable_sort(queue_.begin(), queue_.end(), [&](std::size_t a, std::size_t b) { return runs_[a].width() > runs_[b].width(); });
   for (int rank = 1; rank <= options_.workers; ++rank) workers_[rank].rank = rank;
 }
 
@@ -197,8 +207,8 @@ void Coordinator::on_stop(double) {
   if (finished_) return;
   for (const auto& [id, group] : groups_) {
     Run& run = runs_[group.run];
-    set_status(run, RunStatus::interrupted);
-    act(RecordEnd{{run.run_id, group.attempt, "stopped", "stopped before the running epoch ended", ""}, RunStatus::interrupted});
+    if (!run.weights) set_status(run, RunStatus::interrupted);
+    act(RecordEnd{{run.run_id, group.attempt, "stopped", "stopped before the running epoch ended", ""}, run.status});
   }
   groups_.clear();
   for (auto& [rank, worker] : workers_) worker.groups.clear();
@@ -217,7 +227,10 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
   if (first.reason == "group_broken")
     for (const auto& [rank, end] : group.ends)
       if (end.reason != "complete" && end.reason != "group_broken") cause = &end;
-  if (first.reason == "complete" && group.evaluated) {
+  if (first.reason == "complete" && group.evaluated && run.weights) {
+    run.weights.reset(); // evaluated
+    act(RecordEnd{first, RunStatus::complete});
+  } else if (first.reason == "complete" && group.evaluated) {
     set_status(run, RunStatus::complete);
     epochs_done_ += run.spec->training.epochs - run.epochs;
     act(RecordEnd{first, RunStatus::complete});
@@ -270,6 +283,10 @@ void Coordinator::judge_failure(Group& group, const AttemptEnd& end, bool may_re
     failure_shown_ = true;
     act(Notice{text});
   }
+  if (run.weights) { // what it was trained to stands; only these evaluations are missing
+    status = RunStatus::complete;
+    if (!again && !ended_as_planned(end.reason)) evaluation_failed_ = true;
+  }
   set_status(run, status);
   act(RecordEnd{end, status});
   if (again) queue_.push_front(group.run);
@@ -299,7 +316,7 @@ void Coordinator::blame_host(Group& group, const AttemptEnd& end) {
 // ---- the schedule
 
 std::vector<int> Coordinator::choose_workers(const Run& run) const {
-  const auto width = static_cast<std::size_t>(run.spec->world_size);
+  const auto width = static_cast<std::size_t>(run.width());
   std::vector<const Worker*> free;
   for (const auto& [rank, worker] : workers_) {
     if (!worker.ready || !worker.usable) continue;
@@ -328,7 +345,7 @@ void Coordinator::schedule(double now) {
     const std::size_t index = *next;
     Run& run = runs_[index];
     const auto usable = std::count_if(workers_.begin(), workers_.end(), [](const auto& entry) { return entry.second.usable; });
-    if (run.spec->world_size > usable) {
+    if (run.width() > usable) {
       // Never continued with another group size (DESIGN, The way of the data): it waits for a job with more workers.
       next = queue_.erase(next);
       set_status(run, RunStatus::waiting);
@@ -341,7 +358,7 @@ void Coordinator::schedule(double now) {
     if (ranks.empty()) {
       // A wide group waits for its ranks, and nothing slips past it. A narrow run only waits for another place than
       // those it failed in; others may go first.
-      if (run.spec->world_size > 1) break;
+      if (run.width() > 1) break;
       ++next;
       continue;
     }
@@ -353,7 +370,7 @@ void Coordinator::schedule(double now) {
 
 void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, double now) {
   Run& run = runs_[index];
-  set_status(run, RunStatus::running);
+  if (!run.weights) set_status(run, RunStatus::running);
   Assignment assignment;
   assignment.run_id = run.run_id;
   assignment.run = *run.spec;
@@ -361,18 +378,23 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, dou
   assignment.group_id = next_group_++;
   assignment.ranks.assign(ranks.begin(), ranks.end());
   assignment.store_directory = options_.store_directory;
-  assignment.dataset_source = plan_.dataset_source;
+  assignment.dataset_source = plan_.runs[index].dataset_source;
   assignment.data_directory = options_.data_directory;
   assignment.cache_directory = options_.cache_directory;
-  assignment.evaluations = plan_.evaluations;
-  if (!run.checkpoints.empty()) {
+  assignment.evaluations = run.evaluations;
+  if (run.weights) {
+    assignment.evaluate_only = true;
+    assignment.resume_path = run.weights->path;
+    assignment.resume_sha256 = run.weights->sha256;
+    assignment.resume_epoch = run.spec->training.epochs;
+  } else if (!run.checkpoints.empty()) {
     assignment.resume_path = run.checkpoints.back().path;
     assignment.resume_sha256 = run.checkpoints.back().sha256;
     assignment.resume_epoch = run.checkpoints.back().epoch;
   }
   Placement placement = workers_.at(ranks.front()).placement;
   placement.threads = run.spec->threads;
-  act(RecordBegin{run.run_id, assignment.attempt, placement, run.spec->world_size, assignment.resume_epoch});
+  act(RecordBegin{run.run_id, assignment.attempt, placement, run.width(), assignment.resume_epoch, assignment.evaluate_only});
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     Worker& worker = workers_.at(ranks[i]);
     assignment.index = static_cast<std::int64_t>(i);
@@ -432,8 +454,10 @@ double Coordinator::ready_seconds(double now) const {
 }
 
 ExitStatus Coordinator::exit_status() const {
-  if (count(RunStatus::complete) == runs_.size()) return ExitStatus::done;
-  if (count(RunStatus::failed) + count(RunStatus::quarantined) + count(RunStatus::waiting) > 0 && !draining_)
+  if (count(RunStatus::complete) == runs_.size() && !evaluation_failed_ &&
+      std::none_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.weights.has_value(); }))
+    return ExitStatus::done;
+  if ((evaluation_failed_ || count(RunStatus::failed) + count(RunStatus::quarantined) + count(RunStatus::waiting) > 0) && !draining_)
     return ExitStatus::runs_failed;
   return draining_ ? ExitStatus::drained : ExitStatus::runs_failed;
 }

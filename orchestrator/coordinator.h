@@ -26,7 +26,9 @@ struct KnownRun {
   std::int64_t last_attempt = 0;
   std::int64_t epochs_recorded = 0;
   std::int64_t failures = 0;
-  std::vector<CheckpointRef> checkpoints; // live ones, oldest first
+  std::vector<CheckpointRef> checkpoints;   // live ones, oldest first
+  std::vector<EvaluationSpec> missing = {}; // evaluations of the test part that are still to be made
+  std::optional<Artifact> weights = {};     // of a COMPLETE run: what they are made with
 };
 
 struct CoordinatorOptions {
@@ -48,6 +50,7 @@ struct RecordBegin {
   Placement placement;
   std::int64_t world_size;
   std::int64_t resume_epoch;
+  bool evaluate_only = false; // of a COMPLETE run, which stays so
 };
 struct RecordEpoch {
   EpochReport report;
@@ -94,7 +97,8 @@ struct WorkerView {
 
 class Coordinator {
 public:
-  /// `known`: one entry a run of the plan, in its order. Runs that are COMPLETE, FAILED or QUARANTINED are left alone.
+  /// `known`: one entry a run of the plan, in its order. Runs that are FAILED or QUARANTINED are left alone, and COMPLETE ones but for
+  /// evaluations that are missing.
   Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOptions options);
 
   // ---- events; `now` in seconds of a clock that only grows
@@ -129,6 +133,10 @@ private:
     std::int64_t last_attempt, epochs, failures;
     std::vector<CheckpointRef> checkpoints;
     std::set<int> failed_ranks;
+    std::vector<EvaluationSpec> evaluations; // to make
+    std::optional<Artifact> weights;         // set: it is COMPLETE and is evaluated only, on one rank
+
+    std::int64_t width() const { return weights ? 1 : spec->world_size; }
   };
   struct Group { // one assignment
     std::size_t run;
@@ -189,7 +197,7 @@ private:
   std::map<RunStatus, std::size_t> counts_;
   std::int64_t epochs_done_ = 0, epochs_planned_ = 0, epochs_this_job_ = 0;
   double last_tick_ = -1;
-  bool draining_ = false, finished_ = false, failure_shown_ = false;
+  bool draining_ = false, finished_ = false, failure_shown_ = false, evaluation_failed_ = false;
 };
 
 } // namespace stdualx

@@ -90,9 +90,15 @@ public:
   }
 
 private:
+  /// Its number; "": none.
+  static std::string slurm_job() {
+    const char* number = std::getenv("SLURM_JOB_ID");
+    return number == nullptr ? "" : number;
+  }
+
   static Store open_store(const Job& job) {
     StoreOptions options;
-    if (const char* slurm = std::getenv("SLURM_JOB_ID")) options.job = slurm;
+    options.job = slurm_job();
     for (const auto deadline = Clock::now() + std::chrono::duration<double>(job.claim_patience);; ::usleep(100'000)) {
       try {
         return Store::open_for_writing(job.store, options);
@@ -104,11 +110,17 @@ private:
 
   Coordinator make_coordinator() {
     store_.register_sweep(job_.plan);
+    if (const char* restarts = std::getenv("SLURM_RESTART_COUNT"))
+      store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);
     std::vector<std::string> ids;
     for (const auto& planned : job_.plan.runs) ids.push_back(planned.run_id);
     std::vector<KnownRun> known;
-    for (const auto& state : store_.run_states(ids)) {
-      KnownRun run{state.status, state.last_attempt, state.epochs_recorded, state.failures, {}};
+    const std::vector<RunState> states = store_.run_states(ids);
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      const RunState& state = states[i];
+      KnownRun run{
+          state.status, state.last_attempt, state.epochs_recorded, state.failures, {}, missing_evaluations(job_.plan.runs[i], state),
+          state.weights};
       if (state.status != RunStatus::complete) run.checkpoints = store_.live_checkpoints(state.run_id);
       known.push_back(std::move(run));
     }
@@ -164,7 +176,8 @@ private:
 
   void carry_out(RecordBegin& begin) {
     record([&] {
-      const std::int64_t attempt = store_.begin_attempt(begin.run_id, begin.placement, begin.world_size, begin.resume_epoch);
+      const std::int64_t attempt =
+          store_.begin_attempt(begin.run_id, begin.placement, begin.world_size, begin.resume_epoch, begin.evaluate_only);
       if (attempt != begin.attempt)
         throw std::logic_error("run " + begin.run_id + ": the store counts attempt " + std::to_string(attempt) + ", the coordinator " +
                                std::to_string(begin.attempt));

@@ -62,6 +62,15 @@ RunState run_state(Database& database, const std::string& run_id) {
   return state;
 }
 
+std::vector<EvaluationSpec> missing_evaluations(const PlannedRun& planned, const RunState& state) {
+  std::vector<EvaluationSpec> missing;
+  if (!planned.run.protocol.open_test || (state.status == RunStatus::complete && !state.weights)) return missing;
+  for (const EvaluationSpec& evaluation : planned.evaluations)
+    if (std::find(state.test_conditions.begin(), state.test_conditions.end(), evaluation.condition) == state.test_conditions.end())
+      missing.push_back(evaluation);
+  return missing;
+}
+
 std::vector<CheckpointRef> live_checkpoints(Database& database, const std::string& run_id) {
   std::vector<CheckpointRef> checkpoints;
   database.each(

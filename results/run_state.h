@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/spec/reports.h"
+#include "experiments/spec/plan.h"
 
 namespace stdualx {
 
@@ -38,5 +38,8 @@ struct RunState {
   std::vector<std::string> test_conditions; // under which the test part is evaluated, by name
   std::optional<Artifact> weights;          // the newest weights, for evaluating without training
 };
+
+/// What a sweep asks of a run's test part and the store does not have; of a run that is COMPLETE only where its weights are kept.
+std::vector<EvaluationSpec> missing_evaluations(const PlannedRun& planned, const RunState& state);
 
 } // namespace stdualx

@@ -4,12 +4,14 @@
 #include "worker/agent_link.h"
 #include "worker/checkpoint.h"
 #include "worker/evaluation.h"
+#include "worker/silhouette.h"
 #include "worker/state_hash.h"
 
 #include <ATen/ATen.h>
 
 #include <chrono>
 #include <limits>
+#include <numeric>
 
 namespace stdualx {
 
@@ -23,12 +25,21 @@ public:
         training_(assignment.run, data.windows, data.train, communicator, device) {}
 
   void resume();
-  std::string run(); // the reason it ended
+  AttemptResult run();
+
 private:
   EpochReport next_epoch();
-  void evaluate(const std::string& condition, const std::string& part, const std::vector<std::int64_t>& rows, double overlap_share);
+  bool train(); // false: drained
+  void evaluate_test();
+  EvaluationReport evaluated(const std::string& part, const std::vector<std::int64_t>& rows, double overlap_share,
+                             const Prediction& prediction);
+  void add_details(EvaluationReport& report, const Prediction& prediction);
   void write_checkpoint(EpochReport& report);
+  std::vector<NamedTensor> weights_file() const; // what best.safetensors holds; the weights are the training's own
   void write_best_weights();
+  void write_embedding(const EvaluationReport& report, const at::Tensor& embedding);
+  Metadata metadata_of(const char* format) const;
+  void keep(const char* kind, const WrittenFile& file) { artifacts_.push_back({kind, file.path, file.sha256, file.bytes}); }
   bool group_drains();
   std::vector<std::int64_t> labels(const std::vector<std::int64_t>& rows) const;
   bool leads() const { return communicator_.rank() == 0; }
@@ -41,9 +52,20 @@ private:
   const StepObserver step_;
   Training training_;
   std::string state_hash_;
+  std::vector<Artifact> artifacts_;
 };
 
 void Attempt::resume() {
+  if (assignment_.evaluate_only) {
+    const SafetensorsFile file =
+        read_weights(assignment_.store_directory, assignment_.resume_path, assignment_.resume_sha256, assignment_.run_id);
+    restore(weights_file(), file, assignment_.resume_path);
+    Progress progress;
+    progress.epoch = assignment_.run.training.epochs;
+    progress.best_epoch = std::stoll(file.metadata.at("epoch"));
+    training_.set_progress(progress);
+    return;
+  }
   if (!assignment_.resume_path.empty()) {
     const SafetensorsFile file =
         read_checkpoint(assignment_.store_directory, assignment_.resume_path, assignment_.resume_sha256, assignment_.run_id);
@@ -60,7 +82,21 @@ void Attempt::resume() {
   state_hash_ = state_hash(training_.state(), training_.progress().steps);
 }
 
-std::string Attempt::run() {
+AttemptResult Attempt::run() {
+  if (!assignment_.evaluate_only) {
+    if (!train()) return {"drained", {}};
+    if (keeps_files()) write_best_weights();
+    if (!data_.validation.empty()) {
+      const Prediction prediction = training_.predict(training_.reader(), data_.validation, Training::Weights::best, false, step_);
+      const EvaluationReport report = evaluated("validation", data_.validation, data_.validation_overlap_share, prediction);
+      if (leads()) reporter_.evaluation(report);
+    }
+  }
+  if (assignment_.run.protocol.open_test && !data_.test.empty()) evaluate_test();
+  return {"complete", artifacts_};
+}
+
+bool Attempt::train() {
   while (training_.progress().epoch < assignment_.run.training.epochs) {
     const EpochReport report = next_epoch();
     if (leads()) reporter_.epoch(report);
@@ -69,18 +105,29 @@ std::string Attempt::run() {
       remove_checkpoints(assignment_.store_directory, assignment_.run_id, assignment_.attempt, reporter_.acknowledged() - 1);
     if (report.epoch < assignment_.run.training.epochs && group_drains()) {
       if (leads()) reporter_.settle();
-      return "drained";
+      return false;
     }
   }
-  const ProtocolSpec& protocol = assignment_.run.protocol;
-  if (!data_.validation.empty()) evaluate("clean", "validation", data_.validation, data_.validation_overlap_share);
-  if (protocol.open_test && !data_.test.empty()) {
-    const std::vector<EvaluationSpec> conditions =
-        assignment_.evaluations.empty() ? std::vector<EvaluationSpec>{EvaluationSpec{}} : assignment_.evaluations;
-    for (const auto& [condition] : conditions) evaluate(condition, "test", data_.test, data_.test_overlap_share);
+  return true;
+}
+
+void Attempt::evaluate_test() {
+  std::vector<EvaluationSpec> conditions = assignment_.evaluations;
+  if (conditions.empty()) conditions.emplace_back();
+  std::vector<std::int64_t> places(data_.test.size()); // of the test windows among themselves
+  std::iota(places.begin(), places.end(), 0);
+  for (const auto& [name] : conditions) {
+    const bool clean = name == "clean";
+    if (!clean && !data_.disturbed_test) throw InputError("condition '" + name + "': these data can only be evaluated undisturbed");
+    const std::vector<float> values = clean ? std::vector<float>() : data_.disturbed_test(condition_of(name));
+    step_(); // disturbing a large test part takes a while; that is no hang
+    const Prediction prediction = clean ? training_.predict(training_.reader(), data_.test, Training::Weights::best, true, step_)
+                                        : training_.predict(training_.reader_of(values), places, Training::Weights::best, false, step_);
+    EvaluationReport report = evaluated("test", data_.test, data_.test_overlap_share, prediction);
+    report.condition = name;
+    if (clean && leads()) add_details(report, prediction);
+    if (leads()) reporter_.evaluation(report);
   }
-  if (keeps_files()) write_best_weights();
-  return "complete";
 }
 
 EpochReport Attempt::next_epoch() {
@@ -93,7 +140,9 @@ EpochReport Attempt::next_epoch() {
 
   const bool validated = !data_.validation.empty();
   Measures measures{not_measured, not_measured, not_measured, not_measured, {}, {}};
-  if (validated) measures = measure(training_.predict(data_.validation, Training::Weights::averaged, step_), labels(data_.validation));
+  if (validated)
+    measures = measure(training_.predict(training_.reader(), data_.validation, Training::Weights::averaged, false, step_).logits,
+                       labels(data_.validation));
   training_.keep_if_best(validated, measures.accuracy, measures.log_loss);
   state_hash_ = state_hash(training_.state(), training_.progress().steps);
 
@@ -115,23 +164,32 @@ EpochReport Attempt::next_epoch() {
   return report;
 }
 
-void Attempt::evaluate(const std::string& condition, const std::string& part, const std::vector<std::int64_t>& rows, double overlap_share) {
+EvaluationReport Attempt::evaluated(const std::string& part, const std::vector<std::int64_t>& rows, double overlap_share,
+                                    const Prediction& prediction) {
   EvaluationReport report;
   report.run_id = assignment_.run_id;
   report.attempt = assignment_.attempt;
-  report.condition = condition;
   report.part = part;
   report.weights_epoch = training_.progress().best_epoch;
   report.overlap_share = overlap_share;
   report.labels = labels(rows);
-  Measures measures = measure(training_.predict(rows, Training::Weights::best, step_), report.labels);
+  Measures measures = measure(prediction.logits, report.labels);
   report.metrics = measures.metrics();
   report.classes = data_.windows.shape.classes;
   report.confusion = std::move(measures.confusion);
   report.windows = rows;
   for (const std::int64_t row : rows) report.people.push_back(data_.people[static_cast<std::size_t>(row)]);
   report.predicted = std::move(measures.predicted);
-  if (leads()) reporter_.evaluation(report);
+  report.sensors = data_.windows.shape.sensors;
+  return report;
+}
+
+void Attempt::add_details(EvaluationReport& report, const Prediction& prediction) {
+  report.metrics.push_back({"silhouette", silhouette(prediction.embedding, report.labels)});
+  if (prediction.attention_entropy.defined())
+    report.metrics.push_back({"attention_entropy", prediction.attention_entropy.mean().item<double>()});
+  if (prediction.attention.defined()) report.attention = attention_maps(prediction.attention, report.people, report.labels);
+  if (keeps_files()) write_embedding(report, prediction.embedding);
 }
 
 void Attempt::write_checkpoint(EpochReport& report) {
@@ -149,7 +207,17 @@ void Attempt::write_checkpoint(EpochReport& report) {
   report.checkpoint_bytes = file.bytes;
 }
 
-void Attempt::write_best_weights() {
+Metadata Attempt::metadata_of(const char* format) const {
+  return {{"format", format},
+          {"format_version", "1"},
+          {"run_id", assignment_.run_id},
+          {"attempt", std::to_string(assignment_.attempt)},
+          {"epoch", std::to_string(training_.progress().best_epoch)},
+          {"identity", run_identity_text(assignment_.run)},
+          {"dataset", data_.description}};
+}
+
+std::vector<NamedTensor> Attempt::weights_file() const {
   std::vector<NamedTensor> tensors = training_.best_weights();
   const TrainingWindows& windows = data_.windows;
   const auto table = [&](const std::vector<float>& values) {
@@ -157,15 +225,24 @@ void Attempt::write_best_weights() {
   };
   tensors.push_back({"standardisation.mean", table(windows.mean)});
   tensors.push_back({"standardisation.deviation", table(windows.deviation)});
-  write_durably(assignment_.store_directory, best_weights_path(assignment_.run_id, assignment_.attempt), tensors,
-                {{"format", "stdualx weights"},
-                 {"format_version", "1"},
-                 {"run_id", assignment_.run_id},
-                 {"attempt", std::to_string(assignment_.attempt)},
-                 {"epoch", std::to_string(training_.progress().best_epoch)},
-                 {"identity", run_identity_text(assignment_.run)},
-                 {"shape", to_json_all(windows.shape).dump()},
-                 {"dataset", data_.description}});
+  return tensors;
+}
+
+void Attempt::write_best_weights() {
+  Metadata metadata = metadata_of("stdualx weights");
+  metadata["shape"] = to_json_all(data_.windows.shape).dump();
+  keep("weights",
+       write_durably(assignment_.store_directory, best_weights_path(assignment_.run_id, assignment_.attempt), weights_file(), metadata));
+}
+
+void Attempt::write_embedding(const EvaluationReport& report, const at::Tensor& embedding) {
+  const auto list = [](const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); };
+  keep("embedding", write_durably(assignment_.store_directory, embedding_path(assignment_.run_id, assignment_.attempt),
+                                  {{"embedding", embedding.to(at::kFloat)},
+                                   {"windows", list(report.windows)},
+                                   {"people", list(report.people)},
+                                   {"labels", list(report.labels)}},
+                                  metadata_of("stdualx embedding")));
 }
 
 bool Attempt::group_drains() {
@@ -185,8 +262,8 @@ std::vector<std::int64_t> Attempt::labels(const std::vector<std::int64_t>& rows)
 }
 } // namespace
 
-std::string run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
-                        Reporter& reporter) {
+AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
+                          Reporter& reporter) {
   Attempt attempt(assignment, data, communicator, device, reporter);
   try {
     attempt.resume();
@@ -196,10 +273,12 @@ std::string run_attempt(const Assignment& assignment, const AttemptData& data, C
   return attempt.run();
 }
 
-AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<std::string()>& body) {
+AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<AttemptResult()>& body) {
   AttemptEnd end{assignment.run_id, assignment.attempt, "error", "", ""};
   try {
-    end.reason = body();
+    AttemptResult result = body();
+    end.reason = std::move(result.reason);
+    end.artifacts = std::move(result.artifacts);
   } catch (const ExitRequested&) {
     throw;
   } catch (const PeerGone&) {

@@ -1,11 +1,12 @@
 // One attempt at a run: data, epochs, checkpoints, evaluations, and what is told about them in which order.
 //
-// Per epoch: train, validate the averaged weights, write the checkpoint, report. At the end: evaluate the best weights, write
-// best.safetensors. Checkpoints are removed only when what replaces them is acknowledged, so at every moment a checkpoint
-// named by a committed report lies on the disk.
+// Per epoch: train, validate the averaged weights, write the checkpoint, report. At the end: write best.safetensors and evaluate the
+// best weights; or nothing but that, from the best.safetensors of an earlier attempt. Checkpoints are removed only when what replaces them
+// is acknowledged, so at every moment a checkpoint named by a committed report lies on the disk.
 #pragma once
 
 #include "experiments/spec/assignment.h"
+#include "experiments/spec/condition.h"
 #include "worker/communicator.h"
 #include "worker/training.h"
 
@@ -34,18 +35,26 @@ struct AttemptData {
   std::vector<std::int64_t> people; // [windows], who wore the sensors
   std::vector<std::int64_t> train, validation, test;
   double validation_overlap_share = 0, test_overlap_share = 0;
+  /// The test windows under a condition, [test windows, sensors, steps, channels]; empty: `clean` alone can be evaluated.
+  std::function<std::vector<float>(const Condition&)> disturbed_test;
   std::string description; // JSON of the DatasetInfo: names of sensors, channels and classes, kept beside the best weights
 };
 
-/// Runs the assignment on `data`. Every member of the group calls it; member 0 alone writes files and reports. Returns the
-/// reason it ended, "complete" or "drained". Throws NotFinite, InputError, StorageError (its text starts with "checkpoint
-/// damaged:" when the checkpoint to go on from cannot be loaded), and what `reporter` and `communicator` throw.
-std::string run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
-                        Reporter& reporter);
+/// What an attempt came to.
+struct AttemptResult {
+  std::string reason; // "complete" or "drained"
+  std::vector<Artifact> artifacts;
+};
 
-/// The end of an attempt whose whole work is `body`, returning the reason. What it throws becomes the end: NotFinite
+/// Runs the assignment on `data`. Every member of the group calls it; member 0 alone writes files and reports. Throws NotFinite,
+/// InputError, StorageError (its text starts with "checkpoint damaged:" when the checkpoint to go on from cannot be loaded), and what
+/// `reporter` and `communicator` throw.
+AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
+                          Reporter& reporter);
+
+/// The end of an attempt whose whole work is `body`. What it throws becomes the end: NotFinite
 /// not_finite, GroupBroken group_broken, any other exception error; ExitRequested and PeerGone end the process and pass through.
-AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<std::string()>& body);
+AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<AttemptResult()>& body);
 
 /// After the end of a complete attempt is acknowledged: only the best weights are kept.
 void remove_all_checkpoints(const Assignment& assignment);

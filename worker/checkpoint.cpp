@@ -85,6 +85,10 @@ std::string best_weights_path(const std::string& run_id, std::int64_t attempt) {
   return run_id + "/" + std::to_string(attempt) + "/best.safetensors";
 }
 
+std::string embedding_path(const std::string& run_id, std::int64_t attempt) {
+  return run_id + "/" + std::to_string(attempt) + "/embedding.safetensors";
+}
+
 WrittenFile write_durably(const fs::path& store_directory, const std::string& path, const std::vector<NamedTensor>& tensors,
                           const Metadata& metadata) {
   const fs::path file = store_directory / path, temporary = file.string() + std::string(temporary_suffix);
@@ -121,8 +125,9 @@ WrittenFile write_durably(const fs::path& store_directory, const std::string& pa
   return written;
 }
 
-SafetensorsFile read_checkpoint(const fs::path& store_directory, const std::string& path, const std::string& sha256,
-                                const std::string& run_id) {
+namespace {
+SafetensorsFile read_recorded(const fs::path& store_directory, const std::string& path, const std::string& sha256,
+                              const std::string& run_id, const std::string& format) {
   const fs::path file = store_directory / path;
   const std::string found = sha256_hex(read_bytes(file));
   if (found != sha256)
@@ -132,11 +137,22 @@ SafetensorsFile read_checkpoint(const fs::path& store_directory, const std::stri
     const auto place = contents.metadata.find(key);
     return place == contents.metadata.end() ? std::string() : place->second;
   };
-  if (text("format") != "stdualx checkpoint" || text("format_version") != "1")
-    throw StorageError(file.string() + " is no checkpoint this version can read: format '" + text("format") + "', version '" +
-                       text("format_version") + "'; expected 'stdualx checkpoint', '1'");
-  if (text("run_id") != run_id) throw StorageError(file.string() + " is a checkpoint of run " + text("run_id") + ", not of " + run_id);
+  if (text("format") != format || text("format_version") != "1")
+    throw StorageError(file.string() + " is no file this version can read: format '" + text("format") + "', version '" +
+                       text("format_version") + "'; expected '" + format + "', '1'");
+  if (text("run_id") != run_id) throw StorageError(file.string() + " is of run " + text("run_id") + ", not of " + run_id);
   return contents;
+}
+} // namespace
+
+SafetensorsFile read_checkpoint(const fs::path& store_directory, const std::string& path, const std::string& sha256,
+                                const std::string& run_id) {
+  return read_recorded(store_directory, path, sha256, run_id, "stdualx checkpoint");
+}
+
+SafetensorsFile read_weights(const fs::path& store_directory, const std::string& path, const std::string& sha256,
+                             const std::string& run_id) {
+  return read_recorded(store_directory, path, sha256, run_id, "stdualx weights");
 }
 
 void restore(const std::vector<NamedTensor>& state, const SafetensorsFile& file, const std::string& path) {

@@ -15,6 +15,9 @@
 // [sensors, channels], and as metadata format "stdualx weights", format_version, run_id, attempt, epoch, identity, shape
 // (JSON of InputShape), dataset (JSON of DatasetInfo: names of sensors, channels and classes).
 //
+// embedding.safetensors holds the embedding of the undisturbed test part (Artifact in experiments/spec/reports.h), format "stdualx
+// embedding".
+//
 // A file is written to a temporary name, synced, renamed, and its folder synced; then its SHA-256 goes into a report. Only a
 // file whose hash stands in a committed report is loaded.
 #pragma once
@@ -38,6 +41,9 @@ std::string checkpoint_path(const std::string& run_id, std::int64_t attempt, std
 /// "<run_id>/<attempt>/best.safetensors"
 std::string best_weights_path(const std::string& run_id, std::int64_t attempt);
 
+/// "<run_id>/<attempt>/embedding.safetensors"
+std::string embedding_path(const std::string& run_id, std::int64_t attempt);
+
 /// Writes `path` (relative to `store_directory`) so that after the return it survives a power failure, and after a failure the
 /// name holds what it held before. Throws StorageError naming the file, the system's reason and the free bytes.
 WrittenFile write_durably(const std::filesystem::path& store_directory, const std::string& path, const std::vector<NamedTensor>& tensors,
@@ -46,6 +52,10 @@ WrittenFile write_durably(const std::filesystem::path& store_directory, const st
 /// Throws StorageError naming the file when it is missing, its SHA-256 is not `sha256`, or it is no checkpoint of `run_id`.
 SafetensorsFile read_checkpoint(const std::filesystem::path& store_directory, const std::string& path, const std::string& sha256,
                                 const std::string& run_id);
+
+/// The same for the weights that a finished run keeps.
+SafetensorsFile read_weights(const std::filesystem::path& store_directory, const std::string& path, const std::string& sha256,
+                             const std::string& run_id);
 
 /// Copies the file's tensors into `state` by name. Throws StorageError when one is missing, left over, or of another shape or type.
 void restore(const std::vector<NamedTensor>& state, const SafetensorsFile& file, const std::string& path);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <tuple>
 
 namespace stdualx {
 
@@ -55,6 +57,26 @@ Measures measure(const at::Tensor& logits, std::span<const std::int64_t> labels)
   measures.f1_weighted = f1_weighted / rows;
   measures.log_loss = loss / rows;
   return measures;
+}
+
+std::vector<AttentionMap> attention_maps(const at::Tensor& attention, std::span<const std::int64_t> people,
+                                         std::span<const std::int64_t> labels) {
+  const at::Tensor rows = attention.contiguous().flatten(1); // [rows, sensors * sensors]
+  const auto size = static_cast<std::size_t>(rows.size(1));
+  std::map<std::pair<std::int64_t, std::int64_t>, AttentionMap> maps;
+  for (std::size_t row = 0; row < people.size(); ++row) {
+    AttentionMap& map = maps[{people[row], labels[row]}];
+    if (map.windows++ == 0) map.weights.assign(size, 0);
+    const double* weights = rows.const_data_ptr<double>() + row * size;
+    for (std::size_t i = 0; i < size; ++i) map.weights[i] += weights[i];
+  }
+  std::vector<AttentionMap> result;
+  for (auto& [who, map] : maps) {
+    for (double& weight : map.weights) weight /= static_cast<double>(map.windows);
+    std::tie(map.person, map.label) = who;
+    result.push_back(std::move(map));
+  }
+  return result;
 }
 
 std::vector<Metric> Measures::metrics() const {

@@ -25,4 +25,8 @@ struct Measures {
 /// logits: [rows, classes] float64 on the CPU; labels: [rows].
 Measures measure(const at::Tensor& logits, std::span<const std::int64_t> labels);
 
+/// Cross-sensor attention by person and activity, ascending. attention: [rows, sensors, sensors] float64 on the CPU.
+std::vector<AttentionMap> attention_maps(const at::Tensor& attention, std::span<const std::int64_t> people,
+                                         std::span<const std::int64_t> labels);
+
 } // namespace stdualx

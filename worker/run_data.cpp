@@ -1,6 +1,7 @@
 // From an assignment to its windows.
 #include "worker/run_data.h"
 
+#include "experiments/corruption.h"
 #include "experiments/split.h"
 
 namespace stdualx {
@@ -31,6 +32,9 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
   data.test = split.test;
   data.validation_overlap_share = split.validation_overlap_share;
   data.test_overlap_share = split.test_overlap_share;
+  data.disturbed_test = [windows = set, standardisation, test = split.test](const Condition& condition) {
+    return disturbed_windows(windows, test, condition, standardisation);
+  };
   data.description = to_json_all(set.info()).dump();
   return {mapped, &mapped->data};
 }

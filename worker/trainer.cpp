@@ -91,13 +91,14 @@ std::unique_ptr<Communicator> make_communicator(AgentLink& link, const Assignmen
 
 void check_group(const Assignment& assignment) {
   const auto members = static_cast<std::int64_t>(assignment.ranks.size());
-  if (std::max<std::int64_t>(members, 1) != assignment.run.world_size)
+  // The evaluation of finished weights is the same on any number of ranks.
+  if (!assignment.evaluate_only && std::max<std::int64_t>(members, 1) != assignment.run.world_size)
     throw InputError("run " + assignment.run_id + " is defined for " + std::to_string(assignment.run.world_size) +
                      " ranks, but its assignment names " + std::to_string(members));
 }
 
-std::string train(const Assignment& assignment, Communicator& communicator, at::Device device, const OpenData& open_data,
-                  Reporter& reporter) {
+AttemptResult train(const Assignment& assignment, Communicator& communicator, at::Device device, const OpenData& open_data,
+                    Reporter& reporter) {
   check_group(assignment);
   at::set_num_threads(static_cast<int>(assignment.run.threads));
   const auto data = open_data(assignment);

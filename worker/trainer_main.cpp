@@ -1,5 +1,6 @@
 // stdualx-trainer: started by an agent with its socket at descriptor 3 and shared memory at 4, or by hand on a file.
 #include "experiments/spec/errors.h"
+#include "worker/inference_cost.h"
 #include "worker/platform.h"
 #include "worker/run_data.h"
 #include "worker/trainer.h"
@@ -13,25 +14,29 @@
 
 namespace {
 
-constexpr const char* usage = "usage: stdualx-trainer --assignment FILE [--threads N]\n"
-                              "  Trains the run that FILE (JSON of an Assignment) names and prints its reports as lines of JSON.\n"
-                              "  Without arguments it serves the agent that started it. Example:\n"
-                              "  stdualx-trainer --assignment run.json --threads 1 | tail -n 1\n";
+constexpr const char* usage =
+    "usage: stdualx-trainer --assignment FILE [--threads N] | --measure FILE [--threads N]\n"
+    "  Trains the run that FILE (JSON of an Assignment) names and prints its reports as lines of JSON; or measures what\n"
+    "  the network with the weights at its `resume_path` costs to use, and prints an EfficiencyReport.\n"
+    "  Without arguments it serves the agent that started it. Example:\n"
+    "  stdualx-trainer --assignment run.json --threads 1 | tail -n 1\n";
 
 struct Options {
   std::string assignment;
+  bool measure = false;
   std::int64_t threads = 0;
 };
 
 Options parse(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const bool known = arguments[i] == "--assignment" || arguments[i] == "--threads";
+    const bool known = arguments[i] == "--assignment" || arguments[i] == "--measure" || arguments[i] == "--threads";
     if (!known || i + 1 == arguments.size())
       throw stdualx::InputError((known ? "no value after '" : "unknown argument '") + arguments[i] + "'\n" + usage);
     const std::string& value = arguments[++i];
-    if (arguments[i - 1] == "--assignment") {
+    if (arguments[i - 1] != "--threads") {
       options.assignment = value;
+      options.measure = arguments[i - 1] == "--measure";
     } else {
       if (value.empty() || value.find_first_not_of("0123456789") != std::string::npos || value.size() > 4 || std::stoi(value) < 1)
         throw stdualx::InputError("--threads: expected a number from 1 to 9999, found '" + value + "'");
@@ -39,7 +44,7 @@ Options parse(const std::vector<std::string>& arguments) {
     }
   }
   if (options.assignment.empty() && options.threads > 0)
-    throw stdualx::InputError(std::string("--threads goes with --assignment\n") + usage);
+    throw stdualx::InputError(std::string("--threads goes with --assignment or --measure\n") + usage);
   return options;
 }
 
@@ -66,6 +71,12 @@ int main(int count, char** values) {
     const Options options = parse(arguments);
     const at::Device device = stdualx::training_device();
     stdualx::make_deterministic(device);
+    if (options.measure) {
+      stdualx::Assignment assignment = read_assignment(options.assignment);
+      if (options.threads > 0) assignment.run.threads = options.threads;
+      std::cout << stdualx::to_json_all(stdualx::inference_cost(assignment, device)).dump() << std::endl;
+      return 0;
+    }
     if (!options.assignment.empty()) {
       const auto end = stdualx::run_alone(read_assignment(options.assignment), options.threads, device, stdualx::open_run_data, std::cout);
       return static_cast<int>(end.reason == "complete" ? ExitStatus::done : ExitStatus::runs_failed);

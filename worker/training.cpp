@@ -124,7 +124,15 @@ EpochOutcome Training::train_epoch(const StepObserver& observer) {
   return outcome;
 }
 
-at::Tensor Training::predict(std::span<const std::int64_t> rows, Weights weights, const StepObserver& observer) {
+BatchReader Training::reader_of(std::span<const float> values) const {
+  TrainingWindows others = reader_.windows();
+  others.values = values;
+  others.labels = {};
+  return {std::move(others), run_.training.augmentation, run_.seed, type_, device_};
+}
+
+Prediction Training::predict(const BatchReader& windows, std::span<const std::int64_t> rows, Weights weights, bool details,
+                             const StepObserver& observer) {
   const at::NoGradGuard no_gradients;
   // The model computes with what lies in its flat tensors: the averages are lent to it, and its own values put back.
   struct Lent {
@@ -143,16 +151,38 @@ at::Tensor Training::predict(std::span<const std::int64_t> rows, Weights weights
   const Lent lent(*this, weights == Weights::best ? best_ : averages_);
 
   const auto count = static_cast<std::int64_t>(rows.size());
-  at::Tensor logits = at::zeros({count, reader_.windows().shape.classes}, at::kDouble);
   const Share share = share_of(count, communicator_.rank(), communicator_.size());
-  for (std::int64_t done = 0; done < share.count; done += evaluation_batch) {
+  Prediction prediction;
+  // Rows outside a rank's own stay 0 here, so that the group's sum gathers them.
+  const auto put = [count](at::Tensor& all, const at::Tensor& some, std::int64_t first) {
+    std::vector<std::int64_t> sizes = some.sizes().vec();
+    sizes[0] = count;
+    if (!all.defined()) all = at::zeros(sizes, at::kDouble);
+    all.narrow(0, first, some.size(0)).copy_(some);
+  };
+  StepContext context;
+  context.want_attention = details;
+  std::int64_t done = 0;
+  do { // at least once: a rank without a row of its own learns what there is to gather
     const std::int64_t first = share.first + done, size = std::min(evaluation_batch, share.count - done);
-    const at::Tensor windows = reader_.read(rows.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)));
-    logits.narrow(0, first, size).copy_(model_.forward(windows, StepContext{}).logits[0]);
+    const at::Tensor batch = windows.read(rows.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)));
+    const ModelOutput output = model_.forward(batch, context);
+    put(prediction.logits, output.logits[0], first);
+    if (details) put(prediction.embedding, output.embedding[0], first);
+    if (details && output.attention.defined()) {
+      const at::Tensor attention = output.attention[0].to(at::kDouble); // [rows, heads, sensors, sensors]
+      put(prediction.attention, attention.mean(1), first);
+      const std::int64_t keys = attention.size(-1) - (run_.model.attend_self ? 0 : 1);
+      const at::Tensor entropy = -at::xlogy(attention, attention).sum(-1).mean({1, 2}) / std::log(static_cast<double>(keys));
+      if (keys > 1) put(prediction.attention_entropy, entropy, first);
+    }
+    done += size;
     observer();
-  }
-  if (communicator_.size() > 1) communicator_.all_reduce_sum(logits); // a gather: zero outside a rank's own rows
-  return logits;
+  } while (done < share.count);
+  if (communicator_.size() > 1)
+    for (at::Tensor* part : {&prediction.logits, &prediction.embedding, &prediction.attention, &prediction.attention_entropy})
+      if (part->defined()) communicator_.all_reduce_sum(*part);
+  return prediction;
 }
 
 void Training::keep_if_best(bool validated, double accuracy, double loss) {

@@ -59,6 +59,15 @@ struct StepOutcome {
   at::Tensor logits; // [1, rows of this rank, classes]
 };
 
+/// What the network says of some windows; the same on every rank.
+struct Prediction {
+  at::Tensor logits; // [rows, classes] float64 on the CPU, as all of these
+  // With details:
+  at::Tensor embedding;         // [rows, width]
+  at::Tensor attention;         // [rows, sensors, sensors], mean over heads; undefined for networks without cross-sensor attention
+  at::Tensor attention_entropy; // [rows], mean over heads and sensors, as a share of uniform attention's; undefined where that is 0
+};
+
 class Training {
 public:
   /// Every rank of the group makes one, from the same arguments. `windows` must stay mapped. Throws InputError when the model
@@ -73,8 +82,13 @@ public:
   StepOutcome train_step(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch);
 
   enum class Weights { averaged, best };
-  /// Logits of rows, [rows, classes] float64 on the CPU, the same on every rank: the rows are split over the group.
-  at::Tensor predict(std::span<const std::int64_t> rows, Weights weights, const StepObserver& observer);
+  /// What the network says of rows of `windows` (reader(): the run's own); the rows are split over the group.
+  Prediction predict(const BatchReader& windows, std::span<const std::int64_t> rows, Weights weights, bool details,
+                     const StepObserver& observer);
+  /// The run's own windows, and others of the same shape that are to be standardised and evaluated alike: [windows, sensors, steps,
+  /// channels].
+  const BatchReader& reader() const { return reader_; }
+  BatchReader reader_of(std::span<const float> values) const;
 
   /// Keeps the averaged weights as best when `accuracy` is higher than before, or equal with a lower `loss`; the earlier stays at
   /// equality. Without a validation part (`validated` false) the latest are the best.
@@ -84,7 +98,7 @@ public:
   void set_progress(const Progress& progress);
   /// Views of all tensors a resumed training needs, named as in worker/checkpoint.h, in fixed order.
   std::vector<NamedTensor> state() const;
-  /// The best weights and batch-norm statistics under the model's own names.
+  /// The best weights and batch-norm statistics under the model's own names: views, which may be written.
   std::vector<NamedTensor> best_weights() const;
   const at::Tensor& gradient() const { return gradient_; } // [flat size]
   std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(batches_.size()); }

@@ -2,13 +2,13 @@
 #include "experiments/datasets/manifest.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
 #include "experiments/archive.h"
 #include "experiments/datasets/csv.h"
 #include "experiments/datasets/readers.h"
+#include "experiments/gaps.h"
 #include "experiments/json_file.h"
 
 namespace stdualx {
@@ -65,15 +65,6 @@ DatasetInfo manifest_info(const Manifest& manifest) {
   return info;
 }
 
-/// A recording as it stands in the file, holes and all.
-struct RawRecording {
-  std::string name; // for messages
-  std::size_t first_line = 0;
-  std::vector<float> values; // [steps, channels of all sensors], NaN: missing
-  std::vector<std::int32_t> labels;
-  std::int32_t person = 0;
-};
-
 /// Reads one CSV file of a manifest and adds its recordings to a data set.
 class FileReader {
 public:
@@ -82,7 +73,7 @@ public:
     for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor)
       for (std::size_t channel = 0; channel < manifest.sensors[sensor].columns.size(); ++channel) {
         const std::string key = "/sensors/" + std::to_string(sensor) + "/columns/" + std::to_string(channel);
-        channels_.push_back({csv_.column(manifest.sensors[sensor].columns[channel], key), sensor, channel});
+        channels_.push_back(csv_.column(manifest.sensors[sensor].columns[channel], key));
       }
     person_column_ = csv_.column(manifest.person_column, "/person_column");
     label_column_ = csv_.column(manifest.label_column, "/label_column");
@@ -93,28 +84,31 @@ public:
   }
 
   void read() {
-    RawRecording raw;
+    Rows rows;
     std::set<std::pair<std::int32_t, std::string>> seen;
     while (csv_.next()) {
       const std::int32_t person = csv_.whole_number(person_column_);
       const std::string_view name = manifest_.recording_column.empty() ? std::string_view{} : csv_.text(recording_column_);
-      if (raw.labels.empty() || raw.person != person || raw.name != name) {
-        add(raw);
-        raw = {std::string(name), csv_.line(), {}, {}, person};
-        if (!seen.emplace(person, raw.name).second)
+      if (rows.recording.labels.empty() || rows.recording.person != person || rows.name != name) {
+        add(rows);
+        rows = {std::string(name), csv_.line(), {person, {}, {}}};
+        if (!seen.emplace(person, rows.name).second)
           csv_.fail(manifest_.recording_column.empty() ? person_column_ : recording_column_,
-                    "person " + std::to_string(person) + ", recording '" + raw.name +
+                    "person " + std::to_string(person) + ", recording '" + rows.name +
                         "' starts a second time; put the rows of one recording together, in the order of time");
       }
-      for (const Channel& channel : channels_) raw.values.push_back(csv_.number(channel.column));
-      raw.labels.push_back(label());
+      for (const std::size_t column : channels_) rows.recording.values.push_back(csv_.number(column));
+      rows.recording.labels.push_back(label());
     }
-    add(raw);
+    add(rows);
   }
 
 private:
-  struct Channel {
-    std::size_t column, sensor, channel;
+  /// The rows of one recording.
+  struct Rows {
+    std::string name;
+    std::size_t first_line = 0;
+    RawRecording recording;
   };
 
   std::int32_t label() const {
@@ -126,61 +120,14 @@ private:
                                  (near.empty() ? "" : "; did you mean '" + near + "'?"));
   }
 
-  /// Fills short gaps with the last value. True for each step that then has every channel.
-  std::vector<bool> fill_gaps(RawRecording& raw) const {
-    const std::size_t steps = raw.labels.size(), width = channels_.size();
-    // A hair of tolerance: 0.2 s at 50 Hz are 10 steps although 0.2 * 50 may come out just below.
-    const auto longest = static_cast<std::size_t>(std::floor(longest_filled_gap_seconds * manifest_.rate + 1e-9));
-    std::vector<bool> complete(steps, true);
-    for (std::size_t channel = 0; channel < width; ++channel) {
-      const auto at = [&](std::size_t step) -> float& { return raw.values[step * width + channel]; };
-      std::size_t present = 0;
-      for (std::size_t step = 0; step < steps;) {
-        std::size_t end = step;
-        while (end < steps && std::isnan(at(end))) ++end;
-        if (end == step) {
-          ++present;
-          ++step;
-          continue;
-        }
-        const bool filled = step > 0 && end - step <= longest;
-        for (std::size_t gap = step; gap < end; ++gap) {
-          if (filled) at(gap) = at(step - 1);
-          else complete[gap] = false;
-        }
-        step = end;
-      }
-      if (present == 0)
-        throw InputError(file_ + " lines " + std::to_string(raw.first_line) + " to " + std::to_string(raw.first_line + steps - 1) +
-                         ", column '" + csv_.columns()[channels_[channel].column] + "': no value in the whole of recording '" + raw.name +
-                         "' of person " + std::to_string(raw.person) +
-                         "; remove that recording, or the column from the manifest's /sensors");
-    }
-    return complete;
-  }
-
-  /// Adds the stretches of a recording that have every channel, each as a recording of its own.
-  void add(RawRecording& raw) {
-    if (raw.labels.empty()) return;
-    const std::vector<bool> complete = fill_gaps(raw);
-    const std::size_t width = channels_.size(), padded = static_cast<std::size_t>(dataset_.info.channels());
-    const std::size_t sample = manifest_.sensors.size() * padded;
-    Recording* recording = nullptr;
-    for (std::size_t step = 0; step < raw.labels.size(); ++step) {
-      if (!complete[step]) {
-        recording = nullptr;
-        continue;
-      }
-      if (recording == nullptr) {
-        recording = &dataset_.recordings.emplace_back();
-        recording->person = raw.person;
-      }
-      const std::size_t begin = recording->samples.size();
-      recording->samples.resize(begin + sample, 0.0f);
-      for (std::size_t i = 0; i < width; ++i)
-        recording->samples[begin + channels_[i].sensor * padded + channels_[i].channel] = raw.values[step * width + i];
-      recording->labels.push_back(raw.labels[step]);
-    }
+  void add(Rows& rows) {
+    if (rows.recording.labels.empty()) return;
+    if (const auto channel = channel_without_values(rows.recording, channels_.size()))
+      throw InputError(file_ + " lines " + std::to_string(rows.first_line) + " to " +
+                       std::to_string(rows.first_line + rows.recording.labels.size() - 1) + ", column '" +
+                       csv_.columns()[channels_[*channel]] + "': no value in the whole of recording '" + rows.name + "' of person " +
+                       std::to_string(rows.recording.person) + "; remove that recording, or the column from the manifest's /sensors");
+    add_recording(dataset_, std::move(rows.recording));
   }
 
   const Manifest& manifest_;
@@ -188,7 +135,7 @@ private:
   std::string file_;
   std::string text_;
   CsvReader csv_;
-  std::vector<Channel> channels_;
+  std::vector<std::size_t> channels_; // columns of all sensors' channels, one sensor after the other
   std::size_t person_column_ = 0, label_column_ = 0, recording_column_ = 0;
   std::map<std::string, std::int32_t, std::less<>> classes_;
 };
@@ -208,9 +155,9 @@ Manifest load_manifest(const std::filesystem::path& path) {
 
 DatasetSource find_manifest(const std::filesystem::path& path) {
   if (!std::filesystem::is_regular_file(path))
-    throw_dataset_missing(path.string(), {path}, "Give the path of a manifest, a JSON file that describes CSV recordings.");
+    throw InputError(path.string() + ": there is no such file; give the path of a manifest, a JSON file that describes CSV recordings");
   const Manifest manifest = load_manifest(path);
-  DatasetSource source{path, {path}, manifest.windows};
+  DatasetSource source{path, {path}, manifest.rate, manifest.windows};
   for (std::size_t i = 0; i < manifest.files.size(); ++i) {
     const std::filesystem::path file = path.parent_path() / manifest.files[i];
     if (!std::filesystem::is_regular_file(file))
@@ -221,11 +168,20 @@ DatasetSource find_manifest(const std::filesystem::path& path) {
   return source;
 }
 
-Dataset read_manifest(const DatasetSource& source) {
-  const Manifest manifest = load_manifest(source.path);
-  Dataset dataset{manifest_info(manifest), {}};
-  for (const std::string& file : manifest.files) FileReader(manifest, dataset, (source.path.parent_path() / file).string()).read();
-  return dataset;
+CatalogEntry manifest() {
+  return {.name = "",
+          .summary = "recordings by manifest",
+          .obtain = "Name the path of a manifest.",
+          .reader_version = 1,
+          .places = {},
+          .windows = {},
+          .read = [](const DatasetSource& source) {
+            const Manifest manifest = load_manifest(source.path);
+            Dataset dataset{manifest_info(manifest), {}};
+            for (const std::string& file : manifest.files)
+              FileReader(manifest, dataset, (source.path.parent_path() / file).string()).read();
+            return dataset;
+          }};
 }
 
 } // namespace stdualx

@@ -5,7 +5,7 @@
 //    "person_column": "person", "recording_column": "recording", "label_column": "label", "classes": ["squat", "row"]}
 //
 // A CSV file has a header row, commas, and one row a sample; columns that the manifest does not name are ignored. Rows of one
-// person and recording are consecutive. A missing value is an empty field or NaN.
+// person and recording are consecutive. A missing value is an empty field or NaN (experiments/gaps.h).
 #pragma once
 
 #include <filesystem>
@@ -13,9 +13,6 @@
 #include "experiments/recording.h"
 
 namespace stdualx {
-
-/// Missing values are filled with the channel's last value for up to this long; a longer gap splits the recording.
-inline constexpr double longest_filled_gap_seconds = 0.2;
 
 struct ManifestSensor {
   std::string name;

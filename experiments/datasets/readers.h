@@ -1,21 +1,33 @@
-// The readers of the catalogue, one file each. `find` looks for the files, `read` parses them (CatalogEntry in catalog.h).
+// The readers: what each file of this folder makes known to the catalogue, and what they share.
 #pragma once
+
+#include <functional>
 
 #include "experiments/catalog.h"
 
 namespace stdualx {
 
-DatasetSource find_uci_har(const DataPaths& paths);
-Dataset read_uci_har(const DatasetSource& source);
+CatalogEntry dsads();
+CatalogEntry hugadb();
+CatalogEntry opportunity_gestures();
+CatalogEntry opportunity_locomotion();
+CatalogEntry pamap2();
+CatalogEntry uci_har();
+CatalogEntry watch();
 
-DatasetSource find_watch(const DataPaths& paths);
-
-/// Any recordings, described by a JSON manifest beside their CSV files (datasets/manifest.h).
+/// Any recordings, described by a JSON manifest beside their CSV files (datasets/manifest.h). Its entry has no name and no place.
+CatalogEntry manifest();
 DatasetSource find_manifest(const std::filesystem::path& manifest);
-Dataset read_manifest(const DatasetSource& source);
 
-/// "'uci-har' was not found; looked at: A, B. <what to do>", as a DatasetMissing.
-[[noreturn]] void throw_dataset_missing(const std::string& name, const std::vector<std::filesystem::path>& places,
-                                        const std::string& what_to_do);
+/// What an entry says of its recordings: name, rate, whether they are pre-cut, where to get them.
+DatasetInfo info_of(const CatalogEntry& entry);
+
+/// Adds channels name_x, name_y and name_z of one kind: the three parts of a vector.
+void add_axes(SensorInfo& sensor, const std::string& name, const std::string& kind);
+
+/// Has `parse` add the recordings of each wanted file to `dataset`; they are then ordered by the files' names, in whatever order
+/// an archive holds them. `needed`: names that must be there. InputError: one is not, or two files of one name.
+void read_in_order(const DatasetSource& source, const CatalogEntry& entry, const std::vector<std::string>& needed, Dataset& dataset,
+                   const std::function<void(const std::string& origin, const std::string& file, std::string_view text)>& parse);
 
 } // namespace stdualx

@@ -4,11 +4,11 @@
 // a class from 1 to 6 a row; `subject_<part>.txt`, a person a row. Read from the zip as it lies, or from the unpacked folder.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <set>
 
 #include "experiments/archive.h"
+#include "experiments/datasets/number_rows.h"
 #include "experiments/datasets/readers.h"
 
 namespace stdualx {
@@ -16,18 +16,11 @@ namespace {
 
 constexpr std::size_t window_steps = 128;
 constexpr std::int64_t window_stride = 64;
-const WindowSpec uci_har_windows{static_cast<std::int64_t>(window_steps), window_stride, 0.5};
 constexpr std::size_t sensor_count = 3, axis_count = 3;
 constexpr std::array<std::string_view, sensor_count> sensor_names = {"body_acc", "body_gyro", "total_acc"};
 constexpr std::array<std::string_view, sensor_count> sensor_kinds = {"accelerometer", "gyroscope", "accelerometer"};
 constexpr std::array<std::string_view, axis_count> axis_names = {"x", "y", "z"};
 constexpr std::array<std::string_view, 2> parts = {"train", "test"};
-constexpr const char* archive_name = "UCI HAR Dataset.zip";
-constexpr const char* folder_name = "UCI HAR Dataset";
-constexpr const char* obtain =
-    "Download 'UCI HAR Dataset.zip' (Human Activity Recognition Using Smartphones, archive.ics.uci.edu, data set 240) and put it, or the "
-    "folder it unpacks to, into DATA/uci-har, where DATA is your data directory.";
-
 std::string signal_file(std::string_view sensor, std::string_view axis, std::string_view part) {
   const std::string p(part);
   return p + "/Inertial Signals/" + std::string(sensor) + "_" + std::string(axis) + "_" + p + ".txt";
@@ -46,92 +39,51 @@ std::set<std::string, std::less<>> all_files() {
   return files;
 }
 
-/// A text of rows of `columns` numbers, as one list. `origin` names the file in messages.
-template <class Number> std::vector<Number> parse_table(const std::string& origin, std::string_view text, std::size_t columns) {
-  std::vector<Number> numbers;
-  numbers.reserve(text.size() / (columns == 1 ? 2 : 16));
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  std::size_t line = 1, column = 0;
-  const auto fail = [&](const std::string& what) {
-    throw InputError(origin + " line " + std::to_string(line) + ": " + what + "; the file is not the publisher's: fetch it again");
-  };
-  while (at != end) {
-    if (*at == ' ' || *at == '\t' || *at == '\r') {
-      ++at;
-    } else if (*at == '\n') {
-      if (column != 0 && column != columns) fail("expected " + std::to_string(columns) + " columns, found " + std::to_string(column));
-      column = 0;
-      ++line;
-      ++at;
-    } else {
-      Number number{};
-      const auto [next, error] = std::from_chars(at, end, number);
-      const bool ends_well = next == end || *next == ' ' || *next == '\n' || *next == '\t' || *next == '\r';
-      if (error != std::errc{} || !ends_well || static_cast<double>(number) - static_cast<double>(number) != 0.0) {
-        const char* word_end = at;
-        while (word_end != end && *word_end > ' ' && word_end - at < 40) ++word_end;
-        fail("column " + std::to_string(column + 1) + ": expected a number, found '" + std::string(at, word_end) + "'");
-      }
-      if (++column > columns) fail("expected " + std::to_string(columns) + " columns, found more");
-      numbers.push_back(number);
-      at = next;
-    }
-  }
-  if (column != 0 && column != columns) fail("expected " + std::to_string(columns) + " columns, found " + std::to_string(column));
-  return numbers;
-}
-
 /// The parsed files, by their path inside the data set.
 struct Tables {
   std::map<std::string, std::vector<float>, std::less<>> signals;
   std::map<std::string, std::vector<std::int32_t>, std::less<>> lists; // labels and people
 
   void take(const std::string& origin, const std::string& name, std::string_view text) {
-    if (name.find("Inertial") == std::string::npos) lists[name] = parse_table<std::int32_t>(origin, text, 1);
-    else signals[name] = parse_table<float>(origin, text, window_steps);
+    const bool is_list = name.find("Inertial") == std::string::npos;
+    NumberRows rows(origin, text, {.columns = is_list ? 1 : window_steps});
+    while (rows.next())
+      if (is_list) lists[name].push_back(rows.whole_number(0));
+      else signals[name].insert(signals[name].end(), rows.values().begin(), rows.values().end());
   }
 };
 
-/// The wanted file that an archive's member is, whatever folder it lies in; "" for none.
-std::string wanted_name(std::string_view member, const std::set<std::string, std::less<>>& files) {
+/// The wanted file that one in an archive or folder is, whatever folder it lies in; "" for none.
+std::string wanted_name(std::string_view member) {
+  static const auto files = all_files();
   for (const std::string& file : files)
     if (member.ends_with(file) && (member.size() == file.size() || member[member.size() - file.size() - 1] == '/')) return file;
   return "";
 }
 
+bool is_wanted(std::string_view member) { return !wanted_name(member).empty(); }
+
 Tables read_tables(const std::filesystem::path& path) {
-  const auto files = all_files();
   Tables tables;
-  if (std::filesystem::is_directory(path)) {
-    for (const std::string& file : files) tables.take((path / file).string(), file, read_file(path / file));
-    return tables;
-  }
-  read_archive(
-      path, [&](std::string_view member) { return !wanted_name(member, files).empty(); },
-      [&](std::string_view member, std::string_view text) {
-        tables.take(path.string() + ": " + std::string(member), wanted_name(member, files), text);
-      });
-  for (const std::string& file : files)
+  read_files(path, is_wanted, [&](const std::string& origin, std::string_view name, std::string_view text) {
+    tables.take(origin, wanted_name(name), text);
+  });
+  for (const std::string& file : all_files())
     if (!tables.signals.contains(file) && !tables.lists.contains(file))
-      throw InputError(path.string() + ": holds no '" + file + "'; expected the publisher's archive with its 'Inertial Signals' folders. " +
-                       obtain);
+      throw InputError(path.string() + ": holds no '" + file + "'; expected the publisher's files with their 'Inertial Signals' folders. " +
+                       uci_har().obtain);
   return tables;
 }
 
 DatasetInfo uci_har_info() {
-  DatasetInfo info;
-  info.name = "uci-har";
-  info.rate = 50;
+  DatasetInfo info = info_of(uci_har());
   for (std::size_t sensor = 0; sensor < sensor_count; ++sensor) {
     SensorInfo& added = info.sensors.emplace_back(SensorInfo{std::string(sensor_names[sensor]), {}});
     for (const auto axis : axis_names) added.channels.push_back({std::string(axis), std::string(sensor_kinds[sensor])});
   }
   info.classes = {"walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "laying"};
-  info.pre_cut = true;
   info.citation = "Anguita, Ghio, Oneto, Parra and Reyes-Ortiz: A Public Domain Dataset for Human Activity Recognition Using Smartphones, "
                   "ESANN 2013. No commercial use.";
-  info.obtain = obtain;
   return info;
 }
 
@@ -175,23 +127,6 @@ void add_part(Dataset& dataset, const std::string& origin, std::string_view part
   }
 }
 
-} // namespace
-
-DatasetSource find_uci_har(const DataPaths& paths) {
-  const std::filesystem::path& data = paths.data_directory;
-  const std::vector<std::filesystem::path> places = {data / "uci-har" / archive_name, data / archive_name, data / "uci-har" / folder_name,
-                                                     data / folder_name, data / "uci-har"};
-  for (const auto& place : places) {
-    if (std::filesystem::is_regular_file(place)) return {place, {place}, uci_har_windows, true};
-    if (std::filesystem::is_directory(place / "train")) {
-      DatasetSource source{place, {}, uci_har_windows, true};
-      for (const std::string& file : all_files()) source.files.push_back(place / file);
-      return source;
-    }
-  }
-  throw_dataset_missing("uci-har", places, obtain);
-}
-
 Dataset read_uci_har(const DatasetSource& source) {
   const Tables tables = read_tables(source.path);
   Dataset dataset{uci_har_info(), {}};
@@ -200,6 +135,22 @@ Dataset read_uci_har(const DatasetSource& source) {
   const std::set<std::int64_t> unique(test_people.begin(), test_people.end());
   dataset.info.official_test_people.assign(unique.begin(), unique.end());
   return dataset;
+}
+
+} // namespace
+
+CatalogEntry uci_har() {
+  return {.name = "uci-har",
+          .summary = "30 people, 6 activities, one waist phone, 50 Hz, pre-cut windows",
+          .obtain = "Download 'UCI HAR Dataset.zip' (Human Activity Recognition Using Smartphones, archive.ics.uci.edu, data set 240) and "
+                    "put it, or the folder it unpacks to, into DATA/uci-har, where DATA is your data directory.",
+          .reader_version = 2,
+          .places = {"uci-har/UCI HAR Dataset.zip", "UCI HAR Dataset.zip", "UCI HAR Dataset", "uci-har"},
+          .rate = 50,
+          .windows = {static_cast<std::int64_t>(window_steps), window_stride, 0.5},
+          .pre_cut = true,
+          .wanted = is_wanted,
+          .read = read_uci_har};
 }
 
 } // namespace stdualx

@@ -4,13 +4,13 @@
 
 namespace stdualx {
 
-DatasetSource find_watch(const DataPaths& paths) {
-  const std::vector<std::filesystem::path> places = {paths.data_directory / "watch" / "manifest.json",
-                                                     std::filesystem::path("watch-data") / "manifest.json"};
-  for (const auto& place : places)
-    if (std::filesystem::is_regular_file(place)) return find_manifest(place);
-  throw_dataset_missing("watch", places,
-                        "Run `cluster/bootstrap.sh demo` once, then `.venv/bin/python experiments/datasets/watch_to_csv.py watch-data`.");
+CatalogEntry watch() {
+  CatalogEntry entry = manifest();
+  entry.name = "watch";
+  entry.summary = "10 people, 7 shoulder exercises, one wrist IMU, 50 Hz";
+  entry.obtain = "Run `cluster/bootstrap.sh demo` once, then `.venv/bin/python experiments/datasets/watch_to_csv.py watch-data`.";
+  entry.places = {"watch/manifest.json", "./watch-data/manifest.json"};
+  return entry;
 }
 
 } // namespace stdualx

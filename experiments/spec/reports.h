@@ -196,7 +196,7 @@ struct AttemptEnd {
   std::string reason;
   std::string detail;      // one sentence
   std::string stderr_tail; // the trainer's last lines
-  std::vector<Artifact> artifacts;
+  std::vector<Artifact> artifacts = {}; // few ends have any
 
   static const auto& fields() {
     using A = AttemptEnd;

@@ -85,15 +85,21 @@ DataPaths data_paths(const options::variables_map& values) {
 }
 
 void add_sweep_options(options::options_description& described) {
-  described.add_options()("SPEC", options::value<std::string>(),
-                          "the sweep file")("set", options::value<std::vector<std::string>>()->composing()->value_name("PATH=VALUE"),
-                                            "override, e.g. training.learning_rate=1e-3");
+  described.add_options()("SPEC", options::value<std::string>(), "the sweep file")(
+      "set", options::value<std::vector<std::string>>()->composing()->value_name("PATH=VALUE"),
+      "override, e.g. training.learning_rate=1e-3")("skip-missing-data",
+                                                    "leave out the parts of the sweep whose recordings are not there, instead of an error");
 }
 
 Plan plan_from(const options::variables_map& values) {
   const std::vector<std::string> overrides =
       values.count("set") != 0 ? values["set"].as<std::vector<std::string>>() : std::vector<std::string>{};
-  return make_plan(load_sweep(values["SPEC"].as<std::string>(), overrides), data_paths(values));
+  const Sweep sweep = load_sweep(values["SPEC"].as<std::string>(), overrides);
+  if (values.count("skip-missing-data") == 0) return make_plan(sweep, data_paths(values));
+  std::vector<std::string> skipped;
+  Plan plan = make_plan(sweep, data_paths(values), &skipped);
+  for (const std::string& part : skipped) std::cerr << "stdualx: left out: " << part << "\n";
+  return plan;
 }
 
 } // namespace stdualx

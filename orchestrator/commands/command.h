@@ -46,8 +46,21 @@ DataPaths data_paths(const options::variables_map& values);
 void add_sweep_options(options::options_description& described);
 Plan plan_from(const options::variables_map& values);
 
+/// How far the store is with the runs of a plan; it need not be there yet.
+struct Left {
+  std::size_t complete = 0, failed = 0, open = 0;
+  long epochs = 0; // recorded
+};
+Left what_is_left(const std::filesystem::path& store, const Plan& plan);
+
+/// The trainer's program, beside this one or as STDUALX_TRAINER says; empty for "none". Throws InputError where it is not there.
+std::vector<std::string> trainer_command();
+/// The files of this program and of the trainer.
+std::vector<std::filesystem::path> program_files();
+
 int plan_command(const Command& command, const std::vector<std::string>& arguments);
 int run_command(const Command& command, const std::vector<std::string>& arguments);
+int submit_command(const Command& command, const std::vector<std::string>& arguments);
 int runs_command(const Command& command, const std::vector<std::string>& arguments);
 int status_command(const Command& command, const std::vector<std::string>& arguments);
 int explain_command(const Command& command, const std::vector<std::string>& arguments);

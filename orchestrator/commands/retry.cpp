@@ -11,8 +11,8 @@ namespace stdualx {
 int retry_command(const Command& command, const std::vector<std::string>& arguments) {
   options::options_description described("options");
   add_store_option(described);
-  described.add_options()("RUN", options::value<std::string>(),
-                          "the run, or the start of its identity")("failed", "every FAILED and QUARANTINED run of the store");
+  described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity")(
+      "failed", "every FAILED and QUARANTINED run of the store, and COMPLETE ones whose evaluation failed");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"[RUN]"}, values)) return 0;
   const bool all = values.count("failed") != 0;
@@ -22,20 +22,23 @@ int retry_command(const Command& command, const std::vector<std::string>& argume
   {
     Reader reader(store_path(values));
     const std::string only = all ? "" : resolve_run(reader, values["RUN"].as<std::string>());
-    const Table failed = reader.query("SELECT run_id FROM runs WHERE status IN ('FAILED', 'QUARANTINED') ORDER BY run_id");
+    const Table failed = reader.query(
+        "SELECT run_id FROM runs r WHERE status IN ('FAILED', 'QUARANTINED') OR status = 'COMPLETE' AND (SELECT end_reason FROM attempts a "
+        "WHERE a.run_id = r.run_id AND a.attempt > r.forgiven_attempt ORDER BY attempt DESC LIMIT 1) "
+        "IN ('error', 'trainer_died', 'lease_expired') ORDER BY run_id");
     for (const auto& row : failed.rows)
       if (const auto& id = std::get<std::string>(row[0]); all || id == only) ids.push_back(id);
-    if (!all && ids.empty()) throw InputError("run " + only + " is neither FAILED nor QUARANTINED; `stdualx status` names those that are");
+    if (!all && ids.empty()) throw InputError("run " + only + " has not failed; `stdualx status` names those that are");
   }
   if (ids.empty()) {
-    std::cout << "no run is FAILED or QUARANTINED\n";
+    std::cout << "no run has failed\n";
     return 0;
   }
   StoreOptions options;
   Store store = Store::open_for_writing(store_path(values), options);
   for (const auto& id : ids) store.retry(id);
   store.release();
-  std::cout << ids.size() << (ids.size() == 1 ? " run is" : " runs are") << " planned again; `stdualx run SPEC` trains "
+  std::cout << ids.size() << (ids.size() == 1 ? " run is" : " runs are") << " planned again; `stdualx run SPEC` takes "
             << (ids.size() == 1 ? "it\n" : "them\n");
   return 0;
 }

@@ -1,10 +1,13 @@
 // `stdualx run`: the launcher. It decides whether anything is left to do, freezes the job, starts mpirun, and shows the table.
 #include "cluster/launch.h"
 #include "cluster/process.h"
+#include "cluster/slurm.h"
 #include "experiments/archive.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/coordinator.h"
 #include "orchestrator/job.h"
 #include "orchestrator/progress.h"
+#include "orchestrator/submission.h"
 #include "results/tables.h"
 
 #include <fmt/format.h>
@@ -14,6 +17,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
@@ -61,10 +65,7 @@ private:
   std::filesystem::path path_;
 };
 
-struct Left {
-  std::size_t complete = 0, failed = 0, open = 0;
-  long epochs = 0;
-};
+} // namespace
 
 Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
   Left left;
@@ -75,9 +76,12 @@ Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
   }
   std::vector<std::string> ids;
   for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
-  for (const auto& state : reader->run_states(ids)) {
+  const std::vector<RunState> states = reader->run_states(ids);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const RunState& state = states[i];
     left.epochs += state.epochs_recorded;
-    if (state.known && state.status == RunStatus::complete) ++left.complete;
+    if (state.known && state.status == RunStatus::complete && missing_evaluations(plan.runs[i], state).empty()) ++left.complete;
+    else if (state.known && state.status == RunStatus::complete && state.failures >= CoordinatorOptions{}.most_failures) ++left.failed;
     else if (state.known && (state.status == RunStatus::failed || state.status == RunStatus::quarantined)) ++left.failed;
     else ++left.open;
   }
@@ -93,6 +97,14 @@ std::vector<std::string> trainer_command() {
     throw InputError(beside.string() + ": the trainer is not there; build or install it beside stdualx");
   return {beside.string()};
 }
+
+std::vector<std::filesystem::path> program_files() {
+  std::vector<std::filesystem::path> files = {own_executable()};
+  for (const auto& program : trainer_command()) files.emplace_back(program);
+  return files;
+}
+
+namespace {
 
 void show_end(const std::filesystem::path& store, Format format) {
   Reader reader(store);
@@ -113,6 +125,37 @@ void measure_terminal(Job& job) {
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return;
   job.columns = std::clamp<std::int64_t>(size.ws_col, 20, 1000);
   job.rows = std::clamp<std::int64_t>(size.ws_row, 4, 1000);
+}
+
+/// A warning that comes while we still plan waits for the launcher, instead of ending us.
+void hold_back_warnings() {
+  sigset_t warning;
+  ::sigemptyset(&warning);
+  ::sigaddset(&warning, SIGUSR1);
+  ::sigprocmask(SIG_BLOCK, &warning, nullptr);
+}
+
+/// What was submitted, when we are a job of `submit`; InputError when something else would run now.
+std::optional<Submission> take_submission(const Plan& plan) {
+  const auto file = submission_file();
+  if (!file) return std::nullopt;
+  Submission submission = read_submission(*file);
+  const std::string note = compare_with_submission(submission, submission_of(plan, program_files()));
+  if (!note.empty()) std::cerr << "stdualx: note: " << note << "\n";
+  return submission;
+}
+
+/// After a drain that Slurm's warning asked for. A job whose whole time was too short for one epoch is not sent round for ever.
+std::string go_on_later(const Submission& submission, bool progressed, double seconds) {
+  const char* job_id = std::getenv("SLURM_JOB_ID");
+  if (job_id == nullptr) return "drained: run the same command again to go on";
+  constexpr std::int64_t resolution = 60; // seconds; so much earlier than asked for Slurm may warn
+  if (!progressed && submission.time_seconds > 0 &&
+      seconds + static_cast<double>(submission.warning_seconds + resolution) >= static_cast<double>(submission.time_seconds))
+    return fmt::format("drained and not requeued: in {:.0f} s, all that --time ({} s) and --warning-seconds ({} s) left, not one epoch was "
+                       "recorded, so the next try would end the same; submit with a longer --time",
+                       seconds, submission.time_seconds, submission.warning_seconds);
+  return "drained: " + go_on_after_warning(job_id, submission_file()->parent_path() / "job.sh");
 }
 
 double seconds_option(const options::variables_map& values, const std::string& name, double least) {
@@ -141,9 +184,12 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   if (!parse_options(command, arguments, described, {"SPEC"}, values)) return 0;
   const bool quiet = values.count("quiet") != 0;
   const Format format = output_format(values);
+  const auto began = std::chrono::steady_clock::now();
+  if (submission_file()) hold_back_warnings();
 
   Job job;
   job.plan = plan_from(values);
+  const std::optional<Submission> submission = take_submission(job.plan);
   if (values.count("first") != 0 && values["first"].as<std::size_t>() < job.plan.runs.size())
     job.plan.runs.resize(values["first"].as<std::size_t>());
   const std::filesystem::path store = store_path(values);
@@ -199,19 +245,25 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   }
 
   const LaunchEnd end = launch(launch_options);
-  if (end == LaunchEnd::stopped) return static_cast<int>(ExitStatus::stopped);
-  if (end == LaunchEnd::died) {
-    std::cerr << "stdualx: the job died; what is recorded stands. Run the same command again to go on.\n";
-    return static_cast<int>(ExitStatus::drained);
-  }
-  const Outcome outcome = from_json<Outcome>(Json::parse(read_file(job.outcome)));
+  if (end.how == LaunchHow::stopped) return static_cast<int>(ExitStatus::stopped);
+  Outcome outcome{static_cast<std::int64_t>(ExitStatus::drained), "", 0, 0};
+  if (end.how == LaunchHow::decided) outcome = from_json<Outcome>(Json::parse(read_file(job.outcome)));
+  const bool goes_on = submission && end.warned && outcome.status == static_cast<std::int64_t>(ExitStatus::drained);
+  if (end.how == LaunchHow::died)
+    outcome.message = std::string("the job died; what is recorded stands") + (goes_on ? "" : ". Run the same command again to go on.");
   if (!outcome.message.empty()) std::cerr << "stdualx: " << outcome.message << "\n";
   if (outcome.message.empty() && !quiet) {
     show_end(store, format);
     if (outcome.ready_seconds > 0)
       std::cout << fmt::format("\nworkers waited for their next assignment for {:.2f} % of their time ({:.2f} s of {:.0f} s)\n",
                                100 * outcome.waited_seconds / outcome.ready_seconds, outcome.waited_seconds, outcome.ready_seconds);
-    std::cout << next_words(outcome.status, values);
+    if (!goes_on) std::cout << next_words(outcome.status, values);
+  }
+  if (goes_on) {
+    const Left after = what_is_left(store, job.plan);
+    const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - began;
+    std::cout.flush(); // Slurm may end us from here on
+    std::cout << go_on_later(*submission, after.epochs > before.epochs || after.open < before.open, lasted.count()) << "\n";
   }
   return static_cast<int>(outcome.status);
 }

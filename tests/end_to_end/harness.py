@@ -163,7 +163,7 @@ class Workplace(unittest.TestCase):
 
     def ask(self, sql, *values, store=None):
         """Rows of the store; read-only, so that it never hides a fault of the program."""
-        with contextlib.closing(sqlite3.connect(f"file:{store or self.store}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(pathlib.Path(store or self.store).as_uri() + "?mode=ro", uri=True)) as connection:
             return connection.execute(sql, values).fetchall()
 
     def wait_for_epochs(self, count, store=None, seconds=60):

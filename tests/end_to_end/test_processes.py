@@ -309,6 +309,19 @@ class Signals(Workplace):
         self.run_sweep(self.sweep(), "--workers", 2)
         self.assertEqual(self.statuses(), {"COMPLETE": 6})
 
+    def test_a_warning_that_comes_twice_drains_and_a_person_may_still_stop(self):
+        process = self.start_slow()
+        os.kill(process.pid, signal.SIGUSR1)
+        time.sleep(0.05)
+        os.kill(process.pid, signal.SIGUSR1)
+        self.finish(process, 75)
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts WHERE end_reason = 'stopped'"), [(0,)])
+        process = self.start_slow()
+        os.kill(process.pid, signal.SIGUSR1)
+        time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        self.finish(process, 130, seconds=20)
+
     def test_an_interrupt_of_the_whole_terminal_group_is_one_drain(self):
         process = self.start_slow()
         os.killpg(process.pid, signal.SIGINT)

@@ -87,6 +87,38 @@ class DemoKills(Kills):
 
 
 class Training(RealTraining):
+    def test_a_condition_added_later_is_evaluated_without_training(self):
+        conditions = ["missing_sensor/0/zero", {"kind": "missing_samples", "amounts": [0.3], "seeds": [1, 2]}]
+        self.run_sweep(self.sweep("all.json", variants=["stdual_x"], conditions=conditions), "--workers", 2, store=self.undisturbed)
+        self.run_sweep(self.sweep(variants=["stdual_x"]), "--workers", 2)
+        self.assertEqual(self.ask("SELECT DISTINCT condition FROM evaluations"), [("clean",)])
+        epochs = self.epochs()
+        text = self.run_sweep(self.sweep(variants=["stdual_x"], conditions=conditions), "--workers", 2)
+        self.assertIn("3 runs to do", text)
+        self.assertEqual(self.epochs(), epochs)
+        self.assertEqual(self.ask("SELECT count(*), sum(evaluate_only) FROM attempts"), [(6, 3)])
+        # What a run is worth under a condition does not depend on when it was asked for.
+        self.assertEqual(self.evaluations(), self.evaluations(self.undisturbed))
+        self.assertEqual(self.predictions(), self.predictions(self.undisturbed))
+        self.assertIn("nothing to do: 3 of 3", self.run_sweep(self.sweep(variants=["stdual_x"], conditions=conditions), "--workers", 2))
+        self.assertIn("nothing to do: 3 of 3", self.run_sweep(self.sweep(variants=["stdual_x"]), "--workers", 2))
+
+    def test_a_condition_whose_weights_are_damaged_fails_and_leaves_the_run_complete(self):
+        self.run_sweep(self.sweep(variants=["stdual_x"], folds=[0]), "--workers", 1)
+        (path,), = self.ask("SELECT path FROM artifacts WHERE kind = 'weights'")
+        weights = pathlib.Path(f"{self.store}.d") / path
+        good = weights.read_bytes()
+        weights.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        spec = self.sweep(variants=["stdual_x"], folds=[0], conditions=["noise/10/1"])
+        text = self.run_sweep(spec, "--workers", 1, status=3)
+        self.assertIn("best.safetensors is damaged", text)
+        self.assertEqual(self.statuses(), {"COMPLETE": 1})
+        weights.write_bytes(good)
+        self.run_sweep(spec, "--workers", 1, status=3)  # left alone until it is forgiven
+        self.finish(self.start("retry", "--failed"))
+        self.run_sweep(spec, "--workers", 1)
+        self.assertEqual(self.ask("SELECT count(*) FROM evaluation_parts WHERE condition = 'noise/10/1'"), [(1,)])
+
     def test_it_learns_and_one_rank_and_two_agree(self):
         text = self.run_sweep(self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2}], fixed={"training": {"epochs": 6, "batch_size": 16}}), "--workers", 2)
         self.assertIn("verdict", text)
@@ -116,10 +148,10 @@ class Training(RealTraining):
         self.assertEqual(self.ask("SELECT epoch, agrees FROM replays"), [(epoch, 1)])
         self.same_as_undisturbed()
 
-    def test_finished_runs_keep_their_best_weights_alone(self):
+    def test_finished_runs_keep_their_best_weights_and_embedding_alone(self):
         self.run_sweep(self.sweep(variants=["stdual_x"]), "--workers", 2)
         files = [path for path in (self.folder / "results.db.d").rglob("*") if path.is_file()]
-        self.assertEqual(sorted(path.name for path in files), ["best.safetensors"] * 3)
+        self.assertEqual(sorted(path.name for path in files), ["best.safetensors"] * 3 + ["embedding.safetensors"] * 3)
         self.assertEqual(self.ask("SELECT DISTINCT state FROM checkpoints"), [("deleted",)])
 
     def test_a_run_whose_loss_is_not_finite_is_recorded_with_its_epoch(self):

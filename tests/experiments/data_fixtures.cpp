@@ -77,6 +77,30 @@ Files tiny_uci_har() {
   return files;
 }
 
+float opportunity_value(int step, int column) { return static_cast<float>(100 * column + step); }
+
+std::string opportunity_row(int step, int locomotion, int gesture, int missing) {
+  std::string text = fmt::format("{}", step * 1000 / 30);
+  for (int column = 2; column <= 250; ++column)
+    if (column == missing) text += " NaN";
+    else if (column == 244) text += fmt::format(" {}", locomotion);
+    else if (column == 250) text += fmt::format(" {}", gesture);
+    else text += fmt::format(" {}", column > 244 ? 0.0f : opportunity_value(step, column));
+  return text + "\n";
+}
+
+Files tiny_opportunity() {
+  Files files;
+  const int locomotion[] = {1, 2, 4, 5};
+  for (int person = 1; person <= 4; ++person)
+    for (const char* run : {"ADL1", "ADL2", "ADL3", "ADL4", "ADL5", "Drill"}) {
+      std::string& text = files[fmt::format("dataset/S{}-{}.dat", person, run)];
+      for (int step = 0; step < 48; ++step)
+        text += opportunity_row(step, step < 24 ? locomotion[person - 1] : 0, step < 24 ? 406516 + person / 3 : 0);
+    }
+  return files;
+}
+
 WindowSet made_up_windows(std::int64_t steps, Windows windows, std::vector<std::int64_t> official_test_people) {
   WindowSetInfo info;
   info.dataset.name = "made-up";

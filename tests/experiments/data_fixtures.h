@@ -35,6 +35,13 @@ float tiny_uci_value(bool test, int window, int sensor, int axis, int step);
 /// UCI-HAR's files (names without the outer folder): train people 1 1 1 3, labels 1 1 5 6; test people 2 2, labels 2 3.
 Files tiny_uci_har();
 
+/// What column `column` (from 1) of Opportunity's files holds at a step, time and labels apart.
+float opportunity_value(int step, int column);
+/// A row of 250 columns at 30 Hz; `missing`: a column that holds NaN.
+std::string opportunity_row(int step, int locomotion, int gesture, int missing = 0);
+/// Opportunity's 24 files in `dataset/`: 48 steps each, half of them without a label.
+Files tiny_opportunity();
+
 /// A window set of one sensor with one channel; every list has an entry a window. Values: `values` (windows x steps), or all 0.
 WindowSet made_up_windows(std::int64_t steps, Windows windows, std::vector<std::int64_t> official_test_people = {});
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -39,6 +40,7 @@ TEST(RealUciHar, HasThePublishedWindowsPeopleAndSplit) {
   const TemporaryFolder folder;
   const WindowSet windows = open_window_set("uci-har", {}, {real_data(), folder.path()});
   ASSERT_EQ(windows.size(), 10299);
+  EXPECT_EQ(windows.dataset_hash(), "ead11d3906d2d6dd5e327197284265dc");
   EXPECT_EQ(windows.shape().sensors, 3);
   EXPECT_EQ(windows.values().size(), std::size_t{10299} * 128 * 9);
   ProtocolSpec protocol;
@@ -73,6 +75,51 @@ TEST(RealUciHar, ARandomSplitLeaksInFiveOfSixTestWindows) {
   EXPECT_EQ(split.test_overlap_share, 1714.0 / 2060);
 }
 
+/// Windows by class.
+std::vector<std::int64_t> class_counts(const WindowSet& windows) {
+  std::vector<std::int64_t> counts(windows.info().classes.size());
+  for (const std::int32_t label : windows.labels()) ++counts.at(static_cast<std::size_t>(label));
+  return counts;
+}
+
+std::size_t people_in(const WindowSet& windows) { return std::set(windows.people().begin(), windows.people().end()).size(); }
+
+// What follows was counted with NumPy in the files, by the same rules written anew.
+
+TEST(RealDsads, HasThePublishedPeopleAndBreaksAt181Seams) {
+  SKIP_UNLESS(std::filesystem::exists(real_data() / "dsads"), "no " << real_data() / "dsads"
+                                                                    << "; name a data directory with STDUALX_DATA");
+  const TemporaryFolder folder;
+  const WindowSet windows = open_window_set("dsads", {}, {real_data(), folder.path()});
+  EXPECT_EQ(people_in(windows), 8u);
+  // 8 people x 19 activities, each in one piece but for the breaks.
+  ASSERT_EQ(windows.recordings().back() + 1, 152 + 181);
+  std::map<std::pair<std::int32_t, std::int32_t>, std::set<std::int32_t>> pieces; // recordings by activity and person
+  for (std::size_t i = 0; i < windows.labels().size(); ++i)
+    pieces[{windows.labels()[i] + 1, windows.people()[i]}].insert(windows.recordings()[i]);
+  EXPECT_EQ(pieces.size(), 152u);
+  const std::pair<std::int32_t, std::int32_t> stairs[] = {{5, 1}, {5, 6}, {6, 6}};
+  EXPECT_EQ(pieces[stairs[0]].size(), 56u);
+  EXPECT_EQ(pieces[stairs[1]].size(), 59u);
+  EXPECT_EQ(pieces[stairs[2]].size(), 46u);
+  EXPECT_EQ(windows.size(), 17907);
+  EXPECT_THAT(class_counts(windows),
+              ElementsAre(950, 950, 950, 952, 837, 901, 952, 949, 952, 952, 952, 952, 952, 952, 950, 951, 952, 951, 950));
+}
+
+TEST(RealHugadb, HasTheRecordingsPeopleAndClassesOfItsFiles) {
+  SKIP_UNLESS(std::filesystem::exists(real_data() / "hugadb"), "no " << real_data() / "hugadb"
+                                                                     << "; name a data directory with STDUALX_DATA");
+  const TemporaryFolder folder;
+  const WindowSet windows = open_window_set("hugadb", {}, {real_data(), folder.path()});
+  EXPECT_EQ(people_in(windows), 18u);
+  EXPECT_EQ(windows.recordings().back() + 1, 601); // each bad value stands alone and is filled
+  EXPECT_EQ(windows.size(), 26752);
+  EXPECT_THAT(class_counts(windows), ElementsAre(10354, 1100, 2057, 1831, 3573, 349, 282, 4751, 1380, 1075));
+  EXPECT_EQ(windows.channel_triples().size(), 12u);
+  for (const float value : windows.values()) ASSERT_TRUE(std::abs(value) <= 35.0f) << value; // +-2 g, +-2000 degrees/s
+}
+
 TEST(RealWatch, TheScriptWritesAllSeriesAndTheyAreRead) {
   const std::filesystem::path source = STDUALX_SOURCE_DIR, python = source / ".venv" / "bin" / "python";
   SKIP_UNLESS(std::filesystem::exists(python), "no " << python << "; run cluster/bootstrap.sh");
@@ -90,6 +137,7 @@ TEST(RealWatch, TheScriptWritesAllSeriesAndTheyAreRead) {
   }
   EXPECT_EQ(people.size(), 10u);
   EXPECT_EQ(steps, 244102);
+  EXPECT_EQ(dataset_hash(dataset), "a945219320e3e8a494ee61b9f4bfe8ac");
   EXPECT_EQ(dataset.info.classes.size(), 7u);
   const WindowSet windows = open_window_set("watch", {}, folder.data_paths());
   EXPECT_EQ(windows.shape().sensors, 2);

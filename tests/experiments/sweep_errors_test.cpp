@@ -156,15 +156,15 @@ TEST(SweepOverrides, GoWhereTheirPathSays) {
       {"training.learning_rate=1e-3", "training.epochs=7", "name=second", "dataset=uci_har", "seeds=[4,5]", "windows.steps=64",
        "resources.threads=2", "training.augmentation.jitter=0", "grid.model.stdat_layers=[3]", "training.epochs=8"});
   EXPECT_EQ(sweep.name, "second");
-  EXPECT_EQ(sweep.dataset, "uci_har");
-  EXPECT_EQ(sweep.fixed.training.learning_rate, 1e-3);
-  EXPECT_EQ(sweep.fixed.training.epochs, 8);
-  EXPECT_EQ(sweep.fixed.training.augmentation.jitter, 0);
-  EXPECT_EQ(sweep.seeds, (std::vector<std::int64_t>{4, 5}));
-  EXPECT_EQ(sweep.windows.steps, 64);
-  EXPECT_EQ(sweep.resources.threads, 2);
-  ASSERT_EQ(sweep.settings.size(), 1u);
-  EXPECT_EQ(sweep.settings[0][0].second, 3);
+  EXPECT_EQ(sweep.parts[0].dataset, "uci_har");
+  EXPECT_EQ(sweep.parts[0].fixed.training.learning_rate, 1e-3);
+  EXPECT_EQ(sweep.parts[0].fixed.training.epochs, 8);
+  EXPECT_EQ(sweep.parts[0].fixed.training.augmentation.jitter, 0);
+  EXPECT_EQ(sweep.parts[0].seeds, (std::vector<std::int64_t>{4, 5}));
+  EXPECT_EQ(sweep.parts[0].windows.steps, 64);
+  EXPECT_EQ(sweep.parts[0].resources.threads, 2);
+  ASSERT_EQ(sweep.parts[0].settings.size(), 1u);
+  EXPECT_EQ(sweep.parts[0].settings[0][0].second, 3);
 }
 
 TEST(SweepOverrides, ErrorsNameTheOverride) {
@@ -184,6 +184,31 @@ TEST(SweepOverrides, ErrorsNameTheOverride) {
   EXPECT_THAT(
       error_of(small_sweep(", \"grid\": {\"training.epochs\": [1, 2]}"), {"training.epochs=3"}),
       testing::AllOf(StartsWith("--set training.epochs=3: /fixed/training/epochs: is in 'grid' too"), HasSubstr("grid.training.epochs=")));
+}
+
+TEST(SweepErrors, OfAPartAreSaidWhereThePartStands) {
+  const auto parts = [](const std::string& second) {
+    return "{\"name\": \"x\", \"parts\": [\n{\"dataset\": \"watch\", \"protocols\": [{\"kind\": \"random\", \"folds\": 2}]},\n" + second +
+           "]}";
+  };
+  EXPECT_EQ(error_of(parts("{\"dataset\": \"watch\"}")), "s.json:3: /parts/1: 'protocols' is missing");
+  EXPECT_EQ(error_of(parts("{\"dataset\": \"watch\", \"protocol\": []}")),
+            "s.json:3: /parts/1/protocol: unknown key; did you mean 'protocols'?");
+  EXPECT_THAT(error_of(parts("{\"name\": \"y\"}")), StartsWith("s.json:3: /parts/1/name: unknown key"));
+  EXPECT_THAT(error_of("{\"name\": \"x\", \"parts\": [],\n\"seeds\": [1]}"),
+              StartsWith("s.json:2: /seeds: stands beside 'parts'; put it into the parts"));
+  EXPECT_THAT(error_of("{\"name\": \"x\", \"parts\": []}"), StartsWith("s.json:1: /parts: expected at least one item"));
+}
+
+TEST(SweepErrors, OfAConditionNameWhatItsKindWants) {
+  EXPECT_THAT(error_of(small_sweep(",\n\"conditions\": [{\"kind\": \"noise\"}]")),
+              StartsWith("s.json:2: /conditions/0: 'amounts' is missing"));
+  EXPECT_THAT(error_of(small_sweep(",\n\"conditions\": [{\"kind\": \"noise\", \"amounts\": [10], \"fills\": [\"last\"]}]")),
+              testing::AllOf(StartsWith("s.json:2: /conditions/0: "), HasSubstr("expected noise/AMOUNT/SEED")));
+  EXPECT_THAT(error_of(small_sweep(",\n\"conditions\": [{\"kind\": \"gain\", \"amount\": 1}]")),
+              StartsWith("s.json:2: /conditions/0/amount: unknown key; did you mean 'amounts'?"));
+  EXPECT_THAT(error_of(small_sweep(",\n\"conditions\": [\"noise/10/1\", {\"kind\": \"noise\", \"amounts\": [10]}]")),
+              HasSubstr("/conditions/1: stands twice ('noise/10/1')"));
 }
 
 } // namespace

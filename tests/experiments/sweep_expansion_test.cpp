@@ -8,7 +8,8 @@ namespace stdualx::sweep_tests {
 namespace {
 
 TEST(SweepSettings, AGridIsEveryCombinationTheLastPathFastest) {
-  const auto settings = load_sweep_text(small_sweep(R"(, "grid": {"training.epochs": [3, 4], "model.stdat_layers": [1, 2, 5]})")).settings;
+  const auto settings =
+      load_sweep_text(small_sweep(R"(, "grid": {"training.epochs": [3, 4], "model.stdat_layers": [1, 2, 5]})")).parts.at(0).settings;
   ASSERT_EQ(settings.size(), 6u);
   EXPECT_EQ(settings[0], (RecipeChanges{{"model.stdat_layers", 1}, {"training.epochs", 3}}));
   EXPECT_EQ(settings[1], (RecipeChanges{{"model.stdat_layers", 1}, {"training.epochs", 4}}));
@@ -18,6 +19,7 @@ TEST(SweepSettings, AGridIsEveryCombinationTheLastPathFastest) {
 TEST(SweepSettings, AZipTakesItsListsTogetherUnderEachPointOfTheGrid) {
   const auto settings = load_sweep_text(small_sweep(R"(, "grid": {"training.beta2": [0.9, 0.99]},
       "zip": {"training.epochs": [3, 4], "model.stdat_layers": [2, 2]})"))
+                            .parts.at(0)
                             .settings;
   ASSERT_EQ(settings.size(), 4u);
   EXPECT_EQ(settings[1], (RecipeChanges{{"training.beta2", 0.9}, {"model.stdat_layers", 2}, {"training.epochs", 4}}));
@@ -29,6 +31,7 @@ TEST(SweepSettings, RandomDrawsStayInRangeAndKeepTheOldOnesWhenMoreAreAsked) {
   const auto draws = [&](int count, int seed) {
     return load_sweep_text(small_sweep(R"(, "random": {"count": )" + std::to_string(count) + R"(, "seed": )" + std::to_string(seed) + ", " +
                                        paths + "}"))
+        .parts.at(0)
         .settings;
   };
   const auto many = draws(200, 3);
@@ -54,8 +57,9 @@ TEST(SweepSettings, RandomDrawsStayInRangeAndKeepTheOldOnesWhenMoreAreAsked) {
 }
 
 TEST(SweepSettings, EqualRandomDrawsAreOneSetting) {
-  const auto settings =
-      load_sweep_text(small_sweep(R"(, "random": {"count": 50, "seed": 1, "model.stdat_layers": {"choice": [1, 2]}})")).settings;
+  const auto settings = load_sweep_text(small_sweep(R"(, "random": {"count": 50, "seed": 1, "model.stdat_layers": {"choice": [1, 2]}})"))
+                            .parts.at(0)
+                            .settings;
   EXPECT_EQ(settings.size(), 2u);
 }
 

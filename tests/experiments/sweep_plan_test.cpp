@@ -79,7 +79,8 @@ TEST(Plan, LeavesNothingOpen) {
   const Plan plan =
       plan_of(small_sweep(R"(, "resources": {"ranks_per_run": 2, "threads": 3}, "windows": {"stride": 32}, "conditions": ["clean"])"));
   ASSERT_EQ(plan.runs.size(), 3u);
-  for (const auto& [run_id, run] : plan.runs) {
+  for (const PlannedRun& planned : plan.runs) {
+    const RunSpec& run = planned.run;
     EXPECT_EQ(run.windows, (WindowSpec{128, 32, 0.5}));
     EXPECT_EQ(run.dataset_hash, "0123456789abcdef");
     EXPECT_EQ(run.world_size, 2);
@@ -87,7 +88,7 @@ TEST(Plan, LeavesNothingOpen) {
     EXPECT_EQ(run.seed, 1);
     EXPECT_EQ(run.variant, "stdual_x");
   }
-  EXPECT_EQ(plan.evaluations, std::vector<EvaluationSpec>{{}});
+  EXPECT_EQ(plan.runs.at(0).evaluations, std::vector<EvaluationSpec>{{}});
 }
 
 TEST(Plan, EachValidationGroupIsAFold) {
@@ -154,7 +155,7 @@ TEST(PlanOfAManifest, WhereItLiesIsInNoIdentity) {
   ASSERT_EQ(here.runs.size(), 2u);
   EXPECT_EQ(here.runs[0].run.dataset, "gym");
   EXPECT_EQ(identities(here), identities(there));
-  EXPECT_EQ(there.dataset_source, (data.folder.path() / "there/manifest.json").string());
+  EXPECT_EQ(there.runs[0].dataset_source, (data.folder.path() / "there/manifest.json").string());
   data.write("here", "hall", R"({"steps": 8, "stride": 2})");
   EXPECT_NE(identities(here), identities(data.plan()));
 }
@@ -174,7 +175,7 @@ TEST(PlanOfAManifest, PlannersAndTrainersShareOneCacheFile) {
   const TinyData data;
   const Plan plan = data.plan();
   EXPECT_EQ(data.cache_files(), 1u);
-  open_window_set(plan.dataset_source, plan.runs.at(0).run.windows, data.folder.data_paths()); // as a trainer does
+  open_window_set(plan.runs.at(0).dataset_source, plan.runs.at(0).run.windows, data.folder.data_paths()); // as a trainer does
   EXPECT_EQ(data.cache_files(), 1u);
   data.plan_of_path(std::filesystem::relative(data.manifest), R"({"kind": "random", "folds": 2})");
   EXPECT_EQ(data.cache_files(), 1u) << "the manifest by another path";
@@ -226,6 +227,59 @@ TEST(PlanErrors, NameTheLine) {
                           });
               }),
               HasSubstr("has no split of its publisher"));
+}
+
+TEST(PlanOfParts, HoldsTheRunsOfEachPartAndARunOfTwoPartsOnceUnderTheConditionsOfBoth) {
+  const std::string protocol = R"("protocols": [{"kind": "random", "folds": 2}], "folds": [0])";
+  const Plan plan = plan_of(R"({"name": "both", "parts": [
+      {"dataset": "a", "conditions": [{"kind": "missing_samples", "amounts": [0.1, 0.5], "fills": ["last", "zero"], "seeds": [1, 2]}], )" +
+                            protocol + R"(},
+      {"dataset": "b", )" + protocol +
+                            R"(},
+      {"dataset": "a", "conditions": ["clean", "noise/10/1"], )" +
+                            protocol + "}]}");
+  ASSERT_EQ(plan.runs.size(), 2u);
+  EXPECT_EQ(plan.runs[0].run.dataset, "a");
+  EXPECT_EQ(plan.runs[0].dataset_source, "a");
+  EXPECT_EQ(plan.runs[1].run.dataset, "b");
+  ASSERT_EQ(plan.runs[0].evaluations.size(), 10u); // clean, 2 amounts x 2 fills x 2 seeds, noise
+  EXPECT_EQ(plan.runs[0].evaluations[0].condition, "clean");
+  EXPECT_EQ(plan.runs[0].evaluations[1].condition, "missing_samples/0.1/last/1");
+  EXPECT_EQ(plan.runs[0].evaluations[8].condition, "missing_samples/0.5/zero/2");
+  EXPECT_EQ(plan.runs[0].evaluations[9].condition, "noise/10/1");
+  EXPECT_EQ(plan.runs[1].evaluations, std::vector<EvaluationSpec>{{}});
+}
+
+TEST(PlanOfParts, AnOverrideIsOfEachPart) {
+  const std::string text = R"({"name": "both", "parts": [
+      {"dataset": "a", "protocols": [{"kind": "random", "folds": 2}]}, {"dataset": "b", "seeds": [7], "protocols": [{"kind": "random", "folds": 2}]}]})";
+  const Plan plan = plan_of(text, {"seeds=[3]", "training.epochs=2", "name=other"});
+  EXPECT_EQ(plan.name, "other");
+  ASSERT_EQ(plan.runs.size(), 4u);
+  for (const PlannedRun& planned : plan.runs) {
+    EXPECT_EQ(planned.run.seed, 3);
+    EXPECT_EQ(planned.run.training.epochs, 2);
+  }
+}
+
+TEST(PlanOfParts, APartWhoseRecordingsAreMissingIsLeftOutOnlyWhenAsked) {
+  const TinyData data;
+  const std::string random = R"("protocols": [{"kind": "random", "folds": 2}])";
+  const Sweep sweep = load_sweep_text(R"({"name": "both", "parts": [{"dataset": ")" + data.manifest.string() + R"(", )" + random +
+                                      R"(}, {"dataset": "uci-har", )" + random + "}]}");
+  EXPECT_THAT(message_of([&] { make_plan(sweep, data.folder.data_paths()); }), HasSubstr("'uci-har' was not found"));
+  std::vector<std::string> skipped;
+  EXPECT_EQ(make_plan(sweep, data.folder.data_paths(), &skipped).runs.size(), 2u);
+  ASSERT_EQ(skipped.size(), 1u);
+  EXPECT_THAT(skipped[0], testing::StartsWith("/parts/1: data set 'uci-har' was not found"));
+  const Sweep nothing = load_sweep_text(R"({"name": "x", "dataset": "uci-har", )" + random + "}");
+  EXPECT_THAT(message_of([&] { make_plan(nothing, data.folder.data_paths(), &skipped); }), HasSubstr("nothing can be planned"));
+}
+
+TEST(PlanOfAManifest, AConditionOfASensorThatNobodyWearsIsRefused) {
+  const TinyData data;
+  EXPECT_THAT(data.error(R"({"kind": "random", "folds": 2})", R"(, "conditions": ["missing_sensor/9/zero"])"),
+              HasSubstr("'missing_sensor/9/zero'"));
 }
 
 } // namespace

@@ -19,8 +19,10 @@ TEST_P(ShippedSweepOnRealData, PlansRunsThatEachHaveASplit) {
   paths.data_directory = asked != nullptr ? std::filesystem::path(asked) : source.parent_path() / "shared" / "data";
   paths.cache_directory = std::filesystem::path(STDUALX_BUILD_DIR) / "tests" / "window_caches";
   const Sweep sweep = load_sweep(source / "experiments" / "sweeps" / (GetParam() + ".json"));
+  ASSERT_EQ(sweep.parts.size(), 1u);
+  const SweepPart& part = sweep.parts[0];
   const test::TemporaryFolder folder;
-  if (sweep.dataset == "watch") { // written on demand, from the package that cluster/bootstrap.sh fetches
+  if (part.dataset == "watch") { // written on demand, from the package that cluster/bootstrap.sh fetches
     paths.data_directory = folder.path();
     const std::string command = "'" + (source / ".venv/bin/python").string() + "' '" +
                                 (source / "experiments/datasets/watch_to_csv.py").string() + "' '" + (folder.path() / "watch").string() +
@@ -28,14 +30,15 @@ TEST_P(ShippedSweepOnRealData, PlansRunsThatEachHaveASplit) {
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
   try {
-    find_dataset(sweep.dataset, paths);
+    find_dataset(part.dataset, paths);
   } catch (const InputError& error) {
     if (std::getenv("CI") != nullptr) FAIL() << error.what(); // CI has the recordings
     GTEST_SKIP() << error.what();
   }
   const Plan plan = make_plan(sweep, paths);
-  const WindowSet windows = open_window_set(sweep.dataset, sweep.windows, paths);
-  for (const auto& [run_id, run] : plan.runs) {
+  const WindowSet windows = open_window_set(part.dataset, part.windows, paths);
+  for (const PlannedRun& planned : plan.runs) {
+    const RunSpec& run = planned.run;
     EXPECT_EQ(run.dataset_hash, windows.dataset_hash());
     const Split split = make_split(windows, run.protocol, run.fold);
     EXPECT_FALSE(split.train.empty());

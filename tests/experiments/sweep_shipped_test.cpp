@@ -49,9 +49,10 @@ TEST(ShippedSweeps, TheOfficialSplitOpensItsTestPartOnlyWhereNothingIsChosen) {
 
 TEST(ShippedSweeps, ARandomSplitStandsBesideFoldsOfPeople) {
   for (const auto& entry : std::filesystem::directory_iterator(experiments / "sweeps")) {
-    std::map<std::string, int> kinds;
-    for (const auto& protocol : load_sweep(entry.path()).protocols) ++kinds[protocol.spec.kind];
-    EXPECT_LE(kinds["random"], kinds["leave_persons_out"]) << entry.path();
+    std::map<std::string, std::map<std::string, int>> kinds; // by data set
+    for (const SweepPart& part : load_sweep(entry.path()).parts)
+      for (const auto& protocol : part.protocols) ++kinds[part.dataset][protocol.spec.kind == "random" ? "random" : "by person"];
+    for (auto& [dataset, counts] : kinds) EXPECT_LE(counts["random"], counts["by person"]) << entry.path() << " " << dataset;
   }
 }
 
@@ -67,9 +68,9 @@ TEST(SweepSchema, IsTheShippedFile) {
 TEST(SweepSchema, KnowsEveryKeyThatTheReaderKnows) {
   const Json properties = sweep_schema()["properties"];
   for (const char* key : {"name", "dataset", "preset", "windows", "fixed", "grid", "zip", "random", "variants", "protocols", "folds",
-                          "seeds", "conditions", "resources"})
+                          "seeds", "conditions", "resources", "parts"})
     EXPECT_TRUE(properties.contains(key)) << key;
-  EXPECT_EQ(properties.size(), 16u); // and $schema, description
+  EXPECT_EQ(properties.size(), 17u); // and $schema, description
 }
 
 } // namespace

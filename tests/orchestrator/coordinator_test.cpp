@@ -13,7 +13,6 @@ using ::testing::HasSubstr;
 Plan plan_of(std::vector<std::int64_t> world_sizes, std::int64_t epochs = 2) {
   Plan plan;
   plan.name = "test";
-  plan.evaluations = {EvaluationSpec{}};
   for (std::size_t i = 0; i < world_sizes.size(); ++i) {
     PlannedRun planned;
     planned.run.dataset = "made_up";
@@ -21,6 +20,7 @@ Plan plan_of(std::vector<std::int64_t> world_sizes, std::int64_t epochs = 2) {
     planned.run.world_size = world_sizes[i];
     planned.run.training.epochs = epochs;
     planned.run_id = run_identity(planned.run);
+    planned.evaluations = {EvaluationSpec{}};
     plan.runs.push_back(planned);
   }
   return plan;
@@ -432,6 +432,65 @@ TEST(Coordinator, NoRunIsCompleteWithoutItsEvaluation) {
   bench.end(1, "complete");
   EXPECT_EQ(bench.end_statuses.back(), RunStatus::interrupted);
   EXPECT_EQ(bench.last(1).attempt, 3);
+}
+
+/// A run of two ranks that is COMPLETE and is asked to be evaluated under a further condition.
+std::vector<KnownRun> complete_but_for(const std::vector<EvaluationSpec>& missing, std::int64_t failures = 0) {
+  KnownRun run;
+  run.status = RunStatus::complete;
+  run.last_attempt = 1;
+  run.failures = failures;
+  run.missing = missing;
+  run.weights = Artifact{"weights", "r/1/best.safetensors", "hash", 10};
+  return {run};
+}
+
+TEST(Coordinator, AFurtherConditionOfACompleteRunIsEvaluatedOnOneRankWithoutTraining) {
+  Bench bench(plan_of({2}), 1, complete_but_for({{"noise/10/1"}}));
+  EXPECT_NE(bench.coordinator.exit_status(), ExitStatus::done);
+  bench.ready(1);
+  const Assignment& assignment = bench.last(1);
+  EXPECT_TRUE(assignment.evaluate_only);
+  EXPECT_EQ(assignment.attempt, 2);
+  EXPECT_EQ(assignment.ranks, std::vector<std::int64_t>{1});
+  EXPECT_EQ(assignment.resume_path, "r/1/best.safetensors");
+  EXPECT_EQ(assignment.resume_sha256, "hash");
+  EXPECT_EQ(assignment.evaluations, std::vector<EvaluationSpec>{{"noise/10/1"}});
+  const auto begin =
+      std::find_if(bench.log.begin(), bench.log.end(), [](const Action& action) { return std::holds_alternative<RecordBegin>(action); });
+  ASSERT_NE(begin, bench.log.end());
+  EXPECT_TRUE(std::get<RecordBegin>(*begin).evaluate_only);
+  EXPECT_EQ(std::get<RecordBegin>(*begin).world_size, 1);
+  EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 1u) << "it stays COMPLETE meanwhile";
+  bench.complete(1);
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.end_statuses, std::vector<RunStatus>{RunStatus::complete});
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::done);
+}
+
+TEST(Coordinator, AnEvaluationThatKeepsFailingIsGivenUpAndTheRunStaysComplete) {
+  Bench bench(plan_of({1}), 1, complete_but_for({{"noise/10/1"}}));
+  bench.ready(1);
+  for (int i = 0; i < 3; ++i) bench.end(1, "error", "no such file");
+  EXPECT_TRUE(bench.finished);
+  EXPECT_THAT(bench.end_statuses, ElementsAre(RunStatus::complete, RunStatus::complete, RunStatus::complete));
+  EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 1u);
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::runs_failed);
+
+  Bench later(plan_of({1}), 1, complete_but_for({{"noise/10/1"}}, 3)); // until `retry` forgives it
+  later.ready(1);
+  EXPECT_FALSE(later.assigned.contains(1));
+  EXPECT_EQ(later.coordinator.exit_status(), ExitStatus::runs_failed);
+}
+
+TEST(Coordinator, AnEvaluationThatIsStoppedLeavesTheRunComplete) {
+  Bench bench(plan_of({1}), 1, complete_but_for({{"noise/10/1"}}));
+  bench.ready(1);
+  bench.coordinator.on_stop(bench.now);
+  bench.take();
+  EXPECT_EQ(bench.end_statuses, std::vector<RunStatus>{RunStatus::complete});
+  EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 1u);
+  EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::drained);
 }
 
 } // namespace

@@ -109,6 +109,22 @@ class Training(unittest.TestCase):
         probabilities = np.array([[0.0, 1.0], [1 / (1 + np.e), np.e / (1 + np.e)]])
         self.assertAlmostEqual(ours["log_loss"], sklearn.metrics.log_loss([0, 1], probabilities), places=12)
 
+    def test_silhouette_is_scikit_learns(self):
+        rng = np.random.default_rng(4)
+        for rows, width, labels in [(1300, 7, rng.integers(0, 5, 1300)), (40, 3, np.repeat([3, 1, 8, 9], [30, 5, 4, 1])),
+                                    (6, 2, np.array([0, 0, 1, 1, 1, 2]))]:
+            embedding = rng.normal(size=(rows, width)) + 0.7 * labels[:, None]
+            embedding[1] = embedding[0]  # windows that are equal occur
+            ours = ask("silhouette", embedding=embedding.ravel().tolist(), labels=labels.tolist())["silhouette"]
+            self.assertAlmostEqual(ours, sklearn.metrics.silhouette_score(embedding, labels), places=10)
+        # Far from 0 and close together, where a matrix product would lose the distances' digits.
+        far = 1e4 + 1e-3 * rng.normal(size=(60, 4))
+        labels = rng.integers(0, 3, 60)
+        ours = ask("silhouette", embedding=far.ravel().tolist(), labels=labels.tolist())["silhouette"]
+        self.assertAlmostEqual(ours, sklearn.metrics.silhouette_score(far - 1e4, labels), places=6)
+        for labels in ([0, 0, 0], [0, 1, 2]):  # scikit-learn refuses these
+            self.assertIsNone(ask("silhouette", embedding=[1.0, 2.0, 4.0], labels=labels)["silhouette"])
+
     def test_augmentation_is_warp_rotation_gain_jitter(self):
         rng = np.random.default_rng(3)
         sensors, steps, channels = 2, 50, 4

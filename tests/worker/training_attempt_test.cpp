@@ -2,10 +2,13 @@
 #include "training_fixture.h"
 #include "worker/checkpoint.h"
 #include "worker/platform.h"
+#include "worker/silhouette.h"
 #include "worker/state_hash.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
 
 namespace stdualx {
 namespace {
@@ -26,10 +29,12 @@ protected:
 
   std::string run(const Assignment& assignment, RecordingReporter& reporter) {
     const auto communicator = make_single_communicator();
-    return run_attempt(assignment, data.attempt_data(), *communicator, at::kCPU, reporter);
+    AttemptResult result = run_attempt(assignment, data.attempt_data(), *communicator, at::kCPU, reporter);
+    artifacts = std::move(result.artifacts);
+    return result.reason;
   }
   AttemptEnd end(const Assignment& assignment, RecordingReporter& reporter) {
-    return end_of_attempt(assignment, [&] { return run(assignment, reporter); });
+    return end_of_attempt(assignment, [&] { return AttemptResult{run(assignment, reporter), artifacts}; });
   }
   static std::vector<std::string> files(const fs::path& folder) {
     std::vector<std::string> names;
@@ -40,6 +45,7 @@ protected:
 
   SyntheticWindows data;
   TemporaryFolder store;
+  std::vector<Artifact> artifacts; // of the last run
 };
 
 TEST_F(Attempt, ReportsEveryEpochAndEvaluatesTheBestWeights) {
@@ -78,7 +84,7 @@ TEST_F(Attempt, ReportsEveryEpochAndEvaluatesTheBestWeights) {
       EXPECT_GE(report.epoch, best.epoch) << "the earlier of equals";
     }
   }
-  EXPECT_EQ(reporter.steps, 3 * (4 + 1) + 2) << "4 steps and 1 evaluation batch an epoch, 2 evaluations";
+  EXPECT_EQ(reporter.steps, 3 * (4 + 1) + 2 + 1) << "4 steps and 1 evaluation batch an epoch, 2 evaluations, 1 condition";
 }
 
 TEST_F(Attempt, GivesTheSameHashesWhereverItWasInterrupted) {
@@ -152,7 +158,7 @@ TEST_F(Attempt, WithoutValidationEvaluatesTheLastWeights) {
   all.validation.clear();
   RecordingReporter reporter;
   const auto communicator = make_single_communicator();
-  EXPECT_EQ(run_attempt(test::small_assignment(), all, *communicator, at::kCPU, reporter), "complete");
+  EXPECT_EQ(run_attempt(test::small_assignment(), all, *communicator, at::kCPU, reporter).reason, "complete");
   EXPECT_TRUE(std::isnan(reporter.epochs[0].validation_accuracy) && std::isnan(reporter.epochs[0].validation_loss));
   ASSERT_EQ(reporter.evaluations.size(), 1u);
   EXPECT_EQ(reporter.evaluations[0].part, "test");
@@ -168,14 +174,98 @@ TEST_F(Attempt, KeepsTwoCheckpointsThenOnlyTheBestWeights) {
   run(assignment, reporter);
   // When epoch e is told, e - 1 is acknowledged: e - 2 may still lie there, e - 3 not.
   EXPECT_THAT(seen[4], ::testing::UnorderedElementsAre("epoch-000003.safetensors", "epoch-000004.safetensors", "epoch-000005.safetensors"));
-  EXPECT_THAT(files(store.path),
-              ::testing::UnorderedElementsAre("epoch-000004.safetensors", "epoch-000005.safetensors", "best.safetensors"));
+  EXPECT_THAT(files(store.path), ::testing::UnorderedElementsAre("epoch-000004.safetensors", "epoch-000005.safetensors", "best.safetensors",
+                                                                 "embedding.safetensors"));
   remove_all_checkpoints(assignment);
-  EXPECT_THAT(files(store.path), ::testing::ElementsAre("best.safetensors"));
+  EXPECT_THAT(files(store.path), ::testing::UnorderedElementsAre("best.safetensors", "embedding.safetensors"));
   const auto best = read_safetensors(store.path / best_weights_path(assignment.run_id, 1));
   EXPECT_TRUE(best.tensors.contains("standardisation.mean"));
   EXPECT_EQ(from_json<InputShape>(Json::parse(best.metadata.at("shape"))), data.shape);
   EXPECT_EQ(sha256_hex(best.metadata.at("identity")), run_identity(assignment.run));
+}
+
+double metric(const EvaluationReport& report, const std::string& name) {
+  for (const Metric& one : report.metrics)
+    if (one.name == name) return one.value;
+  ADD_FAILURE() << "no metric " << name;
+  return 0;
+}
+
+TEST_F(Attempt, TheTestPartComesWithItsEmbeddingAndAttentionMaps) {
+  RecordingReporter reporter;
+  const Assignment assignment = test::small_assignment(store.path);
+  const AttemptEnd ended = end(assignment, reporter);
+  EXPECT_EQ(ended.reason, "complete");
+  const EvaluationReport &validation = reporter.evaluations[0], &test = reporter.evaluations[1];
+  EXPECT_TRUE(validation.attention.empty());
+  ASSERT_EQ(test.attention.size(), 3u) << "one person, three activities";
+  std::int64_t windows = 0;
+  for (const AttentionMap& map : test.attention) {
+    EXPECT_EQ(map.person, 4);
+    windows += map.windows;
+    ASSERT_EQ(map.weights.size(), 4u);
+    // Two sensors that may not attend to themselves can only attend to each other.
+    EXPECT_THAT(map.weights, ::testing::ElementsAre(0, ::testing::DoubleNear(1, 1e-6), ::testing::DoubleNear(1, 1e-6), 0));
+  }
+  EXPECT_EQ(windows, 15);
+  EXPECT_GT(metric(test, "silhouette"), -1);
+  EXPECT_LT(metric(test, "silhouette"), 1);
+
+  ASSERT_EQ(ended.artifacts.size(), 2u);
+  EXPECT_EQ(ended.artifacts[0].kind, "weights");
+  EXPECT_EQ(ended.artifacts[1].kind, "embedding");
+  for (const Artifact& artifact : ended.artifacts) {
+    std::ifstream stream(store.path / artifact.path, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(stream), {});
+    EXPECT_EQ(sha256_hex(bytes), artifact.sha256);
+    EXPECT_EQ(static_cast<std::int64_t>(bytes.size()), artifact.bytes);
+  }
+  const auto file = read_safetensors(store.path / ended.artifacts[1].path);
+  EXPECT_EQ(file.tensors.at("embedding").sizes(), at::IntArrayRef({15, 16}));
+  EXPECT_NEAR(silhouette(file.tensors.at("embedding"), test.labels), metric(test, "silhouette"), 1e-5) << "the file holds float32";
+}
+
+TEST_F(Attempt, AFinishedRunIsEvaluatedLaterWithTheNumbersItWouldHaveHad) {
+  const std::string condition = "noise/0/1";
+  AttemptData disturbed = data.attempt_data();
+  disturbed.disturbed_test = [&](const Condition& asked) {
+    EXPECT_EQ(condition_name(asked), condition);
+    std::vector<float> values;
+    const std::size_t size = data.windows().values.size() / disturbed.people.size();
+    for (const std::int64_t row : disturbed.test)
+      for (std::size_t i = 0; i < size; ++i) values.push_back(-data.windows().values[static_cast<std::size_t>(row) * size + i]);
+    return values;
+  };
+  const auto communicator = make_single_communicator();
+  Assignment assignment = test::small_assignment(store.path);
+  assignment.evaluations = {{"clean"}, {condition}};
+  RecordingReporter whole;
+  const AttemptResult trained = run_attempt(assignment, disturbed, *communicator, at::kCPU, whole);
+  ASSERT_EQ(whole.evaluations.size(), 3u);
+  EXPECT_EQ(whole.evaluations[2].condition, condition);
+  EXPECT_NE(whole.evaluations[2].predicted, whole.evaluations[1].predicted) << "the condition changes what is seen";
+  EXPECT_EQ(whole.evaluations[2].windows, whole.evaluations[1].windows);
+
+  assignment.attempt = 2;
+  assignment.evaluate_only = true;
+  assignment.resume_path = trained.artifacts.at(0).path;
+  assignment.resume_sha256 = trained.artifacts.at(0).sha256;
+  RecordingReporter later;
+  EXPECT_EQ(run_attempt(assignment, disturbed, *communicator, at::kCPU, later).reason, "complete");
+  EXPECT_TRUE(later.epochs.empty());
+  ASSERT_EQ(later.evaluations.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const EvaluationReport &now = later.evaluations[i], &then = whole.evaluations[i + 1];
+    EXPECT_EQ(now.condition, then.condition);
+    EXPECT_EQ(now.predicted, then.predicted);
+    EXPECT_EQ(now.weights_epoch, then.weights_epoch);
+    ASSERT_EQ(now.metrics.size(), then.metrics.size());
+    for (std::size_t m = 0; m < now.metrics.size(); ++m) EXPECT_EQ(now.metrics[m].value, then.metrics[m].value) << now.metrics[m].name;
+  }
+
+  assignment.resume_sha256[0] = assignment.resume_sha256[0] == '0' ? '1' : '0';
+  const auto ended = end_of_attempt(assignment, [&] { return run_attempt(assignment, disturbed, *communicator, at::kCPU, later); });
+  EXPECT_THAT(ended.detail, HasSubstr("best.safetensors is damaged"));
 }
 
 TEST_F(Attempt, CheckpointsHoldTheReportThatAStoreIsRebuiltFrom) {

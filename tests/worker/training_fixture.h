@@ -44,7 +44,7 @@ public:
   }
   /// People 1 and 2 train, 3 validates, 4 tests.
   AttemptData attempt_data() const {
-    AttemptData data{windows(), people_, {}, {}, {}, 0, 0, "{}"};
+    AttemptData data{windows(), people_, {}, {}, {}, 0, 0, {}, "{}"};
     for (std::size_t i = 0; i < people_.size(); ++i)
       (people_[i] <= 2 ? data.train : people_[i] == 3 ? data.validation : data.test).push_back(static_cast<std::int64_t>(i));
     return data;

@@ -85,7 +85,7 @@ TEST_P(TrainingGroup, HasTheEpochLossOfOneRankInFloat32) {
       assignment.index = rank;
       test::ThreadCommunicator communicator(group, rank);
       test::RecordingReporter reporter;
-      EXPECT_EQ(run_attempt(assignment, data.attempt_data(), communicator, at::kCPU, reporter), "complete");
+      EXPECT_EQ(run_attempt(assignment, data.attempt_data(), communicator, at::kCPU, reporter).reason, "complete");
       EXPECT_EQ(reporter.epochs.size(), rank == 0 ? 3u : 0u) << "member 0 alone reports";
       EXPECT_EQ(reporter.evaluations.size(), rank == 0 ? 2u : 0u);
       if (rank == 0) first = reporter.epochs[0];
@@ -126,7 +126,8 @@ TEST(TrainingGroupDrain, IsAgreedOnWhenOneMemberAloneHeardOfIt) {
     test::ThreadCommunicator communicator(group, rank);
     test::RecordingReporter reporter;
     reporter.drain = rank == 1;
-    reasons[static_cast<std::size_t>(rank)] = run_attempt(test::small_assignment(), data.attempt_data(), communicator, at::kCPU, reporter);
+    reasons[static_cast<std::size_t>(rank)] =
+        run_attempt(test::small_assignment(), data.attempt_data(), communicator, at::kCPU, reporter).reason;
   });
   EXPECT_EQ(reasons, (std::vector<std::string>{"drained", "drained"}));
 }

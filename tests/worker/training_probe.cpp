@@ -5,9 +5,11 @@
 #include "worker/evaluation.h"
 #include "worker/optimizer.h"
 #include "worker/schedule.h"
+#include "worker/silhouette.h"
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <iostream>
 
 namespace {
@@ -59,6 +61,12 @@ Json measures(const Json& question) {
   return answer;
 }
 
+Json class_separation(const Json& question) {
+  const auto labels = question["labels"].get<std::vector<std::int64_t>>();
+  const double score = silhouette(tensor(question["embedding"]).view({static_cast<std::int64_t>(labels.size()), -1}), labels);
+  return {{"silhouette", std::isnan(score) ? Json() : Json(score)}};
+}
+
 /// One window through augmentation and standardising, with all that was drawn for it.
 Json augment(const Json& question) {
   const auto config = from_json<AugmentationConfig>(question["config"]);
@@ -90,9 +98,10 @@ Json augment(const Json& question) {
 int main() {
   const Json question = Json::parse(std::cin);
   const std::string about = question["about"];
-  const Json answer = about == "optimise"   ? optimise(question)
-                      : about == "schedule" ? schedule(question)
-                      : about == "measures" ? measures(question)
-                                            : augment(question);
+  const Json answer = about == "optimise"     ? optimise(question)
+                      : about == "schedule"   ? schedule(question)
+                      : about == "measures"   ? measures(question)
+                      : about == "silhouette" ? class_separation(question)
+                                              : augment(question);
   std::cout << answer.dump() << std::endl;
 }

@@ -60,7 +60,7 @@ TEST_F(Trainer, SaysReadyTrainsReportsAndTakesTheNext) {
     EXPECT_EQ(agent.expect("evaluation").as<EvaluationReport>().part, "test");
     EXPECT_EQ(take_end(assignment).reason, "complete");
   }
-  EXPECT_EQ(agent.steps(), 2 * (3 * (4 + 1) + 2)) << "each step and evaluation batch is counted";
+  EXPECT_EQ(agent.steps(), 2 * (3 * (4 + 1) + 2 + 1)) << "each step and evaluation batch is counted";
 }
 
 TEST_F(Trainer, IsAtMostOneEpochAhead) {

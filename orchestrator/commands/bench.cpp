@@ -1,0 +1,104 @@
+// `stdualx bench`: what trained networks cost to use, on this machine, into the store and beside the paper's numbers.
+#include "cluster/process.h"
+#include "experiments/spec/assignment.h"
+#include "orchestrator/commands/command.h"
+#include "orchestrator/job.h"
+#include "results/store.h"
+#include "results/tables.h"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+
+namespace stdualx {
+
+namespace {
+
+struct Measured {
+  std::string run_id;
+  RunSpec run;
+  Artifact weights;
+};
+
+/// The run that was named, or one of each network and data set: the first fold and seed that kept its weights.
+std::vector<Measured> runs_to_measure(Reader& reader, const std::string& prefix) {
+  const std::string only = prefix.empty() ? "" : resolve_run(reader, prefix);
+  std::vector<Measured> runs;
+  std::vector<std::pair<std::string, ModelConfig>> known;
+  const Table rows = reader.query("SELECT r.run_id, r.config FROM runs r WHERE r.status = 'COMPLETE' AND (?1 = '' OR r.run_id = ?1) "
+                                  "AND EXISTS (SELECT 1 FROM artifacts a WHERE a.run_id = r.run_id AND a.kind = 'weights') "
+                                  "ORDER BY r.dataset, r.variant <> 'stdual_x', r.variant, r.fold, r.seed",
+                                  {only});
+  for (const auto& row : rows.rows) {
+    const auto& run_id = std::get<std::string>(row[0]);
+    RunSpec run = from_json<RunSpec>(Json::parse(std::get<std::string>(row[1])));
+    const std::pair<std::string, ModelConfig> network{run.dataset_hash, run.model};
+    if (std::find(known.begin(), known.end(), network) != known.end()) continue;
+    known.push_back(network);
+    runs.push_back({run_id, std::move(run), reader.run_states({{run_id}}).front().weights.value()});
+  }
+  if (runs.empty())
+    throw InputError(only.empty() ? "no COMPLETE run of the store has kept its weights; `stdualx run SPEC` trains some"
+                                  : "run " + only + " is not COMPLETE or has not kept its weights; `stdualx explain` says more");
+  return runs;
+}
+
+EfficiencyReport measure(const Measured& measured, const std::filesystem::path& store_directory, int threads) {
+  Assignment assignment;
+  assignment.run_id = measured.run_id;
+  assignment.run = measured.run;
+  assignment.run.threads = threads;
+  assignment.store_directory = store_directory.string();
+  assignment.evaluate_only = true;
+  assignment.resume_path = measured.weights.path;
+  assignment.resume_sha256 = measured.weights.sha256;
+  const std::filesystem::path file = store_directory / fmt::format("bench-{}.json", ::getpid());
+  write_whole_file(file, to_json_all(assignment).dump());
+  const Finished finished = run_to_end({(own_executable().parent_path() / "stdualx-trainer").string(), "--measure", file.string()});
+  std::filesystem::remove(file);
+  if (finished.status != 0)
+    throw StorageError(fmt::format("measuring run {} failed ({}): {}", measured.run_id.substr(0, 10), describe_wait_status(finished.status),
+                                   finished.errors));
+  return from_json<EfficiencyReport>(Json::parse(finished.output));
+}
+
+} // namespace
+
+int bench_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_store_option(described);
+  add_format_option(described);
+  described.add_options()("RUN", options::value<std::string>()->default_value(""),
+                          "the run, or the start of its identity (default: one of each network in the store)")(
+      "threads", options::value<int>()->default_value(1)->value_name("N"), "threads that the network may use");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {"[RUN]"}, values)) return 0;
+  const Format format = output_format(values);
+  const int threads = values["threads"].as<int>();
+  if (threads < 1 || threads > 1024) throw InputError(fmt::format("--threads: expected a number from 1 to 1024, found {}", threads));
+  const std::filesystem::path path = store_path(values);
+  std::vector<Measured> runs;
+  {
+    Reader reader(path);
+    runs = runs_to_measure(reader, values["RUN"].as<std::string>());
+  }
+  // Everything is measured before the store is claimed: a sweep that starts meanwhile is not held up.
+  std::vector<EfficiencyReport> reports;
+  for (const Measured& run : runs) {
+    std::cerr << fmt::format("stdualx: measuring {} on {} (run {})\n", run.run.variant, run.run.dataset, run.run_id.substr(0, 10));
+    reports.push_back(measure(run, store_directory(path), threads));
+  }
+  {
+    Store store = Store::open_for_writing(path, StoreOptions{});
+    for (const EfficiencyReport& report : reports) store.record_efficiency(report);
+    store.release();
+  }
+  Reader reader(path);
+  std::cout << format_tables(report(reader, {{"efficiency"}, {}}), format);
+  return 0;
+}
+
+} // namespace stdualx

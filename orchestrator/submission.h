@@ -1,0 +1,79 @@
+// What `stdualx submit` freezes in a folder of its own, STORE.d/submissions/SWEEP-N/, and what its job looks at when it starts:
+//   sweep.json       the sweep, overrides applied: the file that the job runs
+//   job.sh           the batch script
+//   submission.json  a Submission
+//   log-JOB.txt      of all tries of a job
+// So edits of the sweep file reach no waiting job, and changed recordings or another build are named.
+#pragma once
+
+#include "experiments/spec/plan.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stdualx {
+
+/// Names the job's submission.json to `stdualx run`; the batch script sets it.
+inline constexpr const char* submission_variable = "STDUALX_SUBMISSION";
+
+struct SubmittedRecordings {
+  std::string name, hash;
+
+  static const auto& fields() {
+    using S = SubmittedRecordings;
+    static const auto all = std::make_tuple(field("name", &S::name, "", "data set"), field("hash", &S::hash, "", "its RunSpec's"));
+    return all;
+  }
+};
+
+struct Submission {
+  std::string sweep_id;
+  std::vector<std::string> run_ids;
+  std::vector<SubmittedRecordings> recordings;
+  std::vector<std::string> programs; // SHA-256 of stdualx, and of the trainer
+  std::int64_t time_seconds = 0;     // the job's limit; 0: the site's own, not known
+  std::int64_t warning_seconds = 0;
+
+  static const auto& fields() {
+    using S = Submission;
+    static const auto all =
+        std::make_tuple(field("sweep_id", &S::sweep_id, "", "identity of the sweep"), field("run_ids", &S::run_ids, {}, "what was planned"),
+                        field("recordings", &S::recordings, {}, "data sets"), field("programs", &S::programs, {}, "SHA-256 of each"),
+                        field("time_seconds", &S::time_seconds, 0, "limit of the job; 0: not known"),
+                        field("warning_seconds", &S::warning_seconds, 0, "USR1 comes that long before"));
+    return all;
+  }
+};
+
+/// What is to be frozen of a plan and of the programs that will run it. Throws InputError where a program cannot be read.
+Submission submission_of(const Plan& plan, const std::vector<std::filesystem::path>& programs);
+
+/// The submission.json of this job; std::nullopt outside a job of `stdualx submit`.
+std::optional<std::filesystem::path> submission_file();
+Submission read_submission(const std::filesystem::path& file);
+
+/// Whether what was submitted is what would run now. Throws InputError that names what has changed where runs would be other ones than
+/// those submitted. Returns a sentence when only the programs have changed, else "".
+std::string compare_with_submission(const Submission& submitted, const Submission& now);
+
+/// A folder STORE.d/submissions/NAME-N that is new, N counting from 1; gone again with this object, unless it is kept.
+class SubmissionDirectory {
+public:
+  /// Throws StorageError where it cannot be made.
+  SubmissionDirectory(const std::filesystem::path& store_directory, const std::string& sweep_name);
+  ~SubmissionDirectory();
+  SubmissionDirectory(const SubmissionDirectory&) = delete;
+  SubmissionDirectory& operator=(const SubmissionDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  void keep() { kept_ = true; }
+  /// The folder that would be made; nothing is.
+  static std::filesystem::path next(const std::filesystem::path& store_directory, const std::string& sweep_name);
+
+private:
+  std::filesystem::path path_;
+  bool kept_ = false;
+};
+
+} // namespace stdualx

@@ -1,0 +1,38 @@
+// A short program, run to its end.
+#include "cluster/process.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+
+#include <system_error>
+
+namespace stdualx {
+namespace {
+
+TEST(RunToEnd, KeepsBothStreamsWhole) {
+  // More than a pipe holds (64 KiB) on each, written by turns: a reader of one after the other would wait for ever.
+  const Finished finished = run_to_end({"/bin/bash", "-c", "for i in {1..2000}; do printf '%099d\\n' $i; printf '%099d\\n' $i >&2; done"});
+  EXPECT_EQ(finished.output.size(), 200'000u);
+  EXPECT_EQ(finished.errors, finished.output);
+  EXPECT_TRUE(WIFEXITED(finished.status));
+  EXPECT_EQ(WEXITSTATUS(finished.status), 0);
+}
+
+TEST(RunToEnd, TellsHowItEndedAndGivesNothingToRead) {
+  EXPECT_EQ(WEXITSTATUS(run_to_end({"/bin/sh", "-c", "exit 3"}).status), 3);
+  EXPECT_EQ(WTERMSIG(run_to_end({"/bin/sh", "-c", "kill -TERM $$"}).status), SIGTERM);
+  EXPECT_EQ(run_to_end({"cat"}).output, "");
+}
+
+TEST(RunToEnd, ThrowsWhereThereIsNoSuchProgram) {
+  try {
+    run_to_end({"no-such-program-of-stdualx"});
+    FAIL() << "it was started";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), ENOENT);
+  }
+}
+
+} // namespace
+} // namespace stdualx

@@ -1,0 +1,228 @@
+// Batch scripts as text, as bash reads them, and what is said to sbatch and scontrol, which stand-ins play here. The real ones take part
+// in tests/slurm.
+#include "cluster/slurm.h"
+
+#include "experiments/spec/errors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+namespace stdualx {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+BatchJob plain_job() {
+  BatchJob job;
+  job.name = "tiny";
+  job.log_directory = "/shared/results.db.d/submissions/tiny-1";
+  job.working_directory = "/shared";
+  job.command = {"/opt/stdualx", "run", "/shared/sweep.json"};
+  return job;
+}
+
+std::string refusal(const BatchJob& job) {
+  try {
+    sbatch_script(job);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(BatchScript, AsksForWhatWasAskedAndForNothingElse) {
+  std::vector<std::string> asked;
+  for (const auto& line : lines_of(sbatch_script(plain_job())))
+    if (line.starts_with("#SBATCH")) asked.push_back(line.substr(8));
+  EXPECT_THAT(asked, ElementsAre("--job-name=tiny", "--nodes=1", "--ntasks-per-node=1", "--cpus-per-task=1",
+                                 "--output=/shared/results.db.d/submissions/tiny-1/log-%j.txt", "--open-mode=append", "--requeue",
+                                 "--signal=B:USR1@300"));
+
+  BatchJob job = plain_job();
+  job.nodes = 4;
+  job.workers_per_node = 8;
+  job.gpus = true;
+  job.cpus_per_worker = 6;
+  job.time = "1-12:00";
+  job.partition = "gpu";
+  job.account = "lab 7";
+  job.warning_seconds = 90;
+  job.further = {"--mem=64G", "--no-requeue"};
+  asked.clear();
+  for (const auto& line : lines_of(sbatch_script(job)))
+    if (line.starts_with("#SBATCH")) asked.push_back(line.substr(8));
+  EXPECT_THAT(asked,
+              ElementsAre("--job-name=tiny", "--nodes=4", "--ntasks-per-node=8", "--cpus-per-task=6", "--gres=gpu:8", "--time=1-12:00",
+                          "--partition=gpu", "--account=\"lab 7\"", "--output=/shared/results.db.d/submissions/tiny-1/log-%j.txt",
+                          "--open-mode=append", "--requeue", "--signal=B:USR1@90", "--mem=64G", "--no-requeue"));
+}
+
+TEST(BatchScript, EndsInTheProgramAndHidesGpusThatNobodyAskedFor) {
+  BatchJob job = plain_job();
+  EXPECT_EQ(lines_of(sbatch_script(job)).front(), "#!/bin/bash");
+  EXPECT_EQ(lines_of(sbatch_script(job)).back(), "exec /opt/stdualx run /shared/sweep.json");
+  EXPECT_THAT(sbatch_script(job), HasSubstr("export CUDA_VISIBLE_DEVICES= "));
+  job.gpus = true;
+  EXPECT_THAT(sbatch_script(job), Not(HasSubstr("CUDA_VISIBLE_DEVICES")));
+}
+
+TEST(BatchScript, QuotesForSlurmAsSlurmReads) {
+  BatchJob job = plain_job();
+  job.name = "it's #1 \"wide\" \\";
+  job.log_directory = "/shared/50% off";
+  const auto lines = lines_of(sbatch_script(job));
+  EXPECT_THAT(lines, Contains("#SBATCH --job-name=\"it's #1 \\\"wide\\\" \\\\\""));
+  EXPECT_THAT(lines, Contains("#SBATCH --output=\"/shared/50%% off/log-%j.txt\""));
+}
+
+TEST(BatchScript, RefusesWhatNoScriptCanSay) {
+  BatchJob job = plain_job();
+  job.name = "two\nlines";
+  EXPECT_THAT(refusal(job), HasSubstr("--job-name"));
+  job = plain_job();
+  job.log_directory = "/shared/back\\slash";
+  EXPECT_THAT(refusal(job), HasSubstr("backslash"));
+  job = plain_job();
+  job.further = {"mem=64G"};
+  EXPECT_THAT(refusal(job), HasSubstr("mem=64G"));
+  job.further = {"--mem=64G\nrm x"};
+  EXPECT_THAT(refusal(job), HasSubstr("control characters"));
+}
+
+TEST(SlurmSeconds, ReadsEachSpellingOfSlurm) {
+  EXPECT_EQ(slurm_seconds("90"), 90 * 60);
+  EXPECT_EQ(slurm_seconds("1:30"), 90);
+  EXPECT_EQ(slurm_seconds("2:00:05"), 7205);
+  EXPECT_EQ(slurm_seconds("1-12"), 36 * 3600);
+  EXPECT_EQ(slurm_seconds("1-12:30"), 36 * 3600 + 1800);
+  EXPECT_EQ(slurm_seconds("0-0:1:30"), 90);
+  for (const char* bad : {"", "abc", "0", "-5", "1-", "1:", ":30", "1h", "1:2:3:4", "1-2:3:4:5", "1.5", "UNLIMITED", "99999999999"})
+    EXPECT_THROW(slurm_seconds(bad), InputError) << bad;
+}
+
+/// A folder of programs that stand first in PATH, and write their arguments into `calls`.
+class SlurmStandIns : public testing::Test {
+protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "stdualx slurm'test-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    path_ = std::getenv("PATH");
+    ::setenv("PATH", (folder_.string() + ":/usr/bin:/bin").c_str(), 1);
+  }
+  void TearDown() override {
+    ::setenv("PATH", path_.c_str(), 1);
+    std::filesystem::remove_all(folder_);
+  }
+  std::filesystem::path program(const std::string& name, const std::string& body) const {
+    const std::filesystem::path path = folder_ / name;
+    std::ofstream(path) << "#!/bin/bash\nprintf '%s|' " << name << " \"$@\" >>\"${0%/*}/calls\"; echo >>\"${0%/*}/calls\"\n"
+                        << body << "\n";
+    ::chmod(path.c_str(), 0700);
+    return path;
+  }
+  std::vector<std::string> calls() const {
+    std::ifstream file(folder_ / "calls");
+    return lines_of({std::istreambuf_iterator<char>(file), {}});
+  }
+  std::string send_refusal() const {
+    try {
+      send_batch_script("/shared/job.sh");
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  std::filesystem::path folder_;
+  std::string path_;
+};
+
+TEST_F(SlurmStandIns, BashReadsEachWordOfTheCommandAsItWasGiven) {
+  BatchJob job = plain_job();
+  job.working_directory = folder_ / "a place with $HOME and a # in it";
+  std::filesystem::create_directory(job.working_directory);
+  job.environment = {{"STDUALX_TEST", "it's $(here)"}};
+  job.command = {
+      program("program", "printf '%s\\n%s\\n' \"$PWD\" \"$STDUALX_TEST\"").string(), "two words", "", "a'b\"c\\d", "$HOME `ls` *;&", "-x"};
+  std::ofstream(folder_ / "job.sh") << sbatch_script(job);
+  std::ofstream(folder_ / "outside.sh") << "exec bash \"$1\" >\"$1.out\"\n";
+  ASSERT_EQ(std::system(("cd / && bash \"" + (folder_ / "outside.sh").string() + "\" \"" + (folder_ / "job.sh").string() + "\"").c_str()),
+            0);
+  EXPECT_THAT(calls(), ElementsAre("program|two words||a'b\"c\\d|$HOME `ls` *;&|-x|"));
+  std::ifstream out(folder_ / "job.sh.out");
+  const auto lines = lines_of({std::istreambuf_iterator<char>(out), {}});
+  ASSERT_EQ(lines.size(), 3u); // the first one says which try it is
+  EXPECT_EQ(lines[1], job.working_directory.string());
+  EXPECT_EQ(lines[2], "it's $(here)");
+}
+
+TEST_F(SlurmStandIns, SendingReadsTheNumberOfTheJob) {
+  program("sbatch", "echo 12");
+  EXPECT_EQ(send_batch_script("/shared/job.sh"), "12");
+  program("sbatch", "echo 'welcome to the cluster'; echo '13;cluster'");
+  EXPECT_EQ(send_batch_script("/shared/job.sh", {"--hold"}), "13");
+  EXPECT_THAT(calls(), ElementsAre("sbatch|--parsable|/shared/job.sh|", "sbatch|--parsable|--hold|/shared/job.sh|"));
+}
+
+TEST_F(SlurmStandIns, SendingTellsWhyItFailed) {
+  program("sbatch", "echo 'sbatch: error: the lab has no hours left' >&2; exit 1");
+  EXPECT_THAT(send_refusal(), HasSubstr("the lab has no hours left"));
+  program("sbatch", "exit 5");
+  EXPECT_THAT(send_refusal(), HasSubstr("exit status 5"));
+  program("sbatch", "echo thanks");
+  EXPECT_THAT(send_refusal(), HasSubstr("thanks"));
+  ::setenv("PATH", folder_.c_str(), 1);
+  std::filesystem::remove(folder_ / "sbatch");
+  EXPECT_THAT(send_refusal(), HasSubstr("login node"));
+}
+
+TEST_F(SlurmStandIns, AfterAWarningTheJobIsRequeuedAndNothingElseIsSent) {
+  program("sbatch", "echo 13");
+  program("scontrol", "exit 0");
+  EXPECT_THAT(go_on_after_warning("12", "/shared/job.sh"), HasSubstr("starts job 12 again"));
+  EXPECT_THAT(calls(), ElementsAre("scontrol|requeue|12|"));
+}
+
+TEST_F(SlurmStandIns, ARequeueWhoseTermReachesScontrolFirstIsOne) {
+  program("sbatch", "echo 13");
+  program("scontrol", "kill -TERM $$");
+  EXPECT_THAT(go_on_after_warning("12", "/shared/job.sh"), HasSubstr("starts job 12 again"));
+  EXPECT_THAT(calls(), ElementsAre("scontrol|requeue|12|"));
+}
+
+TEST_F(SlurmStandIns, WhereRequeuesAreForbiddenExactlyOneSuccessorIsSent) {
+  program("sbatch", "echo 13");
+  program("scontrol", "echo 'Requested operation is presently disabled for job 12' >&2; exit 1");
+  const std::string said = go_on_after_warning("12", "/shared/job.sh");
+  EXPECT_THAT(said, HasSubstr("presently disabled"));
+  EXPECT_THAT(said, HasSubstr("job 13 was sent instead"));
+  EXPECT_THAT(calls(), ElementsAre("scontrol|requeue|12|", "sbatch|--parsable|--dependency=afterany:12|/shared/job.sh|"));
+}
+
+TEST_F(SlurmStandIns, WhereNeitherCanBeHadItSaysWhatToType) {
+  program("sbatch", "echo 'no submissions today' >&2; exit 1");
+  program("scontrol", "echo disabled >&2; exit 1");
+  const std::string said = go_on_after_warning("12", "/shared/a job.sh");
+  EXPECT_THAT(said, HasSubstr("no submissions today"));
+  EXPECT_THAT(said, HasSubstr("sbatch '/shared/a job.sh'"));
+}
+
+} // namespace
+} // namespace stdualx

@@ -1,0 +1,68 @@
+// What a network costs to use: operations worked out by hand, and numbers that fit together.
+#include "training_fixture.h"
+#include "worker/inference_cost.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace stdualx {
+namespace {
+
+TEST(CountOperations, OfProductsAndConvolutionsAreThoseWorkedOutByHand) {
+  const at::NoGradGuard no_gradients;
+  const at::Tensor a = at::randn({3, 4}), b = at::randn({4, 5}), c = at::randn({5});
+  EXPECT_EQ(count_operations([&] { at::mm(a, b); }), 2 * 3 * 4 * 5);
+  EXPECT_EQ(count_operations([&] { at::addmm(c, a, b); }), 2 * 3 * 4 * 5);
+  EXPECT_EQ(count_operations([&] { at::linear(a, b.t(), c); }), 2 * 3 * 4 * 5);
+  EXPECT_EQ(count_operations([&] { at::bmm(at::ones({7, 3, 4}), at::ones({7, 4, 5})); }), 7 * 2 * 3 * 4 * 5);
+  // 6 channels to 8 in 2 groups, width 3, 10 steps kept by padding: each of 2 x 8 x 10 outputs sums 3 x 3 products.
+  EXPECT_EQ(count_operations([&] {
+              at::conv1d(at::ones({2, 6, 10}), at::ones({8, 3, 3}), {}, {1}, at::IntArrayRef{1}, {1}, 2);
+            }),
+            2 * 2 * 8 * 10 * 9);
+  // 2 heads, 5 queries of width 4, 6 keys: scores and sums.
+  EXPECT_EQ(count_operations([&] {
+              at::scaled_dot_product_attention(at::ones({1, 2, 5, 4}), at::ones({1, 2, 6, 4}), at::ones({1, 2, 6, 4}));
+            }),
+            2 * (2 * 2 * 5 * 6 * 4));
+  EXPECT_EQ(count_operations([&] { (a + 1).relu().softmax(-1); }), 0);
+}
+
+TEST(InferenceCost, OfAFinishedRunFitsItsNetwork) {
+  const test::SyntheticWindows data;
+  const test::TemporaryFolder store;
+  Assignment assignment = test::small_assignment(store.path);
+  assignment.run.training.epochs = 1;
+  const auto communicator = make_single_communicator();
+  test::RecordingReporter reporter;
+  const AttemptResult trained = run_attempt(assignment, data.attempt_data(), *communicator, at::kCPU, reporter);
+  assignment.resume_path = trained.artifacts.at(0).path;
+  assignment.resume_sha256 = trained.artifacts.at(0).sha256;
+  const EfficiencyReport report = inference_cost(assignment, at::kCPU, {1, 20, 2, {1, 8}});
+  std::map<std::string, double> metrics;
+  for (const auto& [name, value] : report.metrics) metrics[name] = value;
+  const auto network = make_network(assignment.run.model, data.shape, {1}, at::kFloat, at::kCPU);
+  double parameters = 0;
+  for (const NamedTensor& named : network->parameters()) parameters += static_cast<double>(named.tensor.numel());
+  EXPECT_EQ(metrics.at("parameters"), parameters);
+  EXPECT_GT(metrics.at("latency_median"), 0);
+  EXPECT_GE(metrics.at("latency_p99"), metrics.at("latency_median"));
+  EXPECT_GT(metrics.at("windows_per_second_1"), 0);
+  EXPECT_GT(metrics.at("windows_per_second_8"), 0);
+  EXPECT_GT(metrics.at("allocator_peak_bytes"), 4 * parameters) << "the weights alone";
+  EXPECT_LT(metrics.at("allocator_peak_bytes"), 1e8);
+  EXPECT_GT(metrics.at("process_peak_bytes"), metrics.at("allocator_peak_bytes"));
+  const at::NoGradGuard no_gradients;
+  const at::Tensor window = at::randn({1, 1, data.shape.sensors, data.shape.steps, data.shape.channels});
+  EXPECT_EQ(metrics.at("flops"), static_cast<double>(count_operations([&] { network->forward(window, {}); })));
+  EXPECT_EQ(report.run_id, assignment.run_id);
+  EXPECT_EQ(report.device, "cpu");
+
+  assignment.run.model.sensor_width = 8;
+  EXPECT_THROW(inference_cost(assignment, at::kCPU, {}), InputError) << "weights of another network";
+}
+
+} // namespace
+} // namespace stdualx
