@@ -28,18 +28,15 @@ std::string setting_pointer(const Sweep& sweep, const RunSpec& run, const std::s
 }
 
 /// Where the sweep says what stands at `pointer` ("/protocol/validation_people") of a run.
-std::string protocol_pointer(const Sweep& sweep, const RunSpec& run, const std::string& pointer) {
-  for (std::size_t p = 0; p < sweep.protocols.size(); ++p) {
-    const auto& [spec, groups] = sweep.protocols[p];
-    ProtocolSpec named = spec;
-    if (const auto fold = static_cast<std::size_t>(run.fold); fold < groups.size()) named.validation_people = groups[fold];
-    if (named == run.protocol) return "/protocols/" + std::to_string(p) + pointer.substr(std::string("/protocol").size());
-  }
+std::string protocol_pointer(const Sweep& sweep, const DatasetFacts& facts, const RunSpec& run, const std::string& pointer) {
+  for (std::size_t p = 0; p < sweep.protocols.size(); ++p)
+    if (planned_protocol(sweep.protocols[p], facts, run.fold) == run.protocol)
+      return "/protocols/" + std::to_string(p) + pointer.substr(std::string("/protocol").size());
   return "/protocols";
 }
 
 /// What a trainer would find out, found out before anything runs.
-void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) {
+void check_runs(const Sweep& sweep, const DatasetFacts& facts, const Plan& plan, const WindowSet& windows) {
   // A plan holds thousands of runs of a few networks and splits.
   std::vector<ModelConfig> models;
   std::vector<std::pair<ProtocolSpec, std::int64_t>> splits;
@@ -64,7 +61,7 @@ void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) 
             [&](const std::string& pointer) { return setting_pointer(sweep, run, pointer); });
     if (is_new(splits, std::pair(run.protocol, run.fold)))
       check([&] { make_split(windows, run.protocol, run.fold); },
-            [&](const std::string& pointer) { return protocol_pointer(sweep, run, pointer); });
+            [&](const std::string& pointer) { return protocol_pointer(sweep, facts, run, pointer); });
   }
 }
 
@@ -72,17 +69,26 @@ void check_runs(const Sweep& sweep, const Plan& plan, const WindowSet& windows) 
 
 Plan make_plan(const Sweep& sweep, const DataPaths& paths) {
   std::optional<WindowSet> windows;
+  DatasetFacts facts;
   Plan plan = make_plan(sweep, [&](const std::string& dataset, const WindowSpec& spec) {
-    windows = open_window_set(dataset, spec, paths);
+    try {
+      windows = open_window_set(dataset, spec, paths);
+    } catch (const InputError& error) {
+      if (std::string_view(error.what()).starts_with("/windows")) sweep.source.fail(error); // it is the sweep that asks for these windows
+      throw;
+    }
     const std::set<std::int64_t> people(windows->people().begin(), windows->people().end());
-    return DatasetFacts{.name = windows->info().name,
-                        .source = dataset_source(dataset),
-                        .dataset_hash = windows->dataset_hash(),
-                        .windows = windows->window_spec(),
-                        .people = {people.begin(), people.end()},
-                        .official_test_people = windows->info().official_test_people};
+    facts = DatasetFacts{.name = windows->info().name,
+                         .source = dataset_source(dataset),
+                         .dataset_hash = windows->dataset_hash(),
+                         .windows = windows->window_spec(),
+                         .people = {people.begin(), people.end()},
+                         .official_test_people = windows->info().official_test_people,
+                         .official_validation_people = windows->info().official_validation_people,
+                         .challenge = windows->info().challenge != ChallengeSplit{}};
+    return facts;
   });
-  check_runs(sweep, plan, *windows);
+  check_runs(sweep, facts, plan, *windows);
   return plan;
 }
 

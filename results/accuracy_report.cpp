@@ -1,5 +1,6 @@
 // The report's first table: our accuracy beside the paper's, with the interval that the protocol allows.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -18,20 +19,24 @@ namespace {
 struct Recipe {
   std::string dataset, protocol, preset, variant, recipe_id, config;
   std::int64_t folds = 0;
+  bool null_class = false;
   std::int64_t runs = 0, complete = 0;
   using Fold = std::pair<std::string, std::int64_t>; // split and number: two sweeps may number other validation groups alike
   std::set<std::int64_t> seeds;                      // of all runs
   std::set<Fold> all_folds;                          // of all runs
-  /// The official split has one test part; a sweep may number groups of validation people as its folds.
-  std::int64_t expected_folds() const { return protocol == "official" ? static_cast<std::int64_t>(all_folds.size()) : folds; }
+  /// A publisher's split has one test part; a sweep may number groups of validation people as its folds.
+  std::int64_t expected_folds() const { return is_single_split(protocol) ? static_cast<std::int64_t>(all_folds.size()) : folds; }
   std::map<Fold, std::vector<double>> accuracies; // of COMPLETE runs
   std::vector<std::string> complete_runs;
   double overlap_sum = 0, test_windows = 0, train_windows = 0; // over COMPLETE runs
 };
 
+constexpr std::array<std::string_view, 5> protocol_order = {"official", "challenge", "leave_one_person_out", "leave_persons_out", "random"};
+
 // Sorted so that a random split stands right under the person-wise rows of the same network.
 auto order_of(const Recipe& recipe) {
-  const int protocol = recipe.protocol == "official" ? 0 : recipe.protocol == "leave_persons_out" ? 1 : 2;
+  const auto& order = protocol_order;
+  const auto protocol = std::find(order.begin(), order.end(), recipe.protocol) - order.begin();
   return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, protocol, recipe.folds,
                          recipe.recipe_id);
 }
@@ -57,6 +62,7 @@ std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
       recipe.preset = text_of(row[4]);
       recipe.variant = text_of(row[5]);
       recipe.config = text_of(row[14]);
+      recipe.null_class = Json::parse(recipe.config).value(Json::json_pointer("/windows/null_class"), false);
       recipes.push_back(std::move(recipe));
     }
     Recipe& recipe = recipes.back();
@@ -86,7 +92,7 @@ std::vector<double> fold_scores(const Recipe& recipe) {
 std::optional<Interval> interval_of(Reader& reader, const Recipe& recipe) {
   if (recipe.complete == 0) return std::nullopt;
   const std::vector<double> scores = fold_scores(recipe);
-  if (recipe.protocol != "official") {
+  if (!is_single_split(recipe.protocol)) {
     // Training windows are known from the epochs; 1 / (k - 1) is what k folds without a validation part would give.
     const double ratio = recipe.train_windows > 0 && recipe.test_windows > 0
                              ? recipe.test_windows / recipe.train_windows
@@ -137,8 +143,9 @@ std::map<std::string, std::string> differing_fields(const std::vector<Recipe>& r
       for (const auto& [pointer, value] : configs.back()) values[pointer].insert(value);
     }
     for (const auto& [pointer, different] : values) {
-      const bool of_fold =
-          pointer == "/fold" || pointer == "/seed" || (pointer == "/protocol/validation_people" && group[0]->protocol == "official");
+      const bool of_fold = pointer == "/fold" || pointer == "/seed" ||
+                           pointer == "/windows/null_class" || // the last stands in the protocol's words
+                           (pointer == "/protocol/validation_people" && group[0]->protocol == "official");
       if (of_fold || different.size() == 1) continue;
       std::string name = pointer.substr(1);
       std::replace(name.begin(), name.end(), '/', '.');
@@ -166,13 +173,13 @@ PaperValues paper_accuracies(Reader& reader) {
   return values;
 }
 
-constexpr const char* by_person_words = "by person (official, or leave persons out)";
+constexpr const char* by_person_words = "by person (official, or persons left out)";
 
 /// The first random-split recipe of each network that has no row by person: it gets one above it that says NOT RUN.
 std::set<const Recipe*> without_a_row_by_person(const std::vector<Recipe>& recipes) {
   std::set<std::tuple<std::string, std::string, std::string>> by_person;
   for (const auto& recipe : recipes)
-    if (recipe.protocol != "random") by_person.insert({recipe.dataset, recipe.preset, recipe.variant});
+    if (recipe.protocol != "random" && recipe.protocol != "challenge") by_person.insert({recipe.dataset, recipe.preset, recipe.variant});
   std::set<const Recipe*> alone;
   for (const auto& recipe : recipes)
     if (recipe.protocol == "random" && by_person.insert({recipe.dataset, recipe.preset, recipe.variant}).second) alone.insert(&recipe);
@@ -215,7 +222,7 @@ TitledTable test_table(Reader& reader, const std::vector<Recipe>& recipes) {
     shown.insert({recipe.dataset, recipe.variant});
     const auto paper = paper_values.find({recipe.dataset, recipe.variant});
     const auto ours = interval_of(reader, recipe);
-    std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant};
+    std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds, recipe.null_class), recipe.preset, recipe.variant};
     row.push_back(paper == paper_values.end() ? Cell() : Cell(Percent{paper->second}));
     row.push_back(ours ? Cell(Percent{ours->mean}) : Cell());
     row.push_back(ours ? percent_or_nothing(ours->low) : Cell());
@@ -231,8 +238,8 @@ TitledTable test_table(Reader& reader, const std::vector<Recipe>& recipes) {
   }
   for (const auto& [key, value] : paper_values)
     if (!shown.contains(key)) add_not_run(key.first, "not stated by the paper", {}, key.second);
-  titled.notes = {"k folds: seeds averaged within a fold, then Nadeau and Bengio's corrected resampled t over folds. Official split: "
-                  "bootstrap over the test people (10,000 draws).",
+  titled.notes = {"k folds: seeds averaged within a fold, then Nadeau and Bengio's corrected resampled t over folds. Official and "
+                  "challenge split: bootstrap over the test people (10,000 draws).",
                   "UNDERPOWERED also where folds of the protocol are missing. The paper does not state its protocols; a random split of "
                   "overlapping windows leaks."};
   return titled;
@@ -258,7 +265,7 @@ TitledTable validation_table(const std::vector<Recipe>& recipes) {
       row.resize(titled.table.columns.size());
       titled.table.rows.push_back(std::move(row));
     }
-    std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant};
+    std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds, recipe.null_class), recipe.preset, recipe.variant};
     std::vector<double> all;
     for (const auto& [fold, accuracies] : recipe.accuracies) all.insert(all.end(), accuracies.begin(), accuracies.end());
     row.push_back(all.empty() ? Cell() : percent_or_nothing(mean(all)));

@@ -54,6 +54,7 @@ int explain_command(const Command& command, const std::vector<std::string>& argu
 int query_command(const Command& command, const std::vector<std::string>& arguments);
 int retry_command(const Command& command, const std::vector<std::string>& arguments);
 int report_command(const Command& command, const std::vector<std::string>& arguments);
+int data_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);
 
 } // namespace stdualx
