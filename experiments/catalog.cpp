@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 
@@ -82,15 +83,27 @@ std::string dataset_hash(const Dataset& dataset) {
     layout.push_back(std::move(kinds));
   }
   const auto& test_people = dataset.info.official_test_people;
-  const std::string head_text = Json{{"rate", dataset.info.rate},
-                                     {"sensors", std::move(layout)},
-                                     {"classes", dataset.info.classes.size()},
-                                     {"official_test_people", std::set(test_people.begin(), test_people.end())}}
-                                    .dump();
+  Json head = {{"rate", dataset.info.rate},
+               {"sensors", std::move(layout)},
+               {"classes", dataset.info.classes.size()},
+               {"official_test_people", std::set(test_people.begin(), test_people.end())}};
+  if (!dataset.info.sessions.empty()) {
+    // Sessions by their number: what they are called decides nothing.
+    const auto numbers = [&](const std::vector<std::string>& names) {
+      std::set<std::ptrdiff_t> found;
+      for (const std::string& name : names)
+        found.insert(std::find(dataset.info.sessions.begin(), dataset.info.sessions.end(), name) - dataset.info.sessions.begin());
+      return found;
+    };
+    const ChallengeSplit& challenge = dataset.info.challenge;
+    head["challenge"] = {numbers(challenge.train), numbers(challenge.validation), numbers(challenge.test)};
+    for (const Recording& recording : dataset.recordings) head["sessions"].push_back(recording.session);
+  }
+  const std::string head_text = head.dump();
   add(head_text.data(), head_text.size());
   for (const Recording& recording : dataset.recordings) {
-    const std::int64_t head[] = {recording.person, recording.steps()};
-    add(head, sizeof head);
+    const std::int64_t numbers[] = {recording.person, recording.steps()};
+    add(numbers, sizeof numbers);
     add(recording.samples.data(), recording.samples.size() * sizeof(float));
     add(recording.labels.data(), recording.labels.size() * sizeof(std::int32_t));
   }

@@ -60,7 +60,7 @@ void add_recording(Dataset& dataset, RawRecording raw) {
   const std::size_t sensors = dataset.info.sensors.size();
   const bool whole = std::none_of(raw.values.begin(), raw.values.end(), [](float value) { return std::isnan(value); });
   if (whole && channels == sensors * padded) { // as nearly all recordings of the large data sets
-    if (!raw.labels.empty()) dataset.recordings.push_back({raw.person, std::move(raw.values), std::move(raw.labels)});
+    if (!raw.labels.empty()) dataset.recordings.push_back({raw.person, std::move(raw.values), std::move(raw.labels), raw.session});
     return;
   }
   const std::vector<bool> complete = fill(raw, channels, longest_filled_gap(dataset.info.rate));
@@ -74,6 +74,7 @@ void add_recording(Dataset& dataset, RawRecording raw) {
     if (recording == nullptr) {
       recording = &dataset.recordings.emplace_back();
       recording->person = raw.person;
+      recording->session = raw.session;
     }
     const std::size_t begin = recording->samples.size();
     recording->samples.resize(begin + sensors * padded, 0.0f);
@@ -103,6 +104,8 @@ void TimedRecording::add(double time, std::span<const float> values, std::int32_
   last_time_ = time;
 }
 
-void TimedRecording::finish() { add_recording(dataset_, {raw_.person, std::exchange(raw_.values, {}), std::exchange(raw_.labels, {})}); }
+void TimedRecording::finish() {
+  add_recording(dataset_, {raw_.person, raw_.session, std::exchange(raw_.values, {}), std::exchange(raw_.labels, {})});
+}
 
 } // namespace stdualx

@@ -17,6 +17,7 @@ std::size_t longest_filled_gap(double rate);
 /// A recording as it stands in a file, holes and all.
 struct RawRecording {
   std::int32_t person = 0;
+  std::int32_t session = -1;        // as Recording::session
   std::vector<float> values;        // [steps, channels of all sensors one after the other], NaN: missing
   std::vector<std::int32_t> labels; // [steps], index of the class or no_label
 };
@@ -32,7 +33,10 @@ void add_recording(Dataset& dataset, RawRecording raw);
 /// by more than a gap that is filled, or backwards, a new recording begins.
 class TimedRecording {
 public:
-  TimedRecording(Dataset& dataset, std::int32_t person) : dataset_(dataset) { raw_.person = person; }
+  explicit TimedRecording(Dataset& dataset, std::int32_t person, std::int32_t session = -1) : dataset_(dataset) {
+    raw_.person = person;
+    raw_.session = session;
+  }
   /// `values`: one a channel of all sensors; `time` in seconds.
   void add(double time, std::span<const float> values, std::int32_t label);
   /// Adds what is left to the data set.

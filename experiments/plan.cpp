@@ -9,17 +9,19 @@ namespace stdualx {
 
 namespace {
 
-std::int64_t fold_count(const SweepProtocol& protocol) {
-  if (protocol.spec.kind != "official") return protocol.spec.folds;
+std::int64_t fold_count(const SweepProtocol& protocol, const DatasetFacts& facts) {
+  if (protocol.spec.kind == "leave_one_person_out") return std::ssize(facts.people);
+  if (!is_single_split(protocol.spec.kind)) return protocol.spec.folds;
   return std::max<std::int64_t>(1, std::ssize(protocol.validation_groups));
 }
 
 bool holds(const std::vector<std::int64_t>& list, std::int64_t value) { return std::find(list.begin(), list.end(), value) != list.end(); }
 
-void check_folds(const Sweep& sweep, const SweepPart& part, const std::vector<std::int64_t>& folds, const std::string& pointer) {
+void check_folds(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts, const std::vector<std::int64_t>& folds,
+                 const std::string& pointer) {
   for (std::size_t i = 0; i < folds.size(); ++i) {
     for (std::size_t p = 0; p < part.protocols.size(); ++p) {
-      const std::int64_t count = fold_count(part.protocols[p]);
+      const std::int64_t count = fold_count(part.protocols[p], facts);
       if (folds[i] >= count)
         sweep.fail(part, pointer + "/" + std::to_string(i),
                    "/protocols/" + std::to_string(p) + " (" + part.protocols[p].spec.kind + ") has " +
@@ -35,6 +37,10 @@ void check_people(const Sweep& sweep, const SweepPart& part, const DatasetFacts&
     const std::string pointer = "/protocols/" + std::to_string(p);
     if (spec.kind == "official" && facts.official_test_people.empty())
       sweep.fail(part, pointer + "/kind", part.dataset + " has no split of its publisher; use leave_persons_out");
+    if (spec.kind == "challenge" && !facts.challenge)
+      sweep.fail(part, pointer + "/kind", part.dataset + " has no challenge; use leave_one_person_out");
+    if (spec.kind == "leave_one_person_out" && facts.people.size() < 2)
+      sweep.fail(part, pointer + "/kind", part.dataset + " has one person only; use random");
     if (spec.kind == "leave_persons_out" && spec.folds > std::ssize(facts.people))
       sweep.fail(part, pointer + "/folds",
                  std::to_string(spec.folds) + " folds of people, but " + part.dataset + " has " + std::to_string(facts.people.size()) +
@@ -54,14 +60,26 @@ void check_people(const Sweep& sweep, const SweepPart& part, const DatasetFacts&
 
 } // namespace
 
+ProtocolSpec planned_protocol(const SweepProtocol& protocol, const DatasetFacts& facts, std::int64_t fold) {
+  ProtocolSpec spec = protocol.spec;
+  if (spec.kind == "leave_one_person_out") spec.folds = std::ssize(facts.people);
+  if (protocol.usual_validation && !facts.official_validation_people.empty()) {
+    spec.validation_people = facts.official_validation_people;
+    spec.validation_share = 0;
+  }
+  if (const auto group = static_cast<std::size_t>(fold); group < protocol.validation_groups.size())
+    spec.validation_people = protocol.validation_groups[group];
+  return spec;
+}
+
 std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts) {
-  check_folds(sweep, part, part.folds, "/folds");
-  for (std::size_t v = 0; v < part.variants.size(); ++v)
-    check_folds(sweep, part, part.variants[v].folds, "/variants/" + std::to_string(v) + "/folds");
   if (facts.name.empty() || facts.source.empty() || facts.dataset_hash.empty() || facts.windows.steps <= 0 || facts.windows.stride <= 0 ||
       facts.windows.label_threshold <= 0)
     throw std::logic_error("the facts of data set " + part.dataset + " leave its name, its hash or its windows open");
   check_people(sweep, part, facts);
+  check_folds(sweep, part, facts, part.folds, "/folds");
+  for (std::size_t v = 0; v < part.variants.size(); ++v)
+    check_folds(sweep, part, facts, part.variants[v].folds, "/variants/" + std::to_string(v) + "/folds");
 
   std::vector<PlannedRun> runs;
   const auto add = [&](const SweepProtocol& protocol, const RecipeChanges& setting, std::int64_t seed, std::int64_t fold,
@@ -70,8 +88,7 @@ std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, con
     run.dataset = facts.name;
     run.dataset_hash = facts.dataset_hash;
     run.windows = facts.windows;
-    run.protocol = protocol.spec;
-    if (!protocol.validation_groups.empty()) run.protocol.validation_people = protocol.validation_groups[static_cast<std::size_t>(fold)];
+    run.protocol = planned_protocol(protocol, facts, fold);
     run.fold = fold;
     run.preset = part.preset;
     run.variant = variant.name;
@@ -88,7 +105,7 @@ std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, con
   for (const SweepProtocol& protocol : part.protocols) {
     std::vector<std::int64_t> sweep_folds = part.folds;
     if (sweep_folds.empty())
-      for (std::int64_t fold = 0; fold < fold_count(protocol); ++fold) sweep_folds.push_back(fold);
+      for (std::int64_t fold = 0; fold < fold_count(protocol, facts); ++fold) sweep_folds.push_back(fold);
     std::vector<std::int64_t> all_folds = sweep_folds;
     for (const SweepVariant& variant : part.variants)
       for (const std::int64_t fold : variant.folds)

@@ -14,11 +14,18 @@ struct DatasetFacts {
   std::string name;   // of the data set; a manifest says its own
   std::string source; // what opens it on any host: a name in the catalogue, or the absolute path of a manifest
   std::string dataset_hash;
-  WindowSpec windows;                             // as asked for, with the data set's own values in place of 0
-  std::vector<std::int64_t> people;               // who is in it, ascending
-  std::vector<std::int64_t> official_test_people; // empty: the publisher names none
-  std::vector<std::string> sensors, classes;      // their names
+  WindowSpec windows;                                   // as asked for, with the data set's own values in place of 0
+  std::vector<std::int64_t> people;                     // who is in it, ascending
+  std::vector<std::int64_t> official_test_people;       // empty: the publisher names none
+  std::vector<std::int64_t> official_validation_people; // usual beside them; empty: none are
+  bool challenge = false;                               // whether it has a challenge's split of sessions
+  std::vector<std::string> sensors, classes;            // their names
 };
+
+/// The protocol of one of a sweep's runs, with what the data set decides in place: leave_one_person_out's number of folds, the usual
+/// validation people of an official split that says nothing of validation, and the validation people that the sweep names for `fold`.
+ProtocolSpec planned_protocol(const SweepProtocol& protocol, const DatasetFacts& facts, std::int64_t fold);
+
 using DatasetFactsReader = std::function<DatasetFacts(const std::string& dataset, const WindowSpec& windows)>;
 
 /// The runs of one part: protocols, settings, seeds, folds, variants, the last one fastest, so that the parts of a paired comparison

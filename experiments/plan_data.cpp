@@ -27,18 +27,16 @@ std::string setting_pointer(const SweepPart& part, const Json& json, const RunSp
 }
 
 /// Where the part says what stands at `pointer` ("/protocol/validation_people") of a run.
-std::string protocol_pointer(const SweepPart& part, const RunSpec& run, const std::string& pointer) {
-  for (std::size_t p = 0; p < part.protocols.size(); ++p) {
-    const auto& [spec, groups] = part.protocols[p];
-    ProtocolSpec named = spec;
-    if (const auto fold = static_cast<std::size_t>(run.fold); fold < groups.size()) named.validation_people = groups[fold];
-    if (named == run.protocol) return "/protocols/" + std::to_string(p) + pointer.substr(std::string("/protocol").size());
-  }
+std::string protocol_pointer(const SweepPart& part, const DatasetFacts& facts, const RunSpec& run, const std::string& pointer) {
+  for (std::size_t p = 0; p < part.protocols.size(); ++p)
+    if (planned_protocol(part.protocols[p], facts, run.fold) == run.protocol)
+      return "/protocols/" + std::to_string(p) + pointer.substr(std::string("/protocol").size());
   return "/protocols";
 }
 
 /// What a trainer would find out, found out before anything runs.
-void check_runs(const Sweep& sweep, const SweepPart& part, const std::vector<PlannedRun>& runs, const WindowSet& windows) {
+void check_runs(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts, const std::vector<PlannedRun>& runs,
+                const WindowSet& windows) {
   // A plan holds thousands of runs of a few networks and splits.
   std::vector<ModelConfig> models;
   std::vector<std::pair<ProtocolSpec, std::int64_t>> splits;
@@ -65,7 +63,7 @@ void check_runs(const Sweep& sweep, const SweepPart& part, const std::vector<Pla
             [&](const std::string& pointer) { return setting_pointer(part, json, run, pointer); });
     if (is_new(splits, std::pair(run.protocol, run.fold)))
       check([&] { make_split(windows, run.protocol, run.fold); },
-            [&](const std::string& pointer) { return protocol_pointer(part, run, pointer); });
+            [&](const std::string& pointer) { return protocol_pointer(part, facts, run, pointer); });
   }
 }
 
@@ -76,6 +74,25 @@ void check_conditions(const Sweep& sweep, const SweepPart& part, const DatasetFa
       sweep.fail(part, "/conditions",
                  "'" + evaluation.condition + "': " + part.dataset + " has " + std::to_string(facts.sensors.size()) +
                      " sensors, numbered from 0");
+  }
+}
+
+/// Runs are known by their data set's name, and so is the paper's number beside them: own recordings go by a name of their own.
+void refuse_borrowed_name(const Sweep& sweep, const SweepPart& part, const std::string& name) {
+  if (!part.dataset.ends_with(".json") || name == "watch") return; // which is a manifest itself
+  for (const CatalogEntry& entry : catalog())
+    if (entry.name == name)
+      sweep.fail(part, "/dataset",
+                 part.dataset + " calls its data set '" + name + "', which is one of the catalogue; give it a name of its own");
+}
+
+WindowSet windows_of(const Sweep& sweep, const SweepPart& part, const DataPaths& paths) {
+  try {
+    return open_window_set(part.dataset, part.windows, paths);
+  } catch (const InputError& error) {
+    const std::string what = error.what();
+    if (!what.starts_with("/windows")) throw;
+    sweep.source.fail(InputError(part.pointer + what)); // it is the sweep that asks for these windows
   }
 }
 
@@ -91,20 +108,23 @@ Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::stri
       skipped->push_back(part.pointer + ": " + missing.what());
       continue;
     }
-    const WindowSet windows = open_window_set(part.dataset, part.windows, paths);
+    const WindowSet windows = windows_of(sweep, part, paths);
     const std::set<std::int64_t> people(windows.people().begin(), windows.people().end());
+    refuse_borrowed_name(sweep, part, windows.info().name);
     DatasetFacts facts{.name = windows.info().name,
                        .source = dataset_source(part.dataset),
                        .dataset_hash = windows.dataset_hash(),
                        .windows = windows.window_spec(),
                        .people = {people.begin(), people.end()},
                        .official_test_people = windows.info().official_test_people,
+                       .official_validation_people = windows.info().official_validation_people,
+                       .challenge = windows.info().challenge != ChallengeSplit{},
                        .sensors = {},
                        .classes = windows.info().classes};
     for (const SensorInfo& sensor : windows.info().sensors) facts.sensors.push_back(sensor.name);
     std::vector<PlannedRun> runs = plan_part(sweep, part, facts);
     check_conditions(sweep, part, facts);
-    check_runs(sweep, part, runs, windows);
+    check_runs(sweep, part, facts, runs, windows);
     add_part(plan, facts, std::move(runs));
   }
   if (plan.runs.empty()) throw InputError("nothing can be planned: no data set of the sweep was found. " + skipped->front());

@@ -38,15 +38,32 @@ struct SensorInfo {
   bool operator==(const SensorInfo&) const = default;
 };
 
+/// A publisher's split of sessions: people may be on both sides. Sessions in no list are left out.
+struct ChallengeSplit {
+  std::vector<std::string> train, validation, test;
+
+  static const auto& fields() {
+    using C = ChallengeSplit;
+    static const auto all = std::make_tuple(field("train", &C::train, {}, "sessions to train on"),
+                                            field("validation", &C::validation, {}, "sessions to train on or to validate with"),
+                                            field("test", &C::test, {}, "sessions to test on"));
+    return all;
+  }
+  bool operator==(const ChallengeSplit&) const = default;
+};
+
 struct DatasetInfo {
   std::string name;
   double rate = 0; // samples a second
   std::vector<SensorInfo> sensors;
-  std::vector<std::string> classes;               // a label is an index into these
-  bool pre_cut = false;                           // the publisher cut the windows: recordings hold whole windows end to end
-  std::vector<std::int64_t> official_test_people; // empty: the publisher names none
-  std::string citation;                           // a sentence
-  std::string obtain;                             // where to get it, a sentence
+  std::vector<std::string> classes;                     // a label is an index into these
+  bool pre_cut = false;                                 // the publisher cut the windows: recordings hold whole windows end to end
+  std::vector<std::int64_t> official_test_people;       // empty: the publisher names none
+  std::vector<std::int64_t> official_validation_people; // usual beside them; empty: none are
+  std::vector<std::string> sessions;                    // names of recording sessions; empty: they are not told apart
+  ChallengeSplit challenge;                             // empty: there is none
+  std::string citation;                                 // a sentence
+  std::string obtain;                                   // where to get it, a sentence
 
   /// The most channels that one sensor has.
   std::int64_t channels() const {
@@ -62,6 +79,8 @@ struct DatasetInfo {
         field("sensors", &D::sensors, {}, "sensors worn"), field("classes", &D::classes, {}, "activities"),
         field("pre_cut", &D::pre_cut, false, "whether the publisher cut the windows"),
         field("official_test_people", &D::official_test_people, {}, "test people of the publisher's split"),
+        field("official_validation_people", &D::official_validation_people, {}, "validation people of the publisher's split"),
+        field("sessions", &D::sessions, {}, "names of recording sessions"), field("challenge", &D::challenge, {}, "split of sessions"),
         field("citation", &D::citation, "", "what to cite"), field("obtain", &D::obtain, "", "where to get it"));
     return all;
   }
@@ -74,6 +93,7 @@ struct Recording {
   std::int32_t person = 0;
   std::vector<float> samples;       // [steps, sensors, channels], physical units, padded channels 0
   std::vector<std::int32_t> labels; // [steps], index of the class or no_label
+  std::int32_t session = -1;        // index into the data set's sessions; -1: they are not told apart
 
   std::int64_t steps() const { return static_cast<std::int64_t>(labels.size()); }
 };
@@ -85,8 +105,8 @@ struct Dataset {
 };
 
 /// XXH3-128 (32 hex digits) over the recordings' float32 samples, labels and people, the rate, which channels of which kind make
-/// a sensor, the number of classes and the publisher's test people: the same data give the same hash, wherever they lay,
-/// whatever things are called and however they are cut later.
+/// a sensor, the number of classes, the publisher's test people, sessions and challenge: the same data give the same hash, wherever they
+/// lay, whatever things are called and however they are cut later.
 std::string dataset_hash(const Dataset& dataset);
 
 } // namespace stdualx

@@ -94,6 +94,33 @@ Split split_people(const WindowSet& windows, const ProtocolSpec& protocol, std::
   return split;
 }
 
+/// Parts by the sessions of the publisher's challenge; sessions that it does not name are left out.
+Split split_sessions(const WindowSet& windows, const ProtocolSpec& protocol) {
+  if (!protocol.validation_people.empty())
+    throw InputError("/protocol/validation_people: a challenge has people on both sides; leave the key out: its validation part is the "
+                     "sessions that data set '" +
+                     windows.info().name + "' names for it");
+  const auto& [train, validation, test] = windows.info().challenge;
+  const auto holds = [](const std::vector<std::string>& sessions, const std::string& session) {
+    return std::find(sessions.begin(), sessions.end(), session) != sessions.end();
+  };
+  Split split;
+  for (std::int64_t index = 0; index < windows.size(); ++index) {
+    const auto recording = static_cast<std::size_t>(windows.recordings()[static_cast<std::size_t>(index)]);
+    const std::string& session = windows.info().sessions[static_cast<std::size_t>(windows.recording_sessions()[recording])];
+    if (holds(test, session)) split.test.push_back(index);
+    else if (holds(validation, session)) (protocol.validation ? split.validation : split.train).push_back(index);
+    else if (holds(train, session)) split.train.push_back(index);
+  }
+  if (split.train.empty() || split.test.empty() || (protocol.validation && split.validation.empty()))
+    throw InputError("/protocol/kind: data set '" + windows.info().name +
+                     "' has no window in a part of its challenge; use shorter windows, or leave_one_person_out");
+  split.train_people = people_of(windows, split.train);
+  split.validation_people = people_of(windows, split.validation);
+  split.test_people = people_of(windows, split.test);
+  return split;
+}
+
 /// Windows by class, each class in a drawn order, one class after the other.
 std::vector<std::int64_t> drawn_by_class(const WindowSet& windows, const std::vector<std::int64_t>& indices, const RandomStream& stream,
                                          std::int64_t fold) {
@@ -163,11 +190,23 @@ std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol) 
       throw InputError("/protocol/kind: data set '" + name + "' has no official split; use leave_persons_out");
     return 1;
   }
+  if (protocol.kind == "challenge") {
+    if (windows.info().challenge == ChallengeSplit{})
+      throw InputError("/protocol/kind: data set '" + name + "' has no challenge split; use leave_one_person_out");
+    return 1;
+  }
+  const auto people = static_cast<std::int64_t>(all_people(windows).size());
+  if (protocol.kind == "leave_one_person_out") {
+    if (protocol.folds != 0 && protocol.folds != people)
+      throw InputError("/protocol/folds: data set '" + name + "' has " + std::to_string(people) + " people, so leave_one_person_out has " +
+                       std::to_string(people) + " folds, found " + std::to_string(protocol.folds) + "; leave the key out");
+    return people;
+  }
   if (protocol.kind != "leave_persons_out" && protocol.kind != "random")
-    throw InputError("/protocol/kind: expected official, leave_persons_out or random, found '" + protocol.kind + "'");
+    throw InputError("/protocol/kind: expected official, challenge, leave_one_person_out, leave_persons_out or random, found '" +
+                     protocol.kind + "'");
   if (protocol.folds < 2)
     throw InputError("/protocol/folds: expected at least 2 folds for " + protocol.kind + ", found " + std::to_string(protocol.folds));
-  const auto people = static_cast<std::int64_t>(all_people(windows).size());
   if (protocol.kind == "leave_persons_out" && protocol.folds > people)
     throw InputError("/protocol/folds: data set '" + name + "' has " + std::to_string(people) + " people, too few for " +
                      std::to_string(protocol.folds) + " folds; use at most " + std::to_string(people));
@@ -183,6 +222,8 @@ Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::in
   Split split;
   if (protocol.kind == "random") {
     split = split_windows(windows, protocol, fold, folds);
+  } else if (protocol.kind == "challenge") {
+    split = split_sessions(windows, protocol);
   } else {
     const std::vector<std::int64_t> people = all_people(windows);
     std::vector<std::int64_t> test_people;
@@ -192,6 +233,8 @@ Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::in
       std::set_intersection(people.begin(), people.end(), official.begin(), official.end(), std::back_inserter(test_people));
       if (test_people.empty())
         throw InputError("/protocol/kind: none of the official test people of data set '" + windows.info().name + "' has a window");
+    } else if (protocol.kind == "leave_one_person_out") {
+      test_people = {people[static_cast<std::size_t>(fold)]};
     } else {
       const auto order = drawn_order(people, RandomStream(protocol.split_seed, "folds of people"), 0);
       for (std::size_t i = 0; i < order.size(); ++i)

@@ -17,14 +17,17 @@ struct Split {
   std::vector<std::int64_t> train_people, validation_people, test_people; // ascending; of `random` people are in several
 };
 
-/// How many folds a protocol has on this data: 1 of `official`, else `protocol.folds`. InputError: a protocol that the data
-/// set cannot serve (no official test people, more folds than people, fewer than two folds).
+/// How many folds a protocol has on this data: 1 of `official` and `challenge`, a person each of `leave_one_person_out`, else
+/// `protocol.folds`. InputError: a protocol that the data set cannot serve (no official test people, no challenge, more folds than
+/// people, fewer than two folds).
 std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol);
 
 /// Fold `fold` of a protocol; a pure function of its arguments. `official`: the publisher's test people; where
 /// the validation people are named, any fold from 0 on (it numbers a sweep's validation groups).
-/// `leave_persons_out`: people dealt into folds that differ by at most one person. `random`: windows of each class dealt into
-/// folds, so that neighbours which share samples lie on both sides. The validation part is drawn from the training people
+/// `challenge`: the publisher's test sessions; the validation part is the sessions that the data set names for it, never drawn, since
+/// people are on both sides. `leave_one_person_out`: fold i tests the i-th person in ascending order. `leave_persons_out`: people dealt
+/// into folds that differ by at most one person. `random`: windows of each class dealt into folds, so that neighbours which share samples
+/// lie on both sides. The validation part is drawn from the training people
 /// (`random`: by class from the training windows), at least one; `open_test` is the caller's business.
 /// InputError: fold out of range, named people who are no training people, nobody left to train on.
 Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold);

@@ -115,7 +115,8 @@ SweepVariant read_variant(const Json& json, const std::string& pointer) {
 /// Parts of a protocol that decide nothing are set to 0, so that two ways to say one protocol have one identity.
 SweepProtocol read_protocol(const Json& json, const std::string& pointer) {
   if (!json.is_object()) throw_wrong_type(pointer, "an object", json);
-  if (!json.contains("kind")) refuse(pointer, "'kind' is missing; expected official, leave_persons_out or random");
+  if (!json.contains("kind"))
+    refuse(pointer, "'kind' is missing; expected official, challenge, leave_one_person_out, leave_persons_out or random");
   SweepProtocol protocol;
   ProtocolSpec& spec = protocol.spec;
   Json fields = json;
@@ -128,8 +129,10 @@ SweepProtocol read_protocol(const Json& json, const std::string& pointer) {
   }
   update_from_json(spec, fields, pointer);
 
-  if (spec.kind == "official" && spec.folds != 0) refuse(pointer + "/folds", "the publisher's split has no folds; leave the key out");
-  if (spec.kind != "official" && spec.folds < 2)
+  if (is_single_split(spec.kind) && spec.folds != 0) refuse(pointer + "/folds", "the publisher's split has no folds; leave the key out");
+  const bool one_each = spec.kind == "leave_one_person_out";
+  if (one_each && spec.folds != 0) refuse(pointer + "/folds", "leave_one_person_out has a fold a person; leave the key out");
+  if (!is_single_split(spec.kind) && !one_each && spec.folds < 2)
     refuse(fields.contains("folds") ? pointer + "/folds" : pointer, "'folds' must be at least 2 for " + spec.kind);
   if (!spec.validation && !spec.open_test) refuse(pointer, "neither validation nor test is open, so nothing would be measured");
 
@@ -140,6 +143,9 @@ SweepProtocol read_protocol(const Json& json, const std::string& pointer) {
     if (!spec.validation) refuse(pointer + "/" + key, "names validation people, but validation is false");
     if (spec.kind == "random") refuse(pointer + "/" + key, "random parts windows, not people; use validation_share");
   }
+  if (spec.kind == "challenge")
+    for (const char* key : {"validation_groups", "validation_people", "validation_share", "split_seed"})
+      if (json.contains(key)) refuse(pointer + "/" + key, "the challenge names its validation sessions itself; leave the key out");
   if (has_people) {
     spec.validation_people = read_distinct(fields["validation_people"], pointer + "/validation_people");
     std::sort(spec.validation_people.begin(), spec.validation_people.end());
@@ -158,11 +164,12 @@ SweepProtocol read_protocol(const Json& json, const std::string& pointer) {
       protocol.validation_groups.push_back(std::move(group));
     }
   }
-  const bool drawn = spec.validation && !has_people && !has_groups;
+  const bool drawn = spec.validation && !has_people && !has_groups && spec.kind != "challenge";
   if (drawn && spec.validation_share == 0)
     refuse(pointer + "/validation_share", "0 leaves no validation part; say \"validation\": false instead");
   if (!drawn) spec.validation_share = 0;
-  if (!drawn && spec.kind == "official") spec.split_seed = 0; // nothing is drawn
+  if (!drawn && (is_single_split(spec.kind) || one_each)) spec.split_seed = 0; // nothing is drawn
+  protocol.usual_validation = drawn && spec.kind == "official" && !json.contains("validation_share") && !json.contains("split_seed");
   return protocol;
 }
 
@@ -209,8 +216,7 @@ std::vector<EvaluationSpec> read_conditions(const Json& json, const std::string&
       } catch (const InputError& error) {
         refuse(item(pointer, i), error.what());
       }
-      if (std::find(names.begin(), names.end(), name) != names.end())
-        refuse(item(pointer, i), "stands twice ('" + name + "'); remove one");
+      if (std::find(names.begin(), names.end(), name) != names.end()) refuse(item(pointer, i), "stands twice ('" + name + "'); remove one");
       names.push_back(name);
     }
   }

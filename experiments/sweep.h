@@ -40,6 +40,7 @@ struct SweepVariant {
 struct SweepProtocol {
   ProtocolSpec spec;
   std::vector<std::vector<std::int64_t>> validation_groups; // fold i keeps group i for validation; empty: none named
+  bool usual_validation = false; // official, and nothing said of validation: the data set's own validation people, where it has some
 };
 
 struct SweepResources {

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
+#include "experiments/resample.h"
 #include "experiments/window_cache.h"
 
 namespace stdualx {
@@ -35,6 +37,16 @@ std::pair<std::int32_t, std::int64_t> commonest_label(std::span<const std::int32
   const auto most = std::max_element(counts.begin(), counts.end());
   const auto index = static_cast<std::size_t>(most - counts.begin());
   return {index == none ? no_label : static_cast<std::int32_t>(index), *most};
+}
+
+/// The class that windows without one make. InputError: there are none, or the data set has a class of that name.
+void add_null_class(DatasetInfo& info, const Windows& windows) {
+  constexpr const char* name = "null";
+  if (std::find(info.classes.begin(), info.classes.end(), name) != info.classes.end())
+    throw InputError("/windows/null_class: data set '" + info.name + "' has a class 'null' of its own; leave the key out");
+  if (std::find(windows.labels.begin(), windows.labels.end(), static_cast<std::int32_t>(info.classes.size())) == windows.labels.end())
+    throw InputError("/windows/null_class: data set '" + info.name + "' has no window without a class; leave the key out");
+  info.classes.emplace_back(name);
 }
 
 } // namespace
@@ -77,8 +89,14 @@ std::vector<ChannelTriple> WindowSet::channel_triples() const {
 WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, const std::string& name) {
   const WindowSpec& own = source.default_windows;
   WindowSpec resolved = spec;
-  if (resolved.steps == 0) resolved.steps = own.steps;
-  if (resolved.stride == 0) resolved.stride = own.stride;
+  if (resolved.rate == source.rate) resolved.rate = 0;
+  if (source.pre_cut && resolved.rate != 0)
+    throw InputError("/windows/rate: data set '" + name + "' comes cut into windows at " + Json(source.rate).dump() +
+                     " samples a second, which cannot be brought to another rate; leave the key out");
+  const double scale = resolved.rate == 0 ? 1 : resolved.rate / source.rate;
+  const auto scaled = [&](std::int64_t samples) { return std::max<std::int64_t>(1, std::llround(static_cast<double>(samples) * scale)); };
+  if (resolved.steps == 0) resolved.steps = scaled(own.steps);
+  if (resolved.stride == 0) resolved.stride = scaled(own.stride);
   if (resolved.label_threshold == 0) resolved.label_threshold = own.label_threshold;
   if (source.pre_cut && (resolved.steps != own.steps || resolved.stride != own.stride))
     throw InputError("/windows: data set '" + name + "' comes in windows of " + std::to_string(own.steps) + " steps every " +
@@ -91,6 +109,7 @@ Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
   const std::size_t sensors = dataset.info.sensors.size(), channels = static_cast<std::size_t>(dataset.info.channels());
   const auto steps = static_cast<std::size_t>(spec.steps);
   const std::int64_t stride = dataset.info.pre_cut ? spec.steps : spec.stride; // in the recording's samples
+  const auto null_label = static_cast<std::int32_t>(dataset.info.classes.size());
   std::vector<std::int64_t> counts(dataset.info.classes.size() + 1);
   Windows windows;
   std::vector<std::size_t> begins; // of each window, in its recording's samples
@@ -98,7 +117,8 @@ Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
     const Recording& recording = dataset.recordings[index];
     for (std::int64_t window = 0; window * stride + spec.steps <= recording.steps(); ++window) {
       const auto begin = static_cast<std::size_t>(window * stride);
-      const auto [label, count] = commonest_label(std::span(recording.labels).subspan(begin, steps), counts);
+      const auto [commonest, count] = commonest_label(std::span(recording.labels).subspan(begin, steps), counts);
+      const std::int32_t label = commonest == no_label && spec.null_class ? null_label : commonest;
       if (label == no_label || static_cast<double>(count) < spec.label_threshold * static_cast<double>(spec.steps)) continue;
       windows.labels.push_back(label);
       windows.people.push_back(recording.person);
@@ -127,9 +147,16 @@ WindowSet open_window_set(const std::string& name, const WindowSpec& spec, const
   const WindowCache cache = cache_of(paths.cache_directory, entry, source, windows_spec);
   if (auto cached = cache.open()) return *std::move(cached);
 
-  const Dataset dataset = entry.read(source);
-  WindowSetInfo info{dataset.info, windows_spec, dataset_hash(dataset), 0};
+  Dataset dataset = entry.read(source);
+  WindowSetInfo info;
+  info.windows = windows_spec;
+  info.dataset_hash = dataset_hash(dataset);
+  if (windows_spec.rate != 0) resample(dataset, windows_spec.rate);
+  info.dataset = dataset.info;
+  if (!dataset.info.sessions.empty())
+    for (const Recording& recording : dataset.recordings) info.recording_sessions.push_back(recording.session);
   const Windows windows = cut_windows(dataset, info.windows);
+  if (windows_spec.null_class) add_null_class(info.dataset, windows);
   if (windows.labels.empty())
     throw InputError("data set '" + name + "' yields no window of " + std::to_string(info.windows.steps) +
                      " steps: its recordings are shorter, or no label covers a share of " + std::to_string(info.windows.label_threshold) +

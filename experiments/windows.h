@@ -23,16 +23,18 @@ struct Windows {
 /// All that is known of a window set but the windows.
 struct WindowSetInfo {
   DatasetInfo dataset;
-  WindowSpec windows; // no 0 left in it
+  WindowSpec windows; // no 0 left in it but as the rate
   std::string dataset_hash;
   std::int64_t count = 0;
+  std::vector<std::int64_t> recording_sessions; // of each recording, as Recording::session; empty: sessions are not told apart
 
   static const auto& fields() {
     using W = WindowSetInfo;
     static const auto all =
         std::make_tuple(field("dataset", &W::dataset, {}, "the data set"), field("windows", &W::windows, {}, "how it was cut"),
                         field("dataset_hash", &W::dataset_hash, "", "XXH3-128 of the recordings and their layout"),
-                        number("count", &W::count, 0, 0, 9007199254740991.0, "windows"));
+                        number("count", &W::count, 0, 0, 9007199254740991.0, "windows"),
+                        field("recording_sessions", &W::recording_sessions, {}, "session of each recording"));
     return all;
   }
 };
@@ -68,6 +70,8 @@ public:
   std::span<const std::int32_t> people() const { return people_; }
   std::span<const std::int32_t> recordings() const { return recordings_; }
   std::span<const std::int32_t> starts() const { return starts_; }
+  /// Session of each recording; empty where sessions are not told apart.
+  std::span<const std::int64_t> recording_sessions() const { return info_.recording_sessions; }
 
   /// Which channels turn together when a sensor is turned, for augmentation by rotation.
   std::vector<ChannelTriple> channel_triples() const;
@@ -82,13 +86,14 @@ private:
   std::span<const std::int32_t> labels_, people_, recordings_, starts_;
 };
 
-/// Puts the data set's own steps, stride and threshold where `spec` says 0. `name` is for the message. InputError: windows that
-/// the data set cannot give.
+/// Puts the data set's own steps, stride and threshold where `spec` says 0; at another rate, steps and stride of about the same
+/// duration. The data set's own rate becomes 0. `name` is for the message. InputError: windows that the data set cannot give.
 WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, const std::string& name);
 
 /// Cuts each recording at 0, stride, 2 stride, ... A window's label is the one that most of its steps carry (a tie goes to
-/// the lower class, and to a class before none); kept when that is a class and covers at least `label_threshold`.
-/// `spec` is resolved. Pre-cut recordings are taken window by window, as they are.
+/// the lower class, and to a class before none); kept when that is a class and covers at least `label_threshold`. With
+/// `null_class`, none is the class after the last one. `spec` is resolved, `dataset` at its rate. Pre-cut recordings are taken window by
+/// window, as they are.
 Windows cut_windows(const Dataset& dataset, const WindowSpec& spec);
 
 /// The windows of a data set: the cache under `paths.cache_directory`, built first where it is missing, out of date or torn.

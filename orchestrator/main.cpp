@@ -29,6 +29,9 @@ const std::vector<Command>& commands() {
        "stdualx compare stdual_x without_csa", compare_command},
       {"retry", "RUN | --failed", "Plans failed runs again; the next run trains them from their last checkpoint.", "stdualx retry --failed",
        retry_command},
+      {"data", "list | verify [DATASET] | import DATASET [options]",
+       "Which data sets are there, whether they are whole, and their windows cut ahead of time.", "stdualx data verify pamap2",
+       data_command},
       {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},
   };
   return all;

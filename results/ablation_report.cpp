@@ -52,8 +52,12 @@ std::vector<TitledTable> ablation_tables(ReportContext& context) {
         {names + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id + pair.second->recipe_id, pair.second->fields});
     p_values.push_back(result->p);
     auto& row = rows.emplace_back();
-    row = {recipe.dataset,   protocol_words(recipe.protocol, recipe.folds),       recipe.preset,
-           recipe.variant,   percent_or_nothing(mean(scores.first.fold_means())), percent_or_nothing(mean(scores.second.fold_means())),
+    row = {recipe.dataset,
+           recipe.protocol_text(),
+           recipe.preset,
+           recipe.variant,
+           percent_or_nothing(mean(scores.first.fold_means())),
+           percent_or_nothing(mean(scores.second.fold_means())),
            paper_cell(claim)};
     push_interval(row, result->difference, true);
     row.push_back(p_cell(result->p));

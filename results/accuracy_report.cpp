@@ -46,7 +46,7 @@ TitledTable test_table(ReportContext& context) {
     const Claim* claim = context.claim("accuracy", recipe.dataset, recipe.variant);
     const Scores scores = accuracies_of(context.reader, recipe, context.accuracies);
     const auto ours = scores.interval();
-    std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant};
+    std::vector<Cell> row{recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant};
     row.push_back(paper_cell(claim));
     push_interval(row, ours);
     row.push_back(scores.folds_and_seeds());
@@ -57,7 +57,7 @@ TitledTable test_table(ReportContext& context) {
   }
   for (const Claim& claim : context.claims)
     if (claim.metric == "accuracy" && !claim.dataset.empty() && std::none_of(recipes.begin(), recipes.end(), [&](const Recipe& recipe) {
-          return recipe.dataset == claim.dataset && recipe.variant == claim.variant;
+          return claim.is_on(recipe.dataset) && recipe.variant == claim.variant;
         }))
       add_not_run(claim.dataset, "not stated by the paper", {}, claim.variant);
   add_differences(table, ids, differences(recipes));
@@ -98,7 +98,7 @@ TitledTable validation_table(Reader& reader, const std::vector<Recipe>& recipes)
       scores.add(run, value->second);
       all.push_back(value->second);
     }
-    std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant};
+    std::vector<Cell> row{recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant};
     row.push_back(all.empty() ? Cell() : percent_or_nothing(mean(all)));
     row.push_back(all.empty() ? Cell() : percent_or_nothing(*std::min_element(all.begin(), all.end())));
     row.push_back(all.empty() ? Cell() : percent_or_nothing(*std::max_element(all.begin(), all.end())));

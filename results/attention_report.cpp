@@ -81,8 +81,8 @@ std::optional<TitledTable> entropy_table(ReportContext& context) {
       ids.emplace_back();
     }
     const Interval ours = *lines[i].interval();
-    table.rows.push_back({recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant, number(ours.mean),
-                          number(ours.low), number(ours.high), lines[i].folds_and_seeds()});
+    table.rows.push_back({recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant, number(ours.mean), number(ours.low),
+                          number(ours.high), lines[i].folds_and_seeds()});
     ids.push_back(recipe.recipe_id);
   }
   add_differences(table, ids, differing_fields(fields));
@@ -145,8 +145,7 @@ std::vector<TitledTable> attention_tables(ReportContext& context) {
       }
       for (const auto& [label, map] : maps)
         for (std::size_t query = 0; query < sensors.size(); ++query) {
-          std::vector<Cell> row{protocol_words(recipe.protocol, recipe.folds), recipe.preset, classes[static_cast<std::size_t>(label)],
-                                sensors[query]};
+          std::vector<Cell> row{recipe.protocol_text(), recipe.preset, classes[static_cast<std::size_t>(label)], sensors[query]};
           double largest = std::numeric_limits<double>::quiet_NaN();
           for (std::size_t key = 0; key < sensors.size(); ++key) {
             const auto found = map.weights.find({static_cast<std::int64_t>(query), static_cast<std::int64_t>(key)});

@@ -73,7 +73,7 @@ std::vector<TitledTable> baseline_tables(ReportContext& context) {
           {one.dataset, by_person_words, one.preset, one.variant, {}, beside, {}, {}, {}, {}, {}, {}, {}, std::string(verdict({}))});
       ids.emplace_back();
     }
-    std::vector<Cell> row{one.dataset, protocol_words(one.protocol, one.folds), one.preset, one.variant};
+    std::vector<Cell> row{one.dataset, one.protocol_text(), one.preset, one.variant};
     row.push_back(percent_or_nothing(mean(line.scores.first.fold_means())));
     row.emplace_back(beside);
     row.push_back(percent_or_nothing(mean(line.scores.second.fold_means())));

@@ -159,7 +159,7 @@ std::vector<TitledTable> compare(Reader& reader, const std::string& first, const
       p_values.push_back(result->p);
       auto& row = rows.emplace_back();
       row = {recipe.dataset,
-             protocol_words(recipe.protocol, recipe.folds),
+             recipe.protocol_text(),
              recipe.part,
              network(recipe),
              network(*pair.second),

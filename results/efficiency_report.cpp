@@ -110,7 +110,7 @@ private:
     Interval shown = t_interval(ours);
     shown.mean = median(ours);
     context_.findings[claim.claim_id].push_back(
-        {place.dataset, "", place.preset, 0, static_cast<std::int64_t>(values.size()), shown, word,
+        {place.dataset, "", "", place.preset, 0, static_cast<std::int64_t>(values.size()), shown, word,
          measure.words + ", " + place.device + ", " + std::to_string(place.threads) + (place.threads == 1 ? " thread" : " threads")});
     return word;
   }

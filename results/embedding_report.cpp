@@ -79,7 +79,7 @@ std::vector<TitledTable> embedding_tables(ReportContext& context) {
       ids.emplace_back();
     }
     const auto ours = line.scores.interval();
-    table.rows.push_back({recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant, space, paper,
+    table.rows.push_back({recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant, space, paper,
                           ours ? score(ours->mean) : Cell(), ours ? score(ours->low) : Cell(), ours ? score(ours->high) : Cell(),
                           line.scores.folds_and_seeds(), ours && claim != nullptr ? score(ours->mean - claim->value) : Cell(),
                           context.judge(claim, line.scores, ours, space)});

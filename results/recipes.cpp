@@ -15,7 +15,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 auto order_of(const Recipe& recipe) {
-  const int protocol = has_one_test_part(recipe.protocol) ? 0 : is_by_person(recipe.protocol) ? 1 : 2;
+  const int protocol = has_one_test_part(recipe.protocol) ? 0 : recipe.protocol != "random" ? 1 : 2;
   return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, protocol, recipe.protocol,
                          recipe.folds, recipe.recipe_id);
 }
@@ -33,13 +33,15 @@ std::size_t fields_that_differ(const Recipe& first, const Recipe& second) {
 } // namespace
 
 bool has_one_test_part(std::string_view protocol) { return protocol == "official" || protocol == "challenge"; }
-bool is_by_person(std::string_view protocol) { return protocol != "random"; }
+bool is_by_person(std::string_view protocol) { return protocol != "random" && protocol != "challenge"; }
 
 std::string joined(std::initializer_list<std::string> names) {
   std::string text;
   for (const std::string& name : names) text.append(name).append("\n");
   return text;
 }
+
+std::string Recipe::protocol_text() const { return protocol_words(protocol, folds, null_class); }
 
 std::int64_t Recipe::expected_folds() const {
   if (folds > 0 && !has_one_test_part(protocol)) return folds;
@@ -76,6 +78,7 @@ std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
       recipe.architecture = text_of(row[15]);
       recipe.part = part;
       recipe.config = text_of(row[13]);
+      recipe.null_class = Json::parse(recipe.config).value(Json::json_pointer("/windows/null_class"), false);
       recipe.fields = flattened(Json::parse(recipe.config));
       for (const char* of_fold : {"/fold", "/seed"}) recipe.fields.erase(of_fold);
       if (has_one_test_part(recipe.protocol)) recipe.fields.erase("/protocol/validation_people");
@@ -249,7 +252,7 @@ std::vector<bool> lacks_row_by_person(const std::vector<RowSubject>& rows) {
   for (const auto& [what, protocol] : rows)
     if (is_by_person(protocol)) by_person.insert(what);
   std::vector<bool> lacks;
-  for (const auto& [what, protocol] : rows) lacks.push_back(!is_by_person(protocol) && by_person.insert(what).second);
+  for (const auto& [what, protocol] : rows) lacks.push_back(protocol == "random" && by_person.insert(what).second);
   return lacks;
 }
 

@@ -39,6 +39,9 @@ struct Recipe {
   std::map<std::string, std::string> fields; // the same, flattened, without what runs of a recipe differ in
   std::vector<RecipeRun> runs;               // all that were planned
 
+  bool null_class = false;
+
+  std::string protocol_text() const;
   std::int64_t expected_folds() const;
   std::int64_t seeds() const;
 };
@@ -102,7 +105,7 @@ struct PairedScores {
 PairedScores paired_accuracies(Reader& reader, const RecipePair& pair, const std::map<std::string, double>& values);
 
 /// How rows by person are called where there is none.
-inline constexpr const char* by_person_words = "by person (official, or leave persons out)";
+inline constexpr const char* by_person_words = "by person (official, or persons left out)";
 
 /// A row of a table that is yet to be written: what it is about (its names but the protocol), and its protocol.
 struct RowSubject {

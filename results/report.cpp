@@ -33,7 +33,7 @@ std::vector<Claim> claims_of(Reader& reader) {
 /// before other presets, then whatever rests on more runs. Never which one agrees.
 const Finding* standing_for(const ReportContext& context, const std::vector<Finding>& findings, bool by_person) {
   // The paper names PAMAP2 first; where it does not say on what, so do we.
-  constexpr std::array<std::string_view, 3> order{"pamap2", "opportunity", "uci-har"};
+  constexpr std::array<std::string_view, 4> order{"pamap2", "opportunity-gestures", "opportunity-locomotion", "uci-har"};
   const auto rank = [&](const Finding& finding) {
     return std::make_tuple(finding.verdict == "OTHER HARDWARE", !context.is_of_paper(finding.dataset),
                            std::find(order.begin(), order.end(), finding.dataset) - order.begin(), finding.dataset,
@@ -42,7 +42,7 @@ const Finding* standing_for(const ReportContext& context, const std::vector<Find
   };
   const Finding* best = nullptr;
   for (const Finding& finding : findings)
-    if (finding.ours && is_by_person(finding.protocol) == by_person && (best == nullptr || rank(finding) < rank(*best))) best = &finding;
+    if (finding.ours && (finding.protocol != "random") == by_person && (best == nullptr || rank(finding) < rank(*best))) best = &finding;
   return best;
 }
 
@@ -68,10 +68,10 @@ TitledTable claims_table(const ReportContext& context) {
     std::vector<Cell> row{claim.words, number_cell(claim, claim.value)};
     if (ours == nullptr) {
       const std::string protocol = random == nullptr ? "" : by_person_words;
-      const Cell dataset = !claim.dataset.empty() ? Cell(claim.dataset) : random == nullptr ? Cell() : Cell(random->dataset);
+      const Cell dataset = random != nullptr ? Cell(random->dataset) : claim.dataset.empty() ? Cell() : Cell(claim.dataset);
       row.insert(row.end(), {dataset, protocol.empty() ? Cell() : Cell(protocol), {}, {}, {}, {}, std::string(verdict({}))});
     } else {
-      std::string protocol = ours->protocol.empty() ? "" : protocol_words(ours->protocol, ours->folds);
+      std::string protocol = ours->protocol_text;
       if (!ours->how.empty()) protocol += (protocol.empty() ? "" : "; ") + ours->how;
       row.insert(row.end(), {ours->dataset, protocol, ours->preset, number_cell(claim, ours->ours->mean),
                              number_cell(claim, ours->ours->low), number_cell(claim, ours->ours->high), ours->verdict});
@@ -112,13 +112,13 @@ ReportContext::ReportContext(Reader& store, const std::map<std::string, double>&
 const Claim* ReportContext::claim(const std::string& metric, const std::string& dataset, const std::string& variant,
                                   const std::string& condition) const {
   const auto found = std::find_if(claims.begin(), claims.end(), [&](const Claim& one) {
-    return one.metric == metric && one.variant == variant && one.condition == condition && (one.dataset.empty() || one.dataset == dataset);
+    return one.metric == metric && one.variant == variant && one.condition == condition && (one.dataset.empty() || one.is_on(dataset));
   });
   return found == claims.end() ? nullptr : &*found;
 }
 
 bool ReportContext::is_of_paper(const std::string& dataset) const {
-  return std::any_of(claims.begin(), claims.end(), [&](const Claim& one) { return one.dataset == dataset; });
+  return std::any_of(claims.begin(), claims.end(), [&](const Claim& one) { return !one.dataset.empty() && one.is_on(dataset); });
 }
 
 std::string ReportContext::judge(const Claim* claim, const Scores& scores, const std::optional<Interval>& ours, const std::string& how) {
@@ -130,7 +130,8 @@ std::string ReportContext::judge(const Claim* claim, const Scores& scores, const
   std::string word(verdict(question));
   if (!question.substituted_data && !scores.has_all_folds()) word = "UNDERPOWERED";
   const Recipe& recipe = *scores.recipe;
-  findings[claim->claim_id].push_back({recipe.dataset, recipe.protocol, recipe.preset, recipe.folds, scores.runs, ours, word, how});
+  findings[claim->claim_id].push_back(
+      {recipe.dataset, recipe.protocol, recipe.protocol_text(), recipe.preset, recipe.folds, scores.runs, ours, word, how});
   return word;
 }
 

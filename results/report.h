@@ -17,11 +17,17 @@ struct Claim {
   std::string claim_id, dataset, condition, variant, metric;
   double value = 0;
   std::string unit, hardware, words;
+
+  /// Whether it speaks of this data set: the paper's Opportunity is either of its label tracks, since it does not say which.
+  bool is_on(std::string_view data_set) const {
+    return data_set == dataset ||
+           (dataset == "opportunity" && (data_set == "opportunity-locomotion" || data_set == "opportunity-gestures"));
+  }
 };
 
 /// One number of ours that stands beside a claim in some table.
 struct Finding {
-  std::string dataset, protocol, preset;
+  std::string dataset, protocol, protocol_text, preset;
   std::int64_t folds = 0, runs = 0;
   std::optional<Interval> ours;
   std::string verdict;

@@ -170,13 +170,8 @@ std::vector<TitledTable> robustness_tables(ReportContext& context) {
     }
     const Robustness found = robustness_of(context.reader, recipe, *runs);
     const auto ours = found.accuracy.interval(), difference = found.difference.interval();
-    std::vector<Cell> row{recipe.dataset,
-                          protocol_words(recipe.protocol, recipe.folds),
-                          recipe.preset,
-                          recipe.variant,
-                          kind_words(disturbance.kind),
-                          amount,
-                          fill};
+    std::vector<Cell> row{
+        recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant, kind_words(disturbance.kind), amount, fill};
     row.emplace_back(found.fewest_draws == found.most_draws ? fmt::format("{}", found.most_draws)
                                                             : fmt::format("{} to {}", found.fewest_draws, found.most_draws));
     row.push_back(paper);

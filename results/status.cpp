@@ -60,7 +60,8 @@ TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& fi
   const Table found = reader.query(
       "SELECT r.short_id, CASE WHEN r.status = 'RUNNING' AND ?1 THEN 'INTERRUPTED' ELSE r.status END AS shown, r.dataset, r.protocol, "
       "r.folds, r.fold, r.seed, "
-      "r.preset, r.variant, r.epochs_done, r.epochs_planned, r.attempts, r.seconds, r.validation_accuracy, r.accuracy, r.f1_macro "
+      "r.preset, r.variant, r.epochs_done, r.epochs_planned, r.attempts, r.seconds, r.validation_accuracy, r.accuracy, r.f1_macro, "
+      "coalesce((SELECT c.config ->> '$.windows.null_class' FROM runs c WHERE c.run_id = r.run_id), 0) "
       "FROM v_runs r JOIN (SELECT sr.run_id, min(s.rowid) AS sweep_order, sr.ordinal FROM sweep_runs sr JOIN sweeps s USING (sweep_id) "
       "WHERE ?3 = '' OR s.name = ?3 OR s.sweep_id GLOB ?3 || '*' GROUP BY sr.run_id) o USING (run_id) "
       "WHERE ?2 = '' OR shown = ?2 ORDER BY o.sweep_order, o.ordinal",
@@ -70,10 +71,10 @@ TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& fi
                           "preset",        "variant",        "epochs",   "attempts", "time", "validation accuracy",
                           "test accuracy", "test F1 (macro)"};
   for (const auto& row : found.rows)
-    titled.table.rows.push_back({row[0], row[1], row[2], protocol_words(text_of(row[3]), integer_of(row[4])), row[5], row[6], row[7],
-                                 row[8], std::to_string(integer_of(row[9])) + " of " + std::to_string(integer_of(row[10])), row[11],
-                                 Duration{real_of(row[12])}, percent_or_nothing(real_of(row[13])), percent_or_nothing(real_of(row[14])),
-                                 percent_or_nothing(real_of(row[15]))});
+    titled.table.rows.push_back(
+        {row[0], row[1], row[2], protocol_words(text_of(row[3]), integer_of(row[4]), integer_of(row[16]) != 0), row[5], row[6], row[7],
+         row[8], std::to_string(integer_of(row[9])) + " of " + std::to_string(integer_of(row[10])), row[11], Duration{real_of(row[12])},
+         percent_or_nothing(real_of(row[13])), percent_or_nothing(real_of(row[14])), percent_or_nothing(real_of(row[15]))});
   return titled;
 }
 

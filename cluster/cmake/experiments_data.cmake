@@ -1,7 +1,7 @@
 # Data: readers, windows and their cache, splits. No torch, MPI, SQLite.
 include_guard(GLOBAL)
 stdualx_library(stdualx_experiments_data FOLDER experiments
-  SOURCES archive.cpp catalog.cpp corruption.cpp gaps.cpp json_file.cpp split.cpp window_cache.cpp windows.cpp
+  SOURCES archive.cpp catalog.cpp corruption.cpp gaps.cpp json_file.cpp resample.cpp split.cpp window_cache.cpp windows.cpp
           datasets/csv.cpp datasets/dsads.cpp datasets/hugadb.cpp datasets/manifest.cpp datasets/number_rows.cpp datasets/opportunity.cpp
           datasets/pamap2.cpp datasets/readers.cpp datasets/uci_har.cpp datasets/watch.cpp
   LINKS stdualx_spec

@@ -34,6 +34,8 @@ void check_manifest(const Manifest& manifest) {
     check(!classes.contains(manifest.none_labels[i]), "/none_labels/" + std::to_string(i), "a label that is not one of /classes");
   check(manifest.windows.steps > 0 && manifest.windows.stride > 0 && manifest.windows.label_threshold > 0, "/windows",
         "steps, stride and label_threshold above 0");
+  check(manifest.windows.rate == 0 && !manifest.windows.null_class, "/windows",
+        "steps, stride and label_threshold alone: rate and null_class are a sweep's choice");
   for (std::size_t i = 0; i < manifest.sensors.size(); ++i) {
     const ManifestSensor& sensor = manifest.sensors[i];
     const std::string here = "/sensors/" + std::to_string(i);
@@ -91,7 +93,8 @@ public:
       const std::string_view name = manifest_.recording_column.empty() ? std::string_view{} : csv_.text(recording_column_);
       if (rows.recording.labels.empty() || rows.recording.person != person || rows.name != name) {
         add(rows);
-        rows = {std::string(name), csv_.line(), {person, {}, {}}};
+        rows = {std::string(name), csv_.line(), {}};
+        rows.recording.person = person;
         if (!seen.emplace(person, rows.name).second)
           csv_.fail(manifest_.recording_column.empty() ? person_column_ : recording_column_,
                     "person " + std::to_string(person) + ", recording '" + rows.name +

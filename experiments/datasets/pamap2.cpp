@@ -85,6 +85,9 @@ Dataset read_pamap2(const DatasetSource& source) {
     classes[activity.number] = static_cast<std::int32_t>(dataset.info.classes.size());
     dataset.info.classes.emplace_back(activity.name);
   }
+  // As most do; the publisher names no split.
+  dataset.info.official_test_people = {106};
+  dataset.info.official_validation_people = {105};
   dataset.info.citation = "Reiss and Stricker: Introducing a New Benchmarked Dataset for Activity Monitoring, ISWC 2012.";
   std::vector<std::string> files;
   for (std::int32_t person = first_person; person <= last_person; ++person) files.push_back(file_of(person));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "experiments/spec/fields.h"
 #include "experiments/spec/model_config.h"
@@ -12,11 +13,14 @@ namespace stdualx {
 /// Raised by whoever changes what a run computes; the pinned state hash in tests/worker notices when it was forgotten.
 inline constexpr std::int64_t training_code_version = 1;
 
-/// How recordings are cut. 0 means "as the data set's catalogue entry says"; a planned run never holds 0.
+/// How recordings are cut. 0 means "as the data set's catalogue entry says"; a planned run never holds 0, but as the rate, whose 0
+/// stays: recordings as they are.
 struct WindowSpec {
   std::int64_t steps = 0;     // samples of a window
   std::int64_t stride = 0;    // samples from one window's start to the next
   double label_threshold = 0; // a window is kept when its commonest label covers at least this share
+  double rate = 0;            // samples a second that recordings are brought to before they are cut; steps and stride count these
+  bool null_class = false;    // windows without a class make one more class, "null", instead of being dropped
 
   static const auto& fields() {
     using W = WindowSpec;
@@ -24,7 +28,10 @@ struct WindowSpec {
         std::make_tuple(number("steps", &W::steps, 0, 0, 1 << 20, "samples of a window; 0: the data set's own"),
                         number("stride", &W::stride, 0, 0, 1 << 20, "samples between window starts; 0: the data set's own"),
                         number("label_threshold", &W::label_threshold, 0.0, 0, 1,
-                               "least share of a window that its commonest label must cover; 0: the data set's own"));
+                               "least share of a window that its commonest label must cover; 0: the data set's own"),
+                        number("rate", &W::rate, 0.0, 0, 1e6,
+                               "samples a second that recordings are brought to by linear interpolation; 0: the data set's own"),
+                        field("null_class", &W::null_class, false, "true: windows without a class are a class of their own, null"));
     return all;
   }
   bool operator==(const WindowSpec&) const = default;
@@ -33,7 +40,7 @@ struct WindowSpec {
 /// How people or windows are parted into training, validation and test.
 struct ProtocolSpec {
   std::string kind = "leave_persons_out";
-  std::int64_t folds = 0;                      // of leave_persons_out and random
+  std::int64_t folds = 0;                      // of leave_persons_out and random; planned: of leave_one_person_out too
   std::int64_t split_seed = 0;                 // of drawing folds and validation people
   double validation_share = 0.2;               // of the training people (random: of the training windows), drawn by split_seed
   std::vector<std::int64_t> validation_people; // named instead of drawn
@@ -43,9 +50,9 @@ struct ProtocolSpec {
   static const auto& fields() {
     using P = ProtocolSpec;
     static const auto all = std::make_tuple(
-        choice("kind", &P::kind, "", {"official", "leave_persons_out", "random"},
-               "official: the publisher's split of people; leave_persons_out: k folds of people; random: k folds of windows, which leak "
-               "where windows overlap"),
+        choice("kind", &P::kind, "", {"official", "challenge", "leave_one_person_out", "leave_persons_out", "random"},
+               "official: the publisher's split of people; challenge: the publisher's split of sessions; leave_one_person_out: a fold a "
+               "person; leave_persons_out: k folds of people; random: k folds of windows, which leak where windows overlap"),
         number("folds", &P::folds, 0, 0, 1000, "k"),
         number("split_seed", &P::split_seed, 0, 0, 9007199254740991.0, "seed of the folds and of the validation part"),
         number("validation_share", &P::validation_share, 0.0, 0, 0.9, "share of the training people (random: windows) kept for validation"),
@@ -56,6 +63,9 @@ struct ProtocolSpec {
   }
   bool operator==(const ProtocolSpec&) const = default;
 };
+
+/// Whether a protocol has one test part, its publisher's, instead of folds.
+inline bool is_single_split(std::string_view kind) { return kind == "official" || kind == "challenge"; }
 
 struct RunSpec {
   std::string dataset;

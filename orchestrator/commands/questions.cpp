@@ -67,9 +67,9 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
       const auto seconds = cost_of(*reader, run).seconds;
       costs[kind] = seconds ? Cell(Duration{*seconds}) : Cell();
     }
-    titled.table.rows.push_back({plan.runs[i].run_id.substr(0, 10), run.dataset, protocol_words(run.protocol.kind, run.protocol.folds),
-                                 run.fold, run.variant, run.seed, run.world_size, run.training.epochs, status_words(states[i]),
-                                 costs[kind]});
+    titled.table.rows.push_back({plan.runs[i].run_id.substr(0, 10), run.dataset,
+                                 protocol_words(run.protocol.kind, run.protocol.folds, run.windows.null_class), run.fold, run.variant,
+                                 run.seed, run.world_size, run.training.epochs, status_words(states[i]), costs[kind]});
   }
   titled.notes.push_back(fmt::format("{} runs: {} known, {} new", plan.runs.size(), known, plan.runs.size() - known));
   return question.show({titled});

@@ -105,6 +105,62 @@ TEST(Official, ThePublishersPeopleAreTheTest) {
   EXPECT_THAT(split.train_people, ElementsAre(1, 3, 4, 6));
 }
 
+TEST(LeaveOnePersonOut, FoldIIsTheIthPerson) {
+  Windows windows; // people 3, 20 and 101, two windows each
+  for (const std::int32_t person : {20, 3, 101, 20, 3, 101}) {
+    windows.labels.push_back(0);
+    windows.people.push_back(person);
+    windows.recordings.push_back(person);
+    windows.starts.push_back(4 * static_cast<std::int32_t>(windows.starts.size()));
+  }
+  const WindowSet set = made_up_windows(4, windows);
+  const ProtocolSpec spec = protocol("leave_one_person_out", 0);
+  EXPECT_EQ(fold_count(set, spec), 3);
+  EXPECT_EQ(fold_count(set, protocol("leave_one_person_out", 3)), 3);
+  const std::int64_t people[] = {3, 20, 101};
+  for (std::int64_t fold = 0; fold < 3; ++fold) {
+    const Split split = make_split(set, spec, fold);
+    expect_every_window_once(split, set);
+    EXPECT_THAT(split.test_people, ElementsAre(people[fold]));
+    EXPECT_EQ(split.validation_people.size(), 1u);
+  }
+  EXPECT_THAT(input_error([&] { make_split(set, spec, 3); }), HasSubstr("expected a fold from 0 to 2, found 3"));
+  EXPECT_THAT(input_error([&] { make_split(set, protocol("leave_one_person_out", 2), 0); }),
+              HasSubstr("has 3 people, so leave_one_person_out"));
+}
+
+TEST(Challenge, SessionsArePartedAsThePublisherDid) {
+  const TemporaryFolder folder;
+  write_folder(folder.path() / "data" / "opportunity", tiny_opportunity());
+  const WindowSet windows = open_window_set("opportunity-gestures", {}, folder.data_paths());
+  const auto sessions = [&](const std::vector<std::int64_t>& part) {
+    std::set<std::string> names;
+    for (const std::int64_t index : part) {
+      const auto recording = static_cast<std::size_t>(windows.recordings()[static_cast<std::size_t>(index)]);
+      names.insert(windows.info().sessions.at(static_cast<std::size_t>(windows.recording_sessions()[recording])));
+    }
+    return names;
+  };
+  ProtocolSpec spec = protocol("challenge", 0);
+  Split split = make_split(windows, spec, 0);
+  EXPECT_EQ(fold_count(windows, spec), 1);
+  EXPECT_THAT(sessions(split.test), ElementsAre("S2-ADL4", "S2-ADL5", "S3-ADL4", "S3-ADL5"));
+  EXPECT_THAT(sessions(split.validation), ElementsAre("S2-ADL3", "S3-ADL3"));
+  EXPECT_THAT(sessions(split.train), ElementsAre("S1-ADL1", "S1-ADL2", "S1-ADL3", "S1-ADL4", "S1-ADL5", "S1-Drill", "S2-ADL1", "S2-ADL2",
+                                                 "S2-Drill", "S3-ADL1", "S3-ADL2", "S3-Drill"));
+  EXPECT_THAT(split.train_people, ElementsAre(1, 2, 3)); // S4 is left out
+  EXPECT_THAT(split.test_people, ElementsAre(2, 3));
+  EXPECT_EQ(split.test_overlap_share, 0.0);
+  spec.validation = false;
+  split = make_split(windows, spec, 0);
+  EXPECT_TRUE(split.validation.empty());
+  EXPECT_TRUE(sessions(split.train).contains("S3-ADL3"));
+  spec.validation = true;
+  spec.validation_people = {1};
+  EXPECT_THAT(input_error([&] { make_split(windows, spec, 0); }), HasSubstr("people on both sides"));
+  EXPECT_THAT(input_error([] { make_split(crowd(4, 6), protocol("challenge", 0), 0); }), HasSubstr("has no challenge split"));
+}
+
 TEST(Random, ClassesAndFoldsDifferByAtMostOneWindow) {
   Windows uneven; // 17 a, 31 b, 4 c
   for (int i = 0; i < 52; ++i) {

@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
 #include "experiments/archive.h"
+#include "experiments/resample.h"
 #include "experiments/window_cache.h"
 
 namespace stdualx {
@@ -56,6 +58,94 @@ TEST(CutWindows, ValuesAreOrderedBySensorThenStepThenChannel) {
   dataset.info.sensors = {{"wrist", {{"x", "other"}, {"y", "other"}}}, {"belt", {{"x", "other"}}}};
   dataset.recordings[0].samples = {1, 2, 3, 0, /* step 1 */ 4, 5, 6, 0};
   EXPECT_THAT(cut_windows(dataset, {2, 2, 0.5}).values, ElementsAre(1, 2, 4, 5, 3, 0, 6, 0));
+}
+
+TEST(CutWindows, WithANullClassWindowsWithoutAClassAreOne) {
+  const Dataset dataset = one_channel({{0, 0, 0, 1, 1, -1, -1, -1, 0}});
+  WindowSpec spec{4, 2, 0.5};
+  spec.null_class = true;
+  const Windows windows = cut_windows(dataset, spec); // start 4: b and three of none
+  EXPECT_THAT(windows.labels, ElementsAre(0, 1, 2));
+  EXPECT_THAT(windows.starts, ElementsAre(0, 2, 4));
+  spec.label_threshold = 0.8;
+  EXPECT_TRUE(cut_windows(dataset, spec).labels.empty()) << "none must cover its share too";
+}
+
+TEST(Resample, LiesOnTheLinesBetweenSamples) {
+  Dataset dataset = one_channel({{0, 0, 1, 1, -1}});
+  dataset.info.rate = 4;
+  dataset.recordings[0].samples = {0, 4, 2, 10, 6};
+  resample(dataset, 3); // at 0, 4/3, 8/3, 4 old samples
+  EXPECT_EQ(dataset.info.rate, 3);
+  ASSERT_EQ(dataset.recordings[0].steps(), 4);
+  const float expected[] = {0, 4 - 2.0f / 3, 2 + 8 * 2.0f / 3, 6};
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_FLOAT_EQ(dataset.recordings[0].samples[i], expected[i]);
+  EXPECT_THAT(dataset.recordings[0].labels, ElementsAre(0, 0, 1, -1));
+}
+
+TEST(Resample, GivesWhatNumpyInterpolates) {
+  const std::filesystem::path python = std::filesystem::path(STDUALX_SOURCE_DIR) / ".venv" / "bin" / "python";
+  if (!std::filesystem::exists(python)) GTEST_SKIP() << "no " << python << "; run cluster/bootstrap.sh";
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "expected.txt";
+  // 1000 samples at 100 Hz of two channels, brought to 33.3 Hz, and to 150 Hz.
+  const std::string script = "import numpy\n"
+                             "t = numpy.arange(1000) / 100\n"
+                             "x = [numpy.float32(numpy.sin(7 * t)), numpy.float32(numpy.cos(31 * t) * 5)]\n"
+                             "out = open('" +
+                             file.string() +
+                             "', 'w')\n"
+                             "for rate in (33.3, 150.0):\n"
+                             "  new = numpy.arange(int(numpy.floor(t[-1] * rate + 1e-9)) + 1) / rate\n"
+                             "  print(len(new), *[repr(float(v)) for c in x for v in numpy.interp(new, t, c)], file=out)\n"
+                             "print(*[repr(float(v)) for c in x for v in c], file=out)\n";
+  write_text(folder.path() / "reference.py", script);
+  ASSERT_EQ(std::system(("'" + python.string() + "' '" + (folder.path() / "reference.py").string() + "'").c_str()), 0);
+  std::ifstream numbers(file);
+  std::vector<std::vector<double>> expected(2);
+  for (auto& list : expected) {
+    std::size_t count = 0;
+    numbers >> count;
+    ASSERT_GT(count, 300u);
+    list.resize(2 * count);
+    for (double& value : list) numbers >> value;
+  }
+  Dataset dataset = one_channel({std::vector<std::int32_t>(1000, 0)});
+  dataset.info.rate = 100;
+  dataset.info.sensors[0].channels.push_back({"y", "other"});
+  dataset.recordings[0].samples.resize(2000);
+  for (const std::size_t channel : {0, 1})
+    for (std::size_t step = 0; step < 1000; ++step) numbers >> dataset.recordings[0].samples[2 * step + channel];
+  ASSERT_TRUE(numbers);
+  for (const std::size_t i : {0, 1}) {
+    Dataset resampled = dataset;
+    resample(resampled, i == 0 ? 33.3 : 150);
+    const std::size_t count = expected[i].size() / 2;
+    ASSERT_EQ(resampled.recordings[0].labels.size(), count);
+    for (std::size_t channel = 0; channel < 2; ++channel)
+      for (std::size_t step = 0; step < count; ++step)
+        ASSERT_NEAR(resampled.recordings[0].samples[2 * step + channel], expected[i][channel * count + step], 1e-6);
+  }
+}
+
+TEST(ResolveWindows, AnotherRateKeepsAboutTheDurationAndTheOwnRateIsNone) {
+  DatasetSource source;
+  source.rate = 100;
+  source.default_windows = {512, 256, 0.5};
+  const auto resolved = [&](double rate, std::int64_t steps) {
+    WindowSpec spec{steps, 0, 0};
+    spec.rate = rate;
+    return resolve_windows(spec, source, "hand");
+  };
+  EXPECT_EQ(resolved(100, 0), (WindowSpec{512, 256, 0.5})); // so no identity moves
+  EXPECT_EQ(resolved(0, 0), (WindowSpec{512, 256, 0.5}));
+  const WindowSpec third{170, 85, 0.5, 33.3};
+  EXPECT_EQ(resolved(33.3, 0), third);
+  const WindowSpec said{100, 85, 0.5, 33.3};
+  EXPECT_EQ(resolved(33.3, 100), said);
+  source.pre_cut = true;
+  EXPECT_THAT(input_error([&] { resolved(33.3, 0); }), HasSubstr("/windows/rate: data set 'hand' comes cut into windows at 100"));
+  EXPECT_EQ(resolved(100, 0), (WindowSpec{512, 256, 0.5}));
 }
 
 TEST(DatasetHash, DependsOnSamplesLabelsAndPeopleButNotOnNames) {
@@ -188,6 +278,40 @@ TEST(WindowCache, AnotherSpecHasAnotherFileAndTheSameHash) {
   EXPECT_EQ(two.size(), 5);
   EXPECT_EQ(cached.files().size(), 2u);
   EXPECT_EQ(four.dataset_hash(), two.dataset_hash());
+}
+
+TEST(WindowCache, KeepsRateNullClassAndSessions) {
+  const Cached cached;
+  WindowSpec spec{2, 2, 0.5};
+  spec.rate = 5;
+  const WindowSet half = open_window_set(cached.manifest, spec, cached.folder.data_paths());
+  EXPECT_EQ(half.info().rate, 5);
+  EXPECT_THAT(half.window(1), ElementsAre(4, 6));
+  EXPECT_EQ(half.dataset_hash(), cached.open().dataset_hash());
+  EXPECT_TRUE(half.recording_sessions().empty());
+
+  const TemporaryFolder folder;
+  write_folder(folder.path() / "data" / "opportunity", tiny_opportunity());
+  spec = {};
+  const WindowSet without = open_window_set("opportunity-locomotion", spec, folder.data_paths());
+  spec.null_class = true;
+  for (int opened = 0; opened < 2; ++opened) { // built, then read back
+    const WindowSet with = open_window_set("opportunity-locomotion", spec, folder.data_paths());
+    EXPECT_EQ(with.info().classes.back(), "null");
+    EXPECT_EQ(with.shape().classes, 5);
+    EXPECT_EQ(with.size(), 3 * 24);                                 // starts 0, 12, 24
+    EXPECT_THAT(with.labels().subspan(0, 3), ElementsAre(0, 0, 4)); // half of the second is labelled: a class goes before none
+    EXPECT_EQ(with.recording_sessions().size(), 24u);
+    EXPECT_EQ(with.recording_sessions()[7], 7);
+    EXPECT_EQ(with.info().sessions[7], "S2-ADL2");
+    EXPECT_EQ(with.dataset_hash(), without.dataset_hash());
+  }
+  EXPECT_EQ(without.size(), 2 * 24);
+  EXPECT_EQ(without.shape().classes, 4);
+  spec = {};
+  spec.null_class = true;
+  EXPECT_THAT(input_error([&] { open_window_set(cached.manifest, spec, cached.folder.data_paths()); }),
+              HasSubstr("/windows/null_class: data set 'tiny' has no window without a class"));
 }
 
 TEST(WindowCache, BuildersAtOnceAllGetTheWindows) {

@@ -139,6 +139,11 @@ TEST(SweepErrors, ProtocolsThatSayNothingOrTooMuchAreRefused) {
   EXPECT_THAT(error("{\"folds\": 3}"), HasSubstr("'kind' is missing"));
   EXPECT_THAT(error(R"({"kind": "random"})"), HasSubstr("'folds' must be at least 2"));
   EXPECT_THAT(error(R"({"kind": "official", "folds": 2})"), HasSubstr("has no folds"));
+  EXPECT_THAT(error(R"({"kind": "challenge", "folds": 2})"), HasSubstr("has no folds"));
+  EXPECT_THAT(error(R"({"kind": "challenge", "validation_share": 0.1})"), HasSubstr("names its validation sessions itself"));
+  EXPECT_THAT(error(R"({"kind": "challenge", "validation_people": [1]})"), HasSubstr("names its validation sessions itself"));
+  EXPECT_THAT(error(R"({"kind": "leave_one_person_out", "folds": 8})"), HasSubstr("has a fold a person"));
+  EXPECT_THAT(error(R"({"kind": "leave_one_persons_out"})"), HasSubstr("did you mean 'leave_one_person_out'?"));
   EXPECT_THAT(error(R"({"kind": "official", "validation": false, "open_test": false})"), HasSubstr("nothing would be measured"));
   EXPECT_THAT(error(R"({"kind": "official", "validation": false, "validation_groups": [[1]]})"), HasSubstr("validation is false"));
   EXPECT_THAT(error(R"({"kind": "leave_persons_out", "folds": 2, "validation_groups": [[1]]})"), HasSubstr("only the official split"));

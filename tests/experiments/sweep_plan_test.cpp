@@ -204,6 +204,51 @@ TEST(PlanOfAManifest, AFoldWithoutASplitIsRefusedWhereItIsAskedFor) {
               StartsWith("s.json:3: /protocols/0: fold 0 has 1 training people and needs 1 of them for validation"));
 }
 
+Plan plan_with(const std::string& dataset, const std::string& protocol, const std::string& more = "") {
+  return plan_of(R"({"name": "n", "dataset": ")" + dataset + R"(", "protocols": [)" + protocol + "]" + more + "}");
+}
+
+TEST(Plan, LeaveOnePersonOutHasAFoldAPerson) {
+  const Plan plan = plan_with("watch", R"({"kind": "leave_one_person_out"})");
+  ASSERT_EQ(plan.runs.size(), 30u);
+  for (const auto& [run_id, run] : plan.runs) EXPECT_EQ(run.protocol.folds, 30);
+  EXPECT_EQ(plan.runs[29].run.fold, 29);
+  EXPECT_EQ(plan_with("watch", R"({"kind": "leave_one_person_out"})", R"(, "folds": [3, 29])").runs.size(), 2u);
+  EXPECT_THAT(message_of([] { plan_with("watch", R"({"kind": "leave_one_person_out"})", R"(, "folds": [30])"); }),
+              HasSubstr("/protocols/0 (leave_one_person_out) has folds 0 to 29"));
+}
+
+TEST(Plan, AChallengeIsOneFoldWhereTheDataSetHasOne) {
+  const Plan plan = plan_with("challenged", R"({"kind": "challenge"})");
+  ASSERT_EQ(plan.runs.size(), 1u);
+  EXPECT_EQ(plan.runs[0].run.protocol.folds, 0);
+  EXPECT_EQ(plan.runs[0].run.protocol.validation_share, 0);
+  EXPECT_THAT(message_of([] { plan_with("watch", R"({"kind": "challenge"})"); }), HasSubstr("/protocols/0/kind: watch has no challenge"));
+}
+
+TEST(Plan, AnOfficialSplitTakesItsUsualValidationPeopleWhereNothingElseIsSaid) {
+  const auto protocol_of = [](const std::string& dataset, const std::string& more) {
+    return plan_with(dataset, R"({"kind": "official")" + more + "}").runs.at(0).run.protocol;
+  };
+  const ProtocolSpec usual = protocol_of("usual", "");
+  EXPECT_EQ(usual.validation_people, (std::vector<std::int64_t>{5, 7}));
+  EXPECT_EQ(usual.validation_share, 0);
+  EXPECT_EQ(usual, protocol_of("usual", R"(, "validation_people": [7, 5])")) << "said or meant, it is the same run";
+  EXPECT_TRUE(protocol_of("usual", R"(, "validation": false)").validation_people.empty());
+  EXPECT_TRUE(protocol_of("usual", R"(, "validation_share": 0.3)").validation_people.empty());
+  EXPECT_EQ(protocol_of("usual", R"(, "validation_people": [3])").validation_people, std::vector<std::int64_t>{3});
+  EXPECT_EQ(protocol_of("watch", "").validation_share, 0.2);
+}
+
+TEST(Plan, TheNullClassAndTheRateAreOtherRuns) {
+  const auto identity = [](const std::string& windows) {
+    return plan_of(small_sweep(R"(, "folds": [0], "windows": )" + windows)).runs.at(0).run_id;
+  };
+  EXPECT_EQ(identity("{}"), identity(R"({"null_class": false, "rate": 0})"));
+  EXPECT_NE(identity("{}"), identity(R"({"null_class": true})"));
+  EXPECT_NE(identity("{}"), identity(R"({"rate": 33.3})"));
+}
+
 TEST(PlanErrors, NameTheLine) {
   const auto error = [](const std::string& text, const std::vector<std::string>& overrides = {}) {
     return message_of([&] { plan_of(text, overrides); });

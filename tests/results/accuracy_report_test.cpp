@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "results/format.h"
 #include "results/tables.h"
@@ -52,6 +53,39 @@ TEST(Verdict, FollowsTheRulesOfTheDesign) {
   EXPECT_EQ(verdict({0.970, Interval{0.970, 0.965, 0.975}, true, false}), "SUBSTITUTED DATA");
   EXPECT_EQ(verdict({0.0016, Interval{0.0016, 0.0015, 0.0017}, false, true}), "OTHER HARDWARE");
   EXPECT_EQ(verdict({0.970, std::nullopt, true, true}), "NOT RUN");
+}
+
+TEST(ProtocolWords, NameEveryProtocolAndTheNullClass) {
+  EXPECT_EQ(protocol_words("official", 0), "official split by person");
+  EXPECT_EQ(protocol_words("challenge", 0), "challenge split by session (people on both sides)");
+  EXPECT_EQ(protocol_words("leave_one_person_out", 8), "leave one person out, 8 folds");
+  EXPECT_EQ(protocol_words("leave_persons_out", 4, true), "leave persons out, 4 folds, with null class");
+  EXPECT_EQ(protocol_words("random", 5), "random windows, 5 folds (overlapping windows leak)");
+}
+
+TEST_F(AccuracyReport, RunsWithAndWithoutTheNullClassAreRowsOfTheirOwn) {
+  for (const bool null_class : {false, true})
+    for (std::int64_t fold = 0; fold < 3; ++fold) {
+      RunSpec run = with_protocol("leave_one_person_out", 3, fold);
+      run.windows.null_class = null_class;
+      add(run, null_class ? 800 : 950);
+    }
+  add(with_protocol("challenge", 0, 0), 900);
+  const auto tables = report();
+  const auto rows = rows_of(tables[0], "uci-har");
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].text("protocol"), "challenge split by session (people on both sides)");
+  EXPECT_EQ(rows[0].text("folds x seeds"), "1 x 1");
+  EXPECT_FALSE(rows[0].text("95 % low") == "—") << "a bootstrap over its test people";
+  std::map<std::string, double> shares;
+  for (const auto& row : {rows[1], rows[2]}) shares[row.text("protocol")] = row.share("ours (mean)");
+  EXPECT_NEAR(shares.at("leave one person out, 3 folds"), 0.95, 1e-12);
+  EXPECT_NEAR(shares.at("leave one person out, 3 folds, with null class"), 0.80, 1e-12);
+  Reader reader(folder / "results.db");
+  const TitledTable runs = runs_table(reader, 0);
+  EXPECT_EQ(std::count_if(runs.table.rows.begin(), runs.table.rows.end(),
+                          [](const auto& row) { return cell_text(row[3]) == "leave one person out, 3 folds, with null class"; }),
+            3);
 }
 
 TEST_F(AccuracyReport, AnEmptyStoreSaysThatThePapersDataSetsWereNotRun) {

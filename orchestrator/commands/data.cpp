@@ -1,0 +1,205 @@
+// `stdualx data`: where data sets are looked for and which are there (list), whether they are whole (verify), and cut into
+// windows ahead of time (import).
+#include "experiments/archive.h"
+#include "experiments/windows.h"
+#include "orchestrator/commands/command.h"
+#include "results/format.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <set>
+
+namespace stdualx {
+
+namespace {
+
+class Stopwatch {
+public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+
+private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+/// Where a data set lies; nothing where it is not there.
+std::optional<DatasetSource> found(const CatalogEntry& entry, const DataPaths& paths) {
+  try {
+    return find_dataset(entry.name, paths);
+  } catch (const InputError&) {
+    return std::nullopt;
+  }
+}
+
+std::vector<TitledTable> list_tables(const DataPaths& paths) {
+  TitledTable sets{"data sets",
+                   {{"data set", "what", "found at"}, {}},
+                   {"Recordings of your own: name the path of a manifest, a .json file, in their place."}};
+  TitledTable missing{"not there", {{"data set", "looked for"}, {}}, {}};
+  for (const CatalogEntry& entry : catalog()) {
+    const auto source = found(entry, paths);
+    sets.table.rows.push_back({entry.name, entry.summary, source ? Cell(source->path.string()) : Cell()});
+    if (source) continue;
+    for (const auto& place : places_of(entry, paths)) missing.table.rows.push_back({entry.name, std::filesystem::absolute(place).string()});
+    missing.notes.push_back(entry.name + ": " + entry.obtain);
+  }
+  std::vector<TitledTable> tables{std::move(sets)};
+  if (!missing.table.rows.empty()) tables.push_back(std::move(missing));
+  return tables;
+}
+
+std::string text_of_rate(double rate) { return cell_text(Real{rate}) + " Hz"; }
+
+std::vector<TitledTable> import_tables(const std::string& dataset, const WindowSpec& spec, const DataPaths& paths) {
+  const Stopwatch watch;
+  const WindowSet windows = open_window_set(dataset, spec, paths);
+  const double seconds = watch.seconds();
+  const DatasetInfo& info = windows.info();
+  std::vector<std::set<std::int32_t>> people(info.classes.size());
+  std::vector<std::int64_t> counts(info.classes.size());
+  for (std::size_t i = 0; i < windows.labels().size(); ++i) {
+    const auto label = static_cast<std::size_t>(windows.labels()[i]);
+    people[label].insert(windows.people()[i]);
+    ++counts[label];
+  }
+  TitledTable classes{info.name + ", windows by class", {{"class", "windows", "people"}, {}}, {}};
+  for (std::size_t i = 0; i < info.classes.size(); ++i)
+    classes.table.rows.push_back({info.classes[i], counts[i], static_cast<std::int64_t>(people[i].size())});
+  const auto distinct = [](std::span<const std::int32_t> list) {
+    return static_cast<std::int64_t>(std::set(list.begin(), list.end()).size());
+  };
+  const WindowSpec& cut = windows.window_spec();
+  TitledTable facts{
+      info.name,
+      {{"people", "recordings with windows", "windows", "sensors", "rate", "steps", "stride", "hash of the recordings", "took"},
+       {{distinct(windows.people()), distinct(windows.recordings()), windows.size(), static_cast<std::int64_t>(info.sensors.size()),
+         text_of_rate(info.rate), cut.steps, cut.stride, windows.dataset_hash(), Duration{seconds}}}},
+      {}};
+  return {std::move(facts), std::move(classes)};
+}
+
+bool is_file(std::string_view name, std::string_view path) {
+  return name.ends_with(path) && (name.size() == path.size() || name[name.size() - path.size() - 1] == '/');
+}
+
+/// Each published file beside what lies there. `wrong` counts those that differ and those that are needed and missing.
+TitledTable published_table(const CatalogEntry& entry, const DatasetSource& source, std::int64_t& wrong) {
+  std::map<std::string_view, std::string> states;
+  const auto published = [&](std::string_view name) {
+    const auto file =
+        std::find_if(entry.published.begin(), entry.published.end(), [&](const auto& one) { return is_file(name, one.path); });
+    return file == entry.published.end() ? nullptr : &*file;
+  };
+  // The whole folder, not the files that are read alone: what is not needed may have been damaged too.
+  read_files(
+      source.path, [&](std::string_view name) { return published(name) != nullptr; },
+      [&](const std::string&, std::string_view name, std::string_view contents) {
+        const PublishedFile& file = *published(name);
+        if (contents.size() != file.bytes) states[file.path] = "differs: " + std::to_string(contents.size()) + " bytes";
+        else states[file.path] = sha256_hex(contents) == file.sha256 ? "as published" : "differs: other contents";
+      });
+  TitledTable table{entry.name + " beside what was published", {{"file", "bytes", "here"}, {}}, {}};
+  for (const PublishedFile& file : entry.published) {
+    const auto state = states.find(file.path);
+    const bool needed = entry.wanted(file.path);
+    if (state == states.end() ? needed : state->second != "as published") ++wrong;
+    table.table.rows.push_back({std::string(file.path), static_cast<std::int64_t>(file.bytes),
+                                state != states.end() ? state->second : std::string(needed ? "missing" : "not there, not needed")});
+  }
+  return table;
+}
+
+/// Reads everything, without any cache.
+void add_parsed(const CatalogEntry& entry, const DatasetSource& source, Table& table) {
+  const Stopwatch watch;
+  const Dataset dataset = entry.read(source);
+  std::set<std::int32_t> people;
+  std::int64_t steps = 0, labelled = 0;
+  for (const Recording& recording : dataset.recordings) {
+    people.insert(recording.person);
+    steps += recording.steps();
+    labelled += recording.steps() - std::count(recording.labels.begin(), recording.labels.end(), no_label);
+  }
+  table.rows.push_back({dataset.info.name, static_cast<std::int64_t>(people.size()), static_cast<std::int64_t>(dataset.recordings.size()),
+                        steps, labelled, dataset.left_out_steps, dataset_hash(dataset), Duration{watch.seconds()}});
+}
+
+/// Verifies one data set, or all that are there; prints, then throws InputError for the first that is not whole.
+void verify(const std::vector<std::string>& names, const DataPaths& paths, Format format) {
+  std::vector<TitledTable> tables;
+  TitledTable parsed{
+      "read",
+      {{"data set", "people", "recordings", "samples", "with a class", "left out in gaps", "hash of the recordings", "took"}, {}},
+      {}};
+  std::string trouble;
+  for (const std::string& name : names) {
+    try {
+      const CatalogEntry entry = catalog_entry(name);
+      const DatasetSource source = find_dataset(name, paths);
+      std::int64_t wrong = 0;
+      if (!entry.published.empty()) tables.push_back(published_table(entry, source, wrong));
+      else parsed.notes.push_back("No published sizes and sums are known of " + name + ": it was read, that is all.");
+      if (wrong > 0 && trouble.empty())
+        trouble = source.path.string() + ": " + std::to_string(wrong) + (wrong == 1 ? " file is" : " files are") +
+                  " not as published; fetch " + (wrong == 1 ? "it" : "them") + " again. " + entry.obtain;
+      add_parsed(entry, source, parsed.table);
+    } catch (const InputError& error) {
+      if (trouble.empty()) trouble = error.what();
+    }
+  }
+  if (!parsed.table.rows.empty()) tables.push_back(std::move(parsed));
+  std::cout << format_tables(tables, format);
+  if (!trouble.empty()) throw InputError(trouble);
+}
+
+} // namespace
+
+int data_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_data_options(described);
+  add_format_option(described);
+  described.add_options()("ACTION", options::value<std::string>(),
+                          "list: what there is; verify: sizes, SHA-256 and a reading of everything; "
+                          "import: cuts windows and fills the cache")("DATASET", options::value<std::string>(),
+                                                                      "a name that `data list` shows, or the path of a manifest (.json)")(
+      "windows", options::value<std::string>()->value_name("JSON"),
+      "import: as \"windows\" in a sweep, such as '{\"steps\": 171, \"rate\": 33.3}'");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {"ACTION", "[DATASET]"}, values)) return 0;
+  const Format format = output_format(values);
+  const DataPaths paths = data_paths(values);
+  const auto action = values["ACTION"].as<std::string>();
+  const std::string dataset = values.count("DATASET") != 0 ? values["DATASET"].as<std::string>() : "";
+  if (values.count("windows") != 0 && action != "import") throw InputError("--windows: only `data import` cuts windows; leave it out");
+
+  if (action == "list") {
+    if (!dataset.empty()) throw InputError("data list: expected nothing after it, found '" + dataset + "'");
+    std::cout << format_tables(list_tables(paths), format);
+  } else if (action == "import") {
+    if (dataset.empty()) throw InputError("data import: which data set? `stdualx data list` names them");
+    WindowSpec spec;
+    if (values.count("windows") != 0) {
+      const Json json = Json::parse(values["windows"].as<std::string>(), nullptr, false);
+      if (json.is_discarded()) throw InputError("--windows: expected JSON such as '{\"steps\": 171, \"rate\": 33.3}'");
+      update_from_json(spec, json, "/windows");
+    }
+    std::cout << format_tables(import_tables(dataset, spec, paths), format);
+  } else if (action == "verify") {
+    std::vector<std::string> names;
+    if (!dataset.empty()) names = {dataset};
+    else
+      for (const CatalogEntry& entry : catalog())
+        if (found(entry, paths)) names.push_back(entry.name);
+    if (names.empty()) throw InputError("data verify: no data set is there; `stdualx data list` says where they are looked for");
+    verify(names, paths, format);
+  } else {
+    const std::string near = nearest_word(action, {"list", "import", "verify"});
+    throw InputError("data: expected list, import or verify, found '" + action + "'" +
+                     (near.empty() ? "" : "; did you mean '" + near + "'?"));
+  }
+  return 0;
+}
+
+} // namespace stdualx
