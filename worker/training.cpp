@@ -45,8 +45,8 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
       type_(scalar_type(run.training)), train_rows_(checked_rows(run, std::move(train_rows))),
       reader_(std::move(windows), run.training.augmentation, run.seed, type_, device),
       batches_(batches_of(static_cast<std::int64_t>(train_rows_.size()), run.training.batch_size)),
-      model_(run.model, reader_.windows().shape, {run.seed}, type_, device), parameters_(model_.parameters(), type_, device),
-      buffers_(model_.buffers(), type_, device), gradient_(parameters_.bind_gradients()), optimizer_(parameters_.values()),
+      model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
+      buffers_(model_->buffers(), type_, device), gradient_(parameters_.bind_gradients()), optimizer_(parameters_.values()),
       averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {}
 
 Training::~Training() = default;
@@ -72,7 +72,7 @@ StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::s
   context.global_samples = rows;
   context.group = communicator_.size() > 1 ? group_.get() : nullptr;
   gradient_.zero_();
-  const ModelOutput output = model_.forward(windows, context);
+  const ModelOutput output = model_->forward(windows, context);
   const LossTerms terms = loss(output, labels, config, context);
   terms.total.backward(); // adds into gradient_, whose views the parameters' gradients are
 
@@ -166,7 +166,7 @@ Prediction Training::predict(const BatchReader& windows, std::span<const std::in
   do { // at least once: a rank without a row of its own learns what there is to gather
     const std::int64_t first = share.first + done, size = std::min(evaluation_batch, share.count - done);
     const at::Tensor batch = windows.read(rows.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)));
-    const ModelOutput output = model_.forward(batch, context);
+    const ModelOutput output = model_->forward(batch, context);
     put(prediction.logits, output.logits[0], first);
     if (details) put(prediction.embedding, output.embedding[0], first);
     if (details && output.attention.defined()) {
