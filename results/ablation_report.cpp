@@ -46,14 +46,17 @@ std::vector<TitledTable> ablation_tables(ReportContext& context) {
     const auto result = scores.difference.result();
     if (!result) continue;
     const Claim* claim = context.claim("accuracy_difference", recipe.dataset, recipe.variant);
-    const std::string names = joined({recipe.dataset, recipe.preset, recipe.variant});
+    const std::string names = recipe.names();
     subjects.push_back({names, recipe.protocol});
-    fields.push_back(
-        {names + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id + pair.second->recipe_id, pair.second->fields});
+    fields.push_back({names + recipe.protocol_text(), recipe.recipe_id + pair.second->recipe_id, pair.second->fields});
     p_values.push_back(result->p);
     auto& row = rows.emplace_back();
-    row = {recipe.dataset,   protocol_words(recipe.protocol, recipe.folds),       recipe.preset,
-           recipe.variant,   percent_or_nothing(mean(scores.first.fold_means())), percent_or_nothing(mean(scores.second.fold_means())),
+    row = {recipe.dataset,
+           recipe.protocol_text(),
+           recipe.preset,
+           recipe.variant,
+           percent_or_nothing(mean(scores.first.fold_means())),
+           percent_or_nothing(mean(scores.second.fold_means())),
            paper_cell(claim)};
     push_interval(row, result->difference, true);
     row.push_back(p_cell(result->p));

@@ -8,18 +8,15 @@ namespace stdualx {
 
 namespace {
 
-std::string network(const Recipe& recipe) { return joined({recipe.dataset, recipe.preset, recipe.variant}); }
-
 std::vector<RowSubject> subjects(const std::vector<Recipe>& recipes) {
   std::vector<RowSubject> rows;
-  for (const Recipe& recipe : recipes) rows.push_back({network(recipe), recipe.protocol});
+  for (const Recipe& recipe : recipes) rows.push_back({recipe.names(), recipe.protocol});
   return rows;
 }
 
 std::map<std::string, std::string> differences(const std::vector<Recipe>& recipes) {
   std::vector<NamedFields> rows;
-  for (const Recipe& recipe : recipes)
-    rows.push_back({network(recipe) + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id, recipe.fields});
+  for (const Recipe& recipe : recipes) rows.push_back({recipe.names() + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
   return differing_fields(rows);
 }
 
@@ -46,7 +43,7 @@ TitledTable test_table(ReportContext& context) {
     const Claim* claim = context.claim("accuracy", recipe.dataset, recipe.variant);
     const Scores scores = accuracies_of(context.reader, recipe, context.accuracies);
     const auto ours = scores.interval();
-    std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant};
+    std::vector<Cell> row{recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant};
     row.push_back(paper_cell(claim));
     push_interval(row, ours);
     row.push_back(scores.folds_and_seeds());
@@ -98,7 +95,7 @@ TitledTable validation_table(Reader& reader, const std::vector<Recipe>& recipes)
       scores.add(run, value->second);
       all.push_back(value->second);
     }
-    std::vector<Cell> row{recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant};
+    std::vector<Cell> row{recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant};
     row.push_back(all.empty() ? Cell() : percent_or_nothing(mean(all)));
     row.push_back(all.empty() ? Cell() : percent_or_nothing(*std::min_element(all.begin(), all.end())));
     row.push_back(all.empty() ? Cell() : percent_or_nothing(*std::max_element(all.begin(), all.end())));

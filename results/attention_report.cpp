@@ -67,9 +67,9 @@ std::optional<TitledTable> entropy_table(ReportContext& context) {
       if (const auto value = entropies.find(run.run_id); run.complete && value != entropies.end()) scores.add(run, value->second);
     if (scores.empty()) continue;
     lines.push_back(std::move(scores));
-    const std::string names = joined({recipe.dataset, recipe.preset, recipe.variant});
+    const std::string names = recipe.names();
     subjects.push_back({names, recipe.protocol});
-    fields.push_back({names + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id, recipe.fields});
+    fields.push_back({names + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
   }
   if (lines.empty()) return std::nullopt;
   const std::vector<bool> alone = lacks_row_by_person(subjects);
@@ -81,8 +81,8 @@ std::optional<TitledTable> entropy_table(ReportContext& context) {
       ids.emplace_back();
     }
     const Interval ours = *lines[i].interval();
-    table.rows.push_back({recipe.dataset, protocol_words(recipe.protocol, recipe.folds), recipe.preset, recipe.variant, number(ours.mean),
-                          number(ours.low), number(ours.high), lines[i].folds_and_seeds()});
+    table.rows.push_back({recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant, number(ours.mean), number(ours.low),
+                          number(ours.high), lines[i].folds_and_seeds()});
     ids.push_back(recipe.recipe_id);
   }
   add_differences(table, ids, differing_fields(fields));
@@ -109,8 +109,8 @@ std::vector<TitledTable> attention_tables(ReportContext& context) {
     std::vector<RowSubject> subjects;
     std::vector<NamedFields> fields;
     for (const Recipe* recipe : recipes) {
-      subjects.push_back({joined({recipe->preset}), recipe->protocol});
-      fields.push_back({joined({recipe->preset, recipe->protocol, std::to_string(recipe->folds)}), recipe->recipe_id, recipe->fields});
+      subjects.push_back({recipe->names(), recipe->protocol});
+      fields.push_back({recipe->names() + recipe->protocol_text(), recipe->recipe_id, recipe->fields});
     }
     const std::vector<bool> alone = lacks_row_by_person(subjects);
     TitledTable titled{"attention by activity: " + dataset, {}, {}};
@@ -145,8 +145,7 @@ std::vector<TitledTable> attention_tables(ReportContext& context) {
       }
       for (const auto& [label, map] : maps)
         for (std::size_t query = 0; query < sensors.size(); ++query) {
-          std::vector<Cell> row{protocol_words(recipe.protocol, recipe.folds), recipe.preset, classes[static_cast<std::size_t>(label)],
-                                sensors[query]};
+          std::vector<Cell> row{recipe.protocol_text(), recipe.preset, classes[static_cast<std::size_t>(label)], sensors[query]};
           double largest = std::numeric_limits<double>::quiet_NaN();
           for (std::size_t key = 0; key < sensors.size(); ++key) {
             const auto found = map.weights.find({static_cast<std::int64_t>(query), static_cast<std::int64_t>(key)});

@@ -154,12 +154,11 @@ std::vector<TitledTable> compare(Reader& reader, const std::string& first, const
       if (!result) continue;
       const Recipe& recipe = *pair.first;
       const Predictions found = predictions_of(reader, pair);
-      subjects.push_back({joined({recipe.dataset, recipe.part, recipe.preset, recipe.variant, pair.second->preset, pair.second->variant}),
-                          recipe.protocol});
+      subjects.push_back({recipe.names() + joined({recipe.part, pair.second->preset, pair.second->variant}), recipe.protocol});
       p_values.push_back(result->p);
       auto& row = rows.emplace_back();
       row = {recipe.dataset,
-             protocol_words(recipe.protocol, recipe.folds),
+             recipe.protocol_text(),
              recipe.part,
              network(recipe),
              network(*pair.second),

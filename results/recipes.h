@@ -18,6 +18,8 @@ namespace stdualx {
 bool has_one_test_part(std::string_view protocol);
 /// Whether nobody is on both sides of the split.
 bool is_by_person(std::string_view protocol);
+/// Whether windows are parted at random, so that overlapping ones lie on both sides.
+bool has_random_windows(std::string_view protocol);
 
 /// Split and number: two sweeps may number other validation groups alike.
 using Fold = std::pair<std::string, std::int64_t>;
@@ -41,6 +43,10 @@ struct Recipe {
 
   std::int64_t expected_folds() const;
   std::int64_t seeds() const;
+  bool keeps_null_class() const;
+  std::string protocol_text() const; // in words
+  /// Data set, whether it has the null class, preset and variant: what rows of different protocols have in common.
+  std::string names() const;
 };
 
 /// Sorted by data set, preset, variant (STDual-X first) and protocol, so that a random split stands under the rows by person of the same

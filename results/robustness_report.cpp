@@ -143,10 +143,10 @@ std::vector<TitledTable> robustness_tables(ReportContext& context) {
   std::vector<NamedFields> fields;
   for (const Line& line : lines) {
     const Recipe& recipe = *line.recipe;
-    const std::string names = joined({recipe.dataset, recipe.preset, recipe.variant});
+    const std::string names = recipe.names();
     subjects.push_back(
         {names + joined({line.disturbance.kind, fmt::format("{}", line.disturbance.amount), line.disturbance.fill}), recipe.protocol});
-    fields.push_back({names + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id, recipe.fields});
+    fields.push_back({names + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
   }
   const std::vector<bool> alone = lacks_row_by_person(subjects);
   std::vector<std::string> ids;
@@ -170,13 +170,8 @@ std::vector<TitledTable> robustness_tables(ReportContext& context) {
     }
     const Robustness found = robustness_of(context.reader, recipe, *runs);
     const auto ours = found.accuracy.interval(), difference = found.difference.interval();
-    std::vector<Cell> row{recipe.dataset,
-                          protocol_words(recipe.protocol, recipe.folds),
-                          recipe.preset,
-                          recipe.variant,
-                          kind_words(disturbance.kind),
-                          amount,
-                          fill};
+    std::vector<Cell> row{
+        recipe.dataset, recipe.protocol_text(), recipe.preset, recipe.variant, kind_words(disturbance.kind), amount, fill};
     row.emplace_back(found.fewest_draws == found.most_draws ? fmt::format("{}", found.most_draws)
                                                             : fmt::format("{} to {}", found.fewest_draws, found.most_draws));
     row.push_back(paper);

@@ -29,8 +29,9 @@ struct VerdictQuestion {
 };
 std::string_view verdict(const VerdictQuestion& question);
 
-/// "leave persons out, 6 folds", "random windows, 10 folds (overlapping windows leak)", "official split by person".
-std::string protocol_words(std::string_view protocol, std::int64_t folds);
+/// "leave persons out, 6 folds", "random windows, 10 folds (overlapping windows leak)", "official split by person"; with
+/// `null_class` ", with null class" after it.
+std::string protocol_words(std::string_view protocol, std::int64_t folds, bool null_class = false);
 
 /// Accuracy on the test part beside the paper's, one row a data set, protocol and recipe, and the runs whose test part stays
 /// closed in a second table "validation (choices are made here)". Folds: seeds are averaged within a fold, then corrected

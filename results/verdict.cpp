@@ -22,11 +22,15 @@ std::string_view verdict(const VerdictQuestion& question) {
   return question.directed && ours.mean > question.paper ? "BETTER" : "NOT REPRODUCED";
 }
 
-std::string protocol_words(std::string_view protocol, std::int64_t folds) {
-  if (protocol == "official") return "official split by person";
-  if (protocol == "leave_persons_out") return "leave persons out, " + std::to_string(folds) + " folds";
-  if (protocol == "random") return "random windows, " + std::to_string(folds) + " folds (overlapping windows leak)";
-  return std::string(protocol);
+std::string protocol_words(std::string_view protocol, std::int64_t folds, bool null_class) {
+  const std::string count = std::to_string(folds) + " folds";
+  std::string words(protocol);
+  if (protocol == "official") words = "official split by person";
+  else if (protocol == "challenge") words = "challenge split by session (people on both sides)";
+  else if (protocol == "leave_one_person_out") words = "leave one person out, " + count;
+  else if (protocol == "leave_persons_out") words = "leave persons out, " + count;
+  else if (protocol == "random") words = "random windows, " + count + " (overlapping windows leak)";
+  return null_class ? words + ", with null class" : words;
 }
 
 } // namespace stdualx
