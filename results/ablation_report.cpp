@@ -23,6 +23,7 @@ std::vector<RecipePair> ablations(ReportContext& context) {
     pair.runs.emplace_back(ablated.second, whole.second);
   }
   std::vector<RecipePair> all;
+  all.reserve(pairs.size());
   for (auto& [recipes, pair] : pairs) all.push_back(std::move(pair));
   return all;
 }

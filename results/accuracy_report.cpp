@@ -10,12 +10,14 @@ namespace {
 
 std::vector<RowSubject> subjects(const std::vector<Recipe>& recipes) {
   std::vector<RowSubject> rows;
+  rows.reserve(recipes.size());
   for (const Recipe& recipe : recipes) rows.push_back({recipe.names(), recipe.protocol});
   return rows;
 }
 
 std::map<std::string, std::string> differences(const std::vector<Recipe>& recipes) {
   std::vector<NamedFields> rows;
+  rows.reserve(recipes.size());
   for (const Recipe& recipe : recipes) rows.push_back({recipe.names() + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
   return differing_fields(rows);
 }
