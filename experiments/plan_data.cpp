@@ -77,15 +77,6 @@ void check_conditions(const Sweep& sweep, const SweepPart& part, const DatasetFa
   }
 }
 
-/// Runs are known by their data set's name, and so is the paper's number beside them: own recordings go by a name of their own.
-void refuse_borrowed_name(const Sweep& sweep, const SweepPart& part, const std::string& name) {
-  if (!part.dataset.ends_with(".json") || name == "watch") return; // which is a manifest itself
-  for (const CatalogEntry& entry : catalog())
-    if (entry.name == name)
-      sweep.fail(part, "/dataset",
-                 part.dataset + " calls its data set '" + name + "', which is one of the catalogue; give it a name of its own");
-}
-
 WindowSet windows_of(const Sweep& sweep, const SweepPart& part, const DataPaths& paths) {
   try {
     return open_window_set(part.dataset, part.windows, paths);
@@ -110,7 +101,6 @@ Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::stri
     }
     const WindowSet windows = windows_of(sweep, part, paths);
     const std::set<std::int64_t> people(windows.people().begin(), windows.people().end());
-    refuse_borrowed_name(sweep, part, windows.info().name);
     DatasetFacts facts{.name = windows.info().name,
                        .source = dataset_source(part.dataset),
                        .dataset_hash = windows.dataset_hash(),

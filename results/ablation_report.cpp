@@ -23,6 +23,7 @@ std::vector<RecipePair> ablations(ReportContext& context) {
     pair.runs.emplace_back(ablated.second, whole.second);
   }
   std::vector<RecipePair> all;
+  all.reserve(pairs.size());
   for (auto& [recipes, pair] : pairs) all.push_back(std::move(pair));
   return all;
 }
@@ -46,10 +47,9 @@ std::vector<TitledTable> ablation_tables(ReportContext& context) {
     const auto result = scores.difference.result();
     if (!result) continue;
     const Claim* claim = context.claim("accuracy_difference", recipe.dataset, recipe.variant);
-    const std::string names = joined({recipe.dataset, recipe.preset, recipe.variant});
+    const std::string names = recipe.names();
     subjects.push_back({names, recipe.protocol});
-    fields.push_back(
-        {names + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id + pair.second->recipe_id, pair.second->fields});
+    fields.push_back({names + recipe.protocol_text(), recipe.recipe_id + pair.second->recipe_id, pair.second->fields});
     p_values.push_back(result->p);
     auto& row = rows.emplace_back();
     row = {recipe.dataset,

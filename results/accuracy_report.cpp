@@ -8,18 +8,17 @@ namespace stdualx {
 
 namespace {
 
-std::string network(const Recipe& recipe) { return joined({recipe.dataset, recipe.preset, recipe.variant}); }
-
 std::vector<RowSubject> subjects(const std::vector<Recipe>& recipes) {
   std::vector<RowSubject> rows;
-  for (const Recipe& recipe : recipes) rows.push_back({network(recipe), recipe.protocol});
+  rows.reserve(recipes.size());
+  for (const Recipe& recipe : recipes) rows.push_back({recipe.names(), recipe.protocol});
   return rows;
 }
 
 std::map<std::string, std::string> differences(const std::vector<Recipe>& recipes) {
   std::vector<NamedFields> rows;
-  for (const Recipe& recipe : recipes)
-    rows.push_back({network(recipe) + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id, recipe.fields});
+  rows.reserve(recipes.size());
+  for (const Recipe& recipe : recipes) rows.push_back({recipe.names() + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
   return differing_fields(rows);
 }
 

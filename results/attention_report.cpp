@@ -67,9 +67,9 @@ std::optional<TitledTable> entropy_table(ReportContext& context) {
       if (const auto value = entropies.find(run.run_id); run.complete && value != entropies.end()) scores.add(run, value->second);
     if (scores.empty()) continue;
     lines.push_back(std::move(scores));
-    const std::string names = joined({recipe.dataset, recipe.preset, recipe.variant});
+    const std::string names = recipe.names();
     subjects.push_back({names, recipe.protocol});
-    fields.push_back({names + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id, recipe.fields});
+    fields.push_back({names + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
   }
   if (lines.empty()) return std::nullopt;
   const std::vector<bool> alone = lacks_row_by_person(subjects);
@@ -109,8 +109,8 @@ std::vector<TitledTable> attention_tables(ReportContext& context) {
     std::vector<RowSubject> subjects;
     std::vector<NamedFields> fields;
     for (const Recipe* recipe : recipes) {
-      subjects.push_back({joined({recipe->preset}), recipe->protocol});
-      fields.push_back({joined({recipe->preset, recipe->protocol, std::to_string(recipe->folds)}), recipe->recipe_id, recipe->fields});
+      subjects.push_back({recipe->names(), recipe->protocol});
+      fields.push_back({recipe->names() + recipe->protocol_text(), recipe->recipe_id, recipe->fields});
     }
     const std::vector<bool> alone = lacks_row_by_person(subjects);
     TitledTable titled{"attention by activity: " + dataset, {}, {}};

@@ -56,9 +56,9 @@ std::vector<TitledTable> baseline_tables(ReportContext& context) {
   std::vector<double> p_values;
   for (const Line& line : lines) {
     const Recipe& one = *line.pair->first;
-    const std::string names = joined({one.dataset, one.preset, one.variant, line.pair->second->variant});
+    const std::string names = one.names() + line.pair->second->variant;
     subjects.push_back({names, one.protocol});
-    fields.push_back({names + joined({one.protocol, std::to_string(one.folds)}), one.recipe_id + line.pair->second->recipe_id, one.fields});
+    fields.push_back({names + one.protocol_text(), one.recipe_id + line.pair->second->recipe_id, one.fields});
     p_values.push_back(line.result.p);
   }
   const std::vector<double> adjusted = holm(p_values);

@@ -127,8 +127,8 @@ std::vector<TitledTable> compare(Reader& reader, const std::string& first, const
                    "part",
                    "first",
                    "second",
-                   "its accuracy (first)",
-                   "its accuracy (second)",
+                   "accuracy of first",
+                   "accuracy of second",
                    "difference (mean)",
                    "95 % low",
                    "95 % high",
@@ -154,8 +154,7 @@ std::vector<TitledTable> compare(Reader& reader, const std::string& first, const
       if (!result) continue;
       const Recipe& recipe = *pair.first;
       const Predictions found = predictions_of(reader, pair);
-      subjects.push_back({joined({recipe.dataset, recipe.part, recipe.preset, recipe.variant, pair.second->preset, pair.second->variant}),
-                          recipe.protocol});
+      subjects.push_back({recipe.names() + joined({recipe.part, pair.second->preset, pair.second->variant}), recipe.protocol});
       p_values.push_back(result->p);
       auto& row = rows.emplace_back();
       row = {recipe.dataset,

@@ -106,11 +106,11 @@ private:
     VerdictQuestion question{1, t_interval(ratios)};
     question.other_hardware = place.device.find(claim.hardware) == std::string::npos;
     question.substituted_data = !question.other_hardware && !context_.is_of_paper(place.dataset);
-    const std::string word(verdict(question));
+    std::string word(verdict(question));
     Interval shown = t_interval(ours);
     shown.mean = median(ours);
     context_.findings[claim.claim_id].push_back(
-        {place.dataset, "", "", place.preset, 0, static_cast<std::int64_t>(values.size()), shown, word,
+        {place.dataset, "", "", place.preset, static_cast<std::int64_t>(values.size()), shown, word,
          measure.words + ", " + place.device + ", " + std::to_string(place.threads) + (place.threads == 1 ? " thread" : " threads")});
     return word;
   }

@@ -60,10 +60,9 @@ std::vector<TitledTable> embedding_tables(ReportContext& context) {
   std::vector<RowSubject> subjects;
   std::vector<NamedFields> fields;
   for (const Line& line : lines) {
-    const std::string names = joined({line.recipe->dataset, line.recipe->preset, line.recipe->variant});
+    const std::string names = line.recipe->names();
     subjects.push_back({names + (line.plane ? "plane" : "embedding"), line.recipe->protocol});
-    fields.push_back(
-        {names + joined({line.recipe->protocol, std::to_string(line.recipe->folds)}), line.recipe->recipe_id, line.recipe->fields});
+    fields.push_back({names + line.recipe->protocol_text(), line.recipe->recipe_id, line.recipe->fields});
   }
   const std::vector<bool> alone = lacks_row_by_person(subjects);
   std::vector<std::string> ids;

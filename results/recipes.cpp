@@ -1,6 +1,7 @@
 #include "results/recipes.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -8,6 +9,7 @@
 
 #include "results/config_fields.h"
 #include "results/rows.h"
+#include "results/tables.h"
 
 namespace stdualx {
 
@@ -15,8 +17,9 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 auto order_of(const Recipe& recipe) {
-  const int protocol = has_one_test_part(recipe.protocol) ? 0 : recipe.protocol != "random" ? 1 : 2;
-  return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, protocol, recipe.protocol,
+  constexpr std::array<std::string_view, 5> protocols{"official", "challenge", "leave_one_person_out", "leave_persons_out", "random"};
+  const auto protocol = std::find(protocols.begin(), protocols.end(), recipe.protocol) - protocols.begin();
+  return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, recipe.keeps_null_class(), protocol,
                          recipe.folds, recipe.recipe_id);
 }
 
@@ -34,6 +37,7 @@ std::size_t fields_that_differ(const Recipe& first, const Recipe& second) {
 
 bool has_one_test_part(std::string_view protocol) { return protocol == "official" || protocol == "challenge"; }
 bool is_by_person(std::string_view protocol) { return protocol != "random" && protocol != "challenge"; }
+bool has_random_windows(std::string_view protocol) { return protocol == "random"; }
 
 std::string joined(std::initializer_list<std::string> names) {
   std::string text;
@@ -41,14 +45,21 @@ std::string joined(std::initializer_list<std::string> names) {
   return text;
 }
 
-std::string Recipe::protocol_text() const { return protocol_words(protocol, folds, null_class); }
-
 std::int64_t Recipe::expected_folds() const {
   if (folds > 0 && !has_one_test_part(protocol)) return folds;
   std::set<Fold> all; // a sweep may number groups of validation people as the folds of one test part
   for (const RecipeRun& run : runs) all.insert(run.fold);
   return static_cast<std::int64_t>(all.size());
 }
+
+bool Recipe::keeps_null_class() const {
+  const auto found = fields.find("/windows/null_class");
+  return found != fields.end() && found->second == "true";
+}
+
+std::string Recipe::protocol_text() const { return protocol_words(protocol, folds, keeps_null_class()); }
+
+std::string Recipe::names() const { return joined({dataset, keeps_null_class() ? "null" : "", preset, variant}); }
 
 std::int64_t Recipe::seeds() const {
   std::set<std::int64_t> all;
@@ -78,7 +89,6 @@ std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
       recipe.architecture = text_of(row[15]);
       recipe.part = part;
       recipe.config = text_of(row[13]);
-      recipe.null_class = Json::parse(recipe.config).value(Json::json_pointer("/windows/null_class"), false);
       recipe.fields = flattened(Json::parse(recipe.config));
       for (const char* of_fold : {"/fold", "/seed"}) recipe.fields.erase(of_fold);
       if (has_one_test_part(recipe.protocol)) recipe.fields.erase("/protocol/validation_people");
@@ -252,7 +262,8 @@ std::vector<bool> lacks_row_by_person(const std::vector<RowSubject>& rows) {
   for (const auto& [what, protocol] : rows)
     if (is_by_person(protocol)) by_person.insert(what);
   std::vector<bool> lacks;
-  for (const auto& [what, protocol] : rows) lacks.push_back(protocol == "random" && by_person.insert(what).second);
+  lacks.reserve(rows.size());
+  for (const auto& [what, protocol] : rows) lacks.push_back(has_random_windows(protocol) && by_person.insert(what).second);
   return lacks;
 }
 

@@ -18,6 +18,8 @@ namespace stdualx {
 bool has_one_test_part(std::string_view protocol);
 /// Whether nobody is on both sides of the split.
 bool is_by_person(std::string_view protocol);
+/// Whether windows are parted at random, so that overlapping ones lie on both sides.
+bool has_random_windows(std::string_view protocol);
 
 /// Split and number: two sweeps may number other validation groups alike.
 using Fold = std::pair<std::string, std::int64_t>;
@@ -39,11 +41,12 @@ struct Recipe {
   std::map<std::string, std::string> fields; // the same, flattened, without what runs of a recipe differ in
   std::vector<RecipeRun> runs;               // all that were planned
 
-  bool null_class = false;
-
-  std::string protocol_text() const;
   std::int64_t expected_folds() const;
   std::int64_t seeds() const;
+  bool keeps_null_class() const;
+  std::string protocol_text() const; // in words
+  /// Data set, whether it has the null class, preset and variant: what rows of different protocols have in common.
+  std::string names() const;
 };
 
 /// Sorted by data set, preset, variant (STDual-X first) and protocol, so that a random split stands under the rows by person of the same
@@ -105,7 +108,7 @@ struct PairedScores {
 PairedScores paired_accuracies(Reader& reader, const RecipePair& pair, const std::map<std::string, double>& values);
 
 /// How rows by person are called where there is none.
-inline constexpr const char* by_person_words = "by person (official, or persons left out)";
+inline constexpr const char* by_person_words = "by person (official, or leave persons out)";
 
 /// A row of a table that is yet to be written: what it is about (its names but the protocol), and its protocol.
 struct RowSubject {

@@ -29,20 +29,20 @@ std::vector<Claim> claims_of(Reader& reader) {
   return claims;
 }
 
-/// Which of a claim's findings stands for it: the paper's hardware and data sets before others, by person before random windows, `default`
+/// Which of a claim's findings stands for it: the paper's hardware and data sets before others, random windows apart, `default`
 /// before other presets, then whatever rests on more runs. Never which one agrees.
-const Finding* standing_for(const ReportContext& context, const std::vector<Finding>& findings, bool by_person) {
+const Finding* standing_for(const ReportContext& context, const std::vector<Finding>& findings, bool random) {
   // The paper names PAMAP2 first; where it does not say on what, so do we.
   constexpr std::array<std::string_view, 4> order{"pamap2", "opportunity-gestures", "opportunity-locomotion", "uci-har"};
   const auto rank = [&](const Finding& finding) {
     return std::make_tuple(finding.verdict == "OTHER HARDWARE", !context.is_of_paper(finding.dataset),
                            std::find(order.begin(), order.end(), finding.dataset) - order.begin(), finding.dataset,
                            finding.preset != "default", finding.preset, !has_one_test_part(finding.protocol), -finding.runs,
-                           finding.protocol, finding.folds);
+                           finding.protocol_text);
   };
   const Finding* best = nullptr;
   for (const Finding& finding : findings)
-    if (finding.ours && (finding.protocol != "random") == by_person && (best == nullptr || rank(finding) < rank(*best))) best = &finding;
+    if (finding.ours && has_random_windows(finding.protocol) == random && (best == nullptr || rank(finding) < rank(*best))) best = &finding;
   return best;
 }
 
@@ -63,12 +63,12 @@ TitledTable claims_table(const ReportContext& context) {
     const auto found = context.findings.find(claim.claim_id);
     const std::vector<Finding> none;
     const std::vector<Finding>& findings = found == context.findings.end() ? none : found->second;
-    const Finding* ours = standing_for(context, findings, true);
-    const Finding* random = standing_for(context, findings, false);
+    const Finding* ours = standing_for(context, findings, false);
+    const Finding* random = standing_for(context, findings, true);
     std::vector<Cell> row{claim.words, number_cell(claim, claim.value)};
     if (ours == nullptr) {
       const std::string protocol = random == nullptr ? "" : by_person_words;
-      const Cell dataset = random != nullptr ? Cell(random->dataset) : claim.dataset.empty() ? Cell() : Cell(claim.dataset);
+      const Cell dataset = !claim.dataset.empty() ? Cell(claim.dataset) : random == nullptr ? Cell() : Cell(random->dataset);
       row.insert(row.end(), {dataset, protocol.empty() ? Cell() : Cell(protocol), {}, {}, {}, {}, std::string(verdict({}))});
     } else {
       std::string protocol = ours->protocol_text;
@@ -131,7 +131,7 @@ std::string ReportContext::judge(const Claim* claim, const Scores& scores, const
   if (!question.substituted_data && !scores.has_all_folds()) word = "UNDERPOWERED";
   const Recipe& recipe = *scores.recipe;
   findings[claim->claim_id].push_back(
-      {recipe.dataset, recipe.protocol, recipe.protocol_text(), recipe.preset, recipe.folds, scores.runs, ours, word, how});
+      {recipe.dataset, recipe.protocol, recipe.protocol_text(), recipe.preset, scores.runs, ours, word, how});
   return word;
 }
 

@@ -28,7 +28,7 @@ struct Claim {
 /// One number of ours that stands beside a claim in some table.
 struct Finding {
   std::string dataset, protocol, protocol_text, preset;
-  std::int64_t folds = 0, runs = 0;
+  std::int64_t runs = 0;
   std::optional<Interval> ours;
   std::string verdict;
   std::string how; // what else must be said of it

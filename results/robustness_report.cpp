@@ -143,10 +143,10 @@ std::vector<TitledTable> robustness_tables(ReportContext& context) {
   std::vector<NamedFields> fields;
   for (const Line& line : lines) {
     const Recipe& recipe = *line.recipe;
-    const std::string names = joined({recipe.dataset, recipe.preset, recipe.variant});
+    const std::string names = recipe.names();
     subjects.push_back(
         {names + joined({line.disturbance.kind, fmt::format("{}", line.disturbance.amount), line.disturbance.fill}), recipe.protocol});
-    fields.push_back({names + joined({recipe.protocol, std::to_string(recipe.folds)}), recipe.recipe_id, recipe.fields});
+    fields.push_back({names + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
   }
   const std::vector<bool> alone = lacks_row_by_person(subjects);
   std::vector<std::string> ids;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "experiments/archive.h"
+#include "experiments/catalog.h"
 #include "experiments/datasets/csv.h"
 #include "experiments/datasets/readers.h"
 #include "experiments/gaps.h"
@@ -22,6 +23,11 @@ void check(bool good, const std::string& pointer, const std::string& expected) {
 
 void check_manifest(const Manifest& manifest) {
   check(!manifest.name.empty(), "/name", "the data set's name");
+  // `watch` itself comes by a manifest; under any other name of the catalogue the report would take these for the published recordings.
+  const auto& published = catalog();
+  check(std::none_of(published.begin(), published.end(),
+                     [&](const CatalogEntry& entry) { return entry.name == manifest.name && entry.name != "watch"; }),
+        "/name", "a name of your own, since '" + manifest.name + "' is a published data set's");
   check(manifest.rate > 0, "/rate", "the samples a second, above 0");
   check(!manifest.files.empty(), "/files", "at least one CSV file");
   check(!manifest.sensors.empty(), "/sensors", "at least one sensor");

@@ -98,6 +98,7 @@ TEST(Manifest, MistakesInTheManifestAreNamedByJsonPointer) {
     return Gym(header, json).error();
   };
   EXPECT_THAT(error_with("/rat", 5), AllOf(HasSubstr("gym.json:1: /rat: unknown key"), HasSubstr("did you mean 'rate'")));
+  EXPECT_THAT(error_with("/name", "uci-har"), HasSubstr("/name: expected a name of your own, since 'uci-har' is a published data set's"));
   EXPECT_THAT(error_with("/rate", "fast"), HasSubstr("/rate: expected a number"));
   EXPECT_THAT(error_with("/windows/label_threshold", nullptr), HasSubstr("/windows/label_threshold: expected a number"));
   EXPECT_THAT(error_with("/rate", 0), HasSubstr("/rate: expected the samples a second, above 0"));

@@ -46,8 +46,8 @@ TEST_F(Compare, VariantsArePairedByFoldAndSeed) {
   ASSERT_EQ(tables.size(), 2u);
   const Row row = row_of(tables[0], {{"data set", "uci-har"}});
   EXPECT_EQ(row.text("part"), "test");
-  EXPECT_EQ(row.text("its accuracy (first)"), "90.00 %");
-  EXPECT_EQ(row.text("its accuracy (second)"), "82.00 %");
+  EXPECT_EQ(row.text("accuracy of first"), "90.00 %");
+  EXPECT_EQ(row.text("accuracy of second"), "82.00 %");
   EXPECT_NEAR(row.share("difference (mean)"), 0.08, 1e-9);
   const double deviation = 0.04 * std::sqrt(1.0 / 3 + 100.0 / 100), t = 0.08 / deviation; // 100 test windows, 100 of training
   EXPECT_NEAR(row.real("p"), 1 - t / std::sqrt(t * t + 2), 1e-9);

@@ -230,6 +230,22 @@ TEST_F(Report, NoTableShowsARandomSplitAlone) {
   EXPECT_EQ(claim("96.78 %", "on random windows"), "96.80 %");
 }
 
+TEST_F(Report, ASplitBySessionAnswersAClaimButIsNoRowByPerson) {
+  RunSpec challenge = official(a_network("stdual_x", 0, "opportunity"));
+  challenge.protocol.kind = "challenge";
+  add(challenge, 950);
+  add(random_windows(a_network("stdual_x", 0, "opportunity")), 990);
+  const TitledTable accuracy = table("accuracy");
+  const auto rows = rows_of(accuracy, "opportunity");
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].text("protocol"), "challenge split by session (people on both sides)");
+  EXPECT_THAT(rows[1].text("protocol"), HasSubstr("by person (official"));
+  EXPECT_EQ(rows[1].text("verdict"), "NOT RUN");
+  EXPECT_EQ(claim("95.43 %", "ours"), "95.00 %");
+  EXPECT_EQ(claim("95.43 %", "protocol"), "challenge split by session (people on both sides)");
+  EXPECT_EQ(claim("95.43 %", "on random windows"), "99.00 %");
+}
+
 TEST_F(Report, OtherDataStandsInForTheClaimsWithoutADataSetAndForNoOthers) {
   for (std::int64_t fold = 0; fold < 3; ++fold) {
     add(a_network("stdual_x", fold, "dsads"), 950, {{"missing_samples/0.1/last/1", 940}}, {{"silhouette", 0.5826}});
