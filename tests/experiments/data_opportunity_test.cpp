@@ -130,5 +130,9 @@ TEST(Opportunity, WhatIsMissingOrDamagedIsNamed) {
   EXPECT_THAT(error_with([&](Files& files) { files["copy/S2-ADL4.dat"] = files[name]; }), HasSubstr("a second file 'S2-ADL4.dat'"));
 }
 
+TEST(Opportunity, DrawnDamageGivesOneSentenceOrIsHarmless) {
+  expect_sentences_for_damage("opportunity-gestures", "opportunity", tiny_opportunity(), 24);
+}
+
 } // namespace
 } // namespace stdualx
