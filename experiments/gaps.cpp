@@ -46,15 +46,6 @@ std::size_t longest_filled_gap(double rate) {
   return static_cast<std::size_t>(std::floor(longest_filled_gap_seconds * rate + 1e-9));
 }
 
-std::optional<std::size_t> channel_without_values(const RawRecording& raw, std::size_t channels) {
-  for (std::size_t channel = 0; channel < channels; ++channel) {
-    std::size_t step = 0;
-    while (step < raw.labels.size() && std::isnan(raw.values[step * channels + channel])) ++step;
-    if (step == raw.labels.size()) return channel;
-  }
-  return std::nullopt;
-}
-
 void add_recording(Dataset& dataset, RawRecording raw) {
   const std::size_t channels = channels_of(dataset.info), padded = static_cast<std::size_t>(dataset.info.channels());
   const std::size_t sensors = dataset.info.sensors.size();
@@ -92,7 +83,7 @@ void TimedRecording::add(double time, std::span<const float> values, std::int32_
   if (!raw_.labels.empty()) {
     // In samples; 1 where nothing was lost.
     const double passed = std::round((time - last_time_) * dataset_.info.rate);
-    if (passed < 1 || passed > static_cast<double>(longest_filled_gap(dataset_.info.rate)) + 1) finish();
+    if (time <= last_time_ || passed > static_cast<double>(longest_filled_gap(dataset_.info.rate)) + 1) finish();
     else
       for (auto lost = static_cast<std::int64_t>(passed) - 1; lost > 0; --lost) {
         raw_.values.insert(raw_.values.end(), values.size(), std::numeric_limits<float>::quiet_NaN());

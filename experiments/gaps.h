@@ -2,7 +2,6 @@
 // gap in any channel splits the recording, and what lies in it is left out.
 #pragma once
 
-#include <optional>
 #include <span>
 
 #include "experiments/recording.h"
@@ -21,9 +20,6 @@ struct RawRecording {
   std::vector<float> values;        // [steps, channels of all sensors one after the other], NaN: missing
   std::vector<std::int32_t> labels; // [steps], index of the class or no_label
 };
-
-/// The first of `channels` channels that has no value at all.
-std::optional<std::size_t> channel_without_values(const RawRecording& raw, std::size_t channels);
 
 /// Fills short gaps and adds the stretches that then have every channel, each as a recording of its own, to `dataset`, whose
 /// `info` names the sensors and the rate. Steps left out are counted there.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace stdualx {
 
@@ -31,6 +32,29 @@ void resample(Dataset& dataset, double rate) {
     recording.labels = std::move(labels);
   }
   dataset.info.rate = rate;
+}
+
+std::vector<float> interpolated(std::span<const double> times, std::span<const float> values, std::span<const double> at, double longest) {
+  constexpr double same = 1e-6;   // seconds: two clocks' k / rate differ by rounding
+  std::vector<std::size_t> there; // samples that are no NaN
+  for (std::size_t i = 0; i < times.size(); ++i)
+    if (!std::isnan(values[i])) there.push_back(i);
+  std::vector<float> result(at.size(), std::numeric_limits<float>::quiet_NaN());
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const auto next =
+        std::lower_bound(there.begin(), there.end(), at[i] - same, [&](std::size_t sample, double time) { return times[sample] < time; });
+    if (next == there.end()) continue;
+    if (times[*next] <= at[i] + same) {
+      result[i] = values[*next];
+    } else if (next != there.begin()) {
+      const std::size_t before = *(next - 1);
+      const double apart = times[*next] - times[before];
+      if (apart > longest + same) continue;
+      const double share = (at[i] - times[before]) / apart;
+      result[i] = static_cast<float>(static_cast<double>(values[before]) * (1 - share) + static_cast<double>(values[*next]) * share);
+    }
+  }
+  return result;
 }
 
 } // namespace stdualx

@@ -10,7 +10,7 @@ target_compile_definitions(stdualx PRIVATE STDUALX_VERSION="${PROJECT_VERSION}")
 target_link_libraries(stdualx PRIVATE stdualx_orchestrator stdualx_options)
 set_target_properties(stdualx PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON) # a site's own MPI stays where it is
 install(TARGETS stdualx RUNTIME)
-install(DIRECTORY experiments/sweeps DESTINATION share/stdualx)
+install(DIRECTORY experiments/sweeps docs DESTINATION share/stdualx)
 install(FILES LICENSE README.md experiments/sweep.schema.json experiments/datasets/watch_to_csv.py results/tsne_silhouette.py
   DESTINATION share/stdualx)
 stdualx_tests(orchestrator SOURCES coordinator_test.cpp progress_test.cpp LINKS stdualx_decisions)

@@ -90,6 +90,15 @@ float CsvReader::number(std::size_t column) const {
   return value;
 }
 
+double CsvReader::precise_number(std::size_t column) const {
+  const std::string_view field = fields_[column];
+  double value = 0;
+  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+  if (error != std::errc{} || end != field.data() + field.size() || !std::isfinite(value))
+    fail(column, "expected a number, found '" + std::string(field) + "'");
+  return value;
+}
+
 std::int32_t CsvReader::whole_number(std::size_t column) const {
   const std::string_view field = fields_[column];
   std::int32_t value = 0;

@@ -25,6 +25,8 @@ public:
   std::string_view text(std::size_t column) const { return fields_[column]; }
   /// A number, NaN where the field is empty or says NaN. InputError: anything else, infinity too.
   float number(std::size_t column) const;
+  /// A number in double precision, such as a time. InputError: anything else, NaN and an empty field too.
+  double precise_number(std::size_t column) const;
   /// A whole number that fits 32 bits. InputError.
   std::int32_t whole_number(std::size_t column) const;
   /// InputError: "FILE line 7, column 'ax': what".

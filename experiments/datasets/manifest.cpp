@@ -2,8 +2,13 @@
 #include "experiments/datasets/manifest.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
+#include <span>
+#include <tuple>
 
 #include "experiments/archive.h"
 #include "experiments/catalog.h"
@@ -11,6 +16,7 @@
 #include "experiments/datasets/readers.h"
 #include "experiments/gaps.h"
 #include "experiments/json_file.h"
+#include "experiments/resample.h"
 
 namespace stdualx {
 namespace {
@@ -49,6 +55,10 @@ void check_manifest(const Manifest& manifest) {
     check(!sensor.columns.empty(), here + "/columns", "at least one column");
     check(sensor.kinds.size() <= 1 || sensor.kinds.size() == sensor.columns.size(), here + "/kinds",
           "one kind, or one for each of the " + std::to_string(sensor.columns.size()) + " columns");
+    check(sensor.rate == 0 || !sensor.files.empty(), here + "/rate",
+          "it beside files of the sensor's own; without them it has the manifest's rate");
+    check(sensor.files.empty() || !manifest.recording_column.empty() || sensor.files.size() == manifest.files.size(), here + "/files",
+          "as many files as in /files, or a /recording_column: recordings are told apart by it, or else by their file");
     for (std::size_t k = 0; k < sensor.kinds.size(); ++k) {
       const std::string& kind = sensor.kinds[k];
       check(kind == "accelerometer" || kind == "gyroscope" || kind == "magnetometer" || kind == "other",
@@ -73,52 +83,74 @@ DatasetInfo manifest_info(const Manifest& manifest) {
   return info;
 }
 
-/// Reads one CSV file of a manifest and adds its recordings to a data set.
+/// The rows of one recording in one file.
+struct Series {
+  std::int32_t person = 0;
+  std::string recording;
+  std::string file;
+  std::size_t file_number = 0; // in its list of files
+  std::size_t first_line = 0, last_line = 0;
+  std::vector<double> times;        // [rows], seconds
+  std::vector<float> values;        // [rows, columns], NaN: missing
+  std::vector<std::int32_t> labels; // [rows]; empty in a sensor's own files
+  std::string words() const { return "recording '" + recording + "' of person " + std::to_string(person); }
+};
+
+/// Which columns a list of files is read for.
+struct Columns {
+  std::vector<std::string> names, keys; // keys: JSON pointers that say who asked for them
+  double rate = 0;
+  bool labels = false;
+};
+
+/// Reads the recordings of one CSV file.
 class FileReader {
 public:
-  FileReader(const Manifest& manifest, Dataset& dataset, std::string file)
-      : manifest_(manifest), dataset_(dataset), file_(std::move(file)), text_(read_file(file_)), csv_(file_, text_) {
-    for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor)
-      for (std::size_t channel = 0; channel < manifest.sensors[sensor].columns.size(); ++channel) {
-        const std::string key = "/sensors/" + std::to_string(sensor) + "/columns/" + std::to_string(channel);
-        channels_.push_back(csv_.column(manifest.sensors[sensor].columns[channel], key));
-      }
+  FileReader(const Manifest& manifest, const Columns& columns, std::string file, std::size_t file_number)
+      : manifest_(manifest), columns_(columns), file_(std::move(file)), file_number_(file_number), text_(read_file(file_)),
+        csv_(file_, text_) {
+    for (std::size_t i = 0; i < columns.names.size(); ++i) channels_.push_back(csv_.column(columns.names[i], columns.keys[i]));
     person_column_ = csv_.column(manifest.person_column, "/person_column");
-    label_column_ = csv_.column(manifest.label_column, "/label_column");
     if (!manifest.recording_column.empty()) recording_column_ = csv_.column(manifest.recording_column, "/recording_column");
+    if (!manifest.time_column.empty()) time_column_ = csv_.column(manifest.time_column, "/time_column");
+    if (!columns.labels) return;
+    label_column_ = csv_.column(manifest.label_column, "/label_column");
     for (std::size_t i = 0; i < manifest.classes.size(); ++i) classes_[manifest.classes[i]] = static_cast<std::int32_t>(i);
     for (const std::string& none : manifest.none_labels) classes_[none] = no_label;
     classes_[""] = no_label;
   }
 
-  void read() {
-    Rows rows;
+  /// Adds the file's recordings to `all`, in their order.
+  void read(std::vector<Series>& all) {
     std::set<std::pair<std::int32_t, std::string>> seen;
+    Series* series = nullptr;
     while (csv_.next()) {
       const std::int32_t person = csv_.whole_number(person_column_);
       const std::string_view name = manifest_.recording_column.empty() ? std::string_view{} : csv_.text(recording_column_);
-      if (rows.recording.labels.empty() || rows.recording.person != person || rows.name != name) {
-        add(rows);
-        rows = {std::string(name), csv_.line(), {}};
-        rows.recording.person = person;
-        if (!seen.emplace(person, rows.name).second)
+      if (series == nullptr || series->person != person || series->recording != name) {
+        series = &all.emplace_back();
+        *series = {person, std::string(name), file_, file_number_, csv_.line(), 0, {}, {}, {}};
+        if (!seen.emplace(person, series->recording).second)
           csv_.fail(manifest_.recording_column.empty() ? person_column_ : recording_column_,
-                    "person " + std::to_string(person) + ", recording '" + rows.name +
+                    "person " + std::to_string(person) + ", recording '" + series->recording +
                         "' starts a second time; put the rows of one recording together, in the order of time");
       }
-      for (const std::size_t column : channels_) rows.recording.values.push_back(csv_.number(column));
-      rows.recording.labels.push_back(label());
+      series->times.push_back(time_of_row(*series));
+      for (const std::size_t column : channels_) series->values.push_back(csv_.number(column));
+      if (columns_.labels) series->labels.push_back(label());
+      series->last_line = csv_.line();
     }
-    add(rows);
   }
 
 private:
-  /// The rows of one recording.
-  struct Rows {
-    std::string name;
-    std::size_t first_line = 0;
-    RawRecording recording;
-  };
+  double time_of_row(const Series& series) const {
+    if (manifest_.time_column.empty()) return static_cast<double>(series.times.size()) / columns_.rate;
+    const double time = csv_.precise_number(time_column_);
+    if (!series.times.empty() && !(time > series.times.back()))
+      csv_.fail(time_column_, "expected a time after that of the row before, found '" + std::string(csv_.text(time_column_)) +
+                                  "'; times are seconds, ascending within a recording");
+    return time;
+  }
 
   std::int32_t label() const {
     const auto found = classes_.find(csv_.text(label_column_));
@@ -129,25 +161,139 @@ private:
                                  (near.empty() ? "" : "; did you mean '" + near + "'?"));
   }
 
-  void add(Rows& rows) {
-    if (rows.recording.labels.empty()) return;
-    if (const auto channel = channel_without_values(rows.recording, channels_.size()))
-      throw InputError(file_ + " lines " + std::to_string(rows.first_line) + " to " +
-                       std::to_string(rows.first_line + rows.recording.labels.size() - 1) + ", column '" +
-                       csv_.columns()[channels_[*channel]] + "': no value in the whole of recording '" + rows.name + "' of person " +
-                       std::to_string(rows.recording.person) + "; remove that recording, or the column from the manifest's /sensors");
-    add_recording(dataset_, std::move(rows.recording));
-  }
-
   const Manifest& manifest_;
-  Dataset& dataset_;
+  const Columns& columns_;
   std::string file_;
+  std::size_t file_number_;
   std::string text_;
   CsvReader csv_;
-  std::vector<std::size_t> channels_; // columns of all sensors' channels, one sensor after the other
-  std::size_t person_column_ = 0, label_column_ = 0, recording_column_ = 0;
+  std::vector<std::size_t> channels_;
+  std::size_t person_column_ = 0, label_column_ = 0, recording_column_ = 0, time_column_ = 0;
   std::map<std::string, std::int32_t, std::less<>> classes_;
 };
+
+/// Everything in a list of files.
+std::vector<Series> read_series(const Manifest& manifest, const Columns& columns, const std::filesystem::path& folder,
+                                const std::vector<std::string>& files) {
+  std::vector<Series> all;
+  for (std::size_t i = 0; i < files.size(); ++i) FileReader(manifest, columns, (folder / files[i]).string(), i).read(all);
+  for (const Series& series : all)
+    for (std::size_t column = 0; column < columns.names.size(); ++column) {
+      bool any = false;
+      for (std::size_t row = 0; row < series.times.size() && !any; ++row)
+        any = !std::isnan(series.values[row * columns.names.size() + column]);
+      if (!any)
+        throw InputError(series.file + " lines " + std::to_string(series.first_line) + " to " + std::to_string(series.last_line) +
+                         ", column '" + columns.names[column] + "': no value in the whole of " + series.words() +
+                         "; remove that recording, or the column from the manifest's /sensors");
+    }
+  return all;
+}
+
+Columns columns_of(const Manifest& manifest, const std::function<bool(const ManifestSensor&)>& wanted, double rate, bool labels) {
+  Columns columns;
+  columns.rate = rate;
+  columns.labels = labels;
+  for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor) {
+    if (!wanted(manifest.sensors[sensor])) continue;
+    for (std::size_t channel = 0; channel < manifest.sensors[sensor].columns.size(); ++channel) {
+      columns.names.push_back(manifest.sensors[sensor].columns[channel]);
+      columns.keys.push_back("/sensors/" + std::to_string(sensor) + "/columns/" + std::to_string(channel));
+    }
+  }
+  return columns;
+}
+
+/// The recordings of a sensor's own files.
+class OwnFiles {
+public:
+  OwnFiles(const Manifest& manifest, const ManifestSensor& sensor, const std::filesystem::path& folder)
+      : sensor_(sensor), by_file_(manifest.recording_column.empty()), rate_(sensor.rate > 0 ? sensor.rate : manifest.rate),
+        series_(read_series(manifest,
+                            columns_of(
+                                manifest, [&](const ManifestSensor& one) { return &one == &sensor; }, rate_, false),
+                            folder, sensor.files)) {
+    for (const Series& series : series_)
+      if (const auto [there, is_new] = by_key_.emplace(key_of(series), &series); !is_new)
+        throw InputError(series.file + " line " + std::to_string(series.first_line) + ": " + series.words() + " is in " +
+                         there->second->file + " too; give each recording a name of its own in /recording_column");
+  }
+
+  /// [rows of `main`, channels]: its samples brought to the times of `main`.
+  std::vector<float> at(const Series& main) const {
+    const auto found = by_key_.find(key_of(main));
+    if (found == by_key_.end())
+      throw InputError(main.file + " line " + std::to_string(main.first_line) + ": " + main.words() +
+                       " is in none of the files of sensor '" + sensor_.name + "'; add it there, or remove it here");
+    const Series& own = *found->second;
+    const std::size_t width = sensor_.columns.size();
+    std::vector<float> result(main.times.size() * width), column(own.times.size());
+    for (std::size_t channel = 0; channel < width; ++channel) {
+      for (std::size_t row = 0; row < column.size(); ++row) column[row] = own.values[row * width + channel];
+      const auto values = interpolated(own.times, column, main.times, longest_filled_gap_seconds + 1 / rate_);
+      if (std::all_of(values.begin(), values.end(), [](float value) { return std::isnan(value); }))
+        throw InputError(own.file + ": " + own.words() + ": sensor '" + sensor_.name + "' has no value of '" + sensor_.columns[channel] +
+                         "' while " + main.file + " lasts; both need the same clock, in seconds");
+      for (std::size_t row = 0; row < values.size(); ++row) result[row * width + channel] = values[row];
+    }
+    return result;
+  }
+
+private:
+  std::tuple<std::int32_t, std::string, std::size_t> key_of(const Series& series) const {
+    return {series.person, series.recording, by_file_ ? series.file_number : 0};
+  }
+
+  const ManifestSensor& sensor_;
+  bool by_file_; // recordings are told apart by their file
+  double rate_;
+  std::vector<Series> series_;
+  std::map<std::tuple<std::int32_t, std::string, std::size_t>, const Series*> by_key_;
+};
+
+/// Adds one recording of the manifest's files, with what the sensors with files of their own say meanwhile.
+void add(const Manifest& manifest, const std::vector<std::unique_ptr<OwnFiles>>& own_files, Series& main, Dataset& dataset) {
+  const std::size_t rows = main.times.size();
+  std::vector<std::vector<float>> blocks; // of each sensor; empty: its columns are in `main`
+  std::size_t width = 0, main_width = 0;
+  for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor) {
+    blocks.push_back(own_files[sensor] ? own_files[sensor]->at(main) : std::vector<float>{});
+    width += manifest.sensors[sensor].columns.size();
+    if (!own_files[sensor]) main_width += manifest.sensors[sensor].columns.size();
+  }
+  RawRecording raw{main.person, -1, {}, std::move(main.labels)};
+  raw.values.reserve(rows * width);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* in_main = main.values.data() + row * main_width;
+    for (std::size_t sensor = 0; sensor < blocks.size(); ++sensor) {
+      const std::size_t channels = manifest.sensors[sensor].columns.size();
+      const float* const values = own_files[sensor] ? blocks[sensor].data() + row * channels : in_main;
+      raw.values.insert(raw.values.end(), values, values + channels);
+      if (!own_files[sensor]) in_main += channels;
+    }
+  }
+  if (manifest.time_column.empty()) {
+    add_recording(dataset, std::move(raw));
+    return;
+  }
+  TimedRecording timed(dataset, main.person);
+  for (std::size_t row = 0; row < rows; ++row)
+    timed.add(main.times[row], std::span(raw.values).subspan(row * width, width), raw.labels[row]);
+  timed.finish();
+}
+
+Dataset read_manifest(const DatasetSource& source) {
+  const Manifest manifest = load_manifest(source.path);
+  const std::filesystem::path folder = source.path.parent_path();
+  std::vector<std::unique_ptr<OwnFiles>> own_files;
+  for (const ManifestSensor& sensor : manifest.sensors)
+    own_files.push_back(sensor.files.empty() ? nullptr : std::make_unique<OwnFiles>(manifest, sensor, folder));
+  const Columns columns = columns_of(
+      manifest, [](const ManifestSensor& sensor) { return sensor.files.empty(); }, manifest.rate, true);
+  Dataset dataset{manifest_info(manifest), {}};
+  for (Series& main : read_series(manifest, columns, folder, manifest.files)) add(manifest, own_files, main, dataset);
+  return dataset;
+}
 
 } // namespace
 
@@ -167,13 +313,18 @@ DatasetSource find_manifest(const std::filesystem::path& path) {
     throw InputError(path.string() + ": there is no such file; give the path of a manifest, a JSON file that describes CSV recordings");
   const Manifest manifest = load_manifest(path);
   DatasetSource source{path, {path}, manifest.rate, manifest.windows};
-  for (std::size_t i = 0; i < manifest.files.size(); ++i) {
-    const std::filesystem::path file = path.parent_path() / manifest.files[i];
-    if (!std::filesystem::is_regular_file(file))
-      throw InputError(path.string() + ": /files/" + std::to_string(i) + ": there is no file " + file.string() +
-                       "; paths are relative to the manifest's folder");
-    source.files.push_back(file);
-  }
+  const auto add_files = [&](const std::vector<std::string>& files, const std::string& pointer) {
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const std::filesystem::path file = path.parent_path() / files[i];
+      if (!std::filesystem::is_regular_file(file))
+        throw InputError(path.string() + ": " + pointer + "/" + std::to_string(i) + ": there is no file " + file.string() +
+                         "; paths are relative to the manifest's folder");
+      source.files.push_back(file);
+    }
+  };
+  add_files(manifest.files, "/files");
+  for (std::size_t i = 0; i < manifest.sensors.size(); ++i)
+    add_files(manifest.sensors[i].files, "/sensors/" + std::to_string(i) + "/files");
   return source;
 }
 
@@ -184,13 +335,7 @@ CatalogEntry manifest() {
           .reader_version = 1,
           .places = {},
           .windows = {},
-          .read = [](const DatasetSource& source) {
-            const Manifest manifest = load_manifest(source.path);
-            Dataset dataset{manifest_info(manifest), {}};
-            for (const std::string& file : manifest.files)
-              FileReader(manifest, dataset, (source.path.parent_path() / file).string()).read();
-            return dataset;
-          }};
+          .read = read_manifest};
 }
 
 } // namespace stdualx

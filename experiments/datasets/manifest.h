@@ -4,6 +4,13 @@
 //    "sensors": [{"name": "wrist", "columns": ["ax", "ay", "az"], "kinds": ["accelerometer"]}],
 //    "person_column": "person", "recording_column": "recording", "label_column": "label", "classes": ["squat", "row"]}
 //
+// A sensor with files of its own, and mostly a rate of its own:
+//
+//   {"name": "belt", "columns": ["pressure"], "files": ["monday_belt.csv"], "rate": 10}
+//
+// Its files hold the person's and the recording's column, and no labels. Its samples are brought to the rows of the manifest's files by
+// linear interpolation. Recordings start together, or "time_column" names a column in seconds that all files have.
+//
 // A CSV file has a header row, commas, and one row a sample; columns that the manifest does not name are ignored. Rows of one
 // person and recording are consecutive. A missing value is an empty field or NaN (experiments/gaps.h).
 #pragma once
@@ -18,13 +25,17 @@ struct ManifestSensor {
   std::string name;
   std::vector<std::string> columns;
   std::vector<std::string> kinds; // one for each column, or one for all; empty: "other"
+  std::vector<std::string> files; // its own, relative to the manifest; empty: its columns are in the manifest's files
+  double rate = 0;                // of its own files; 0: the manifest's
 
   static const auto& fields() {
     using S = ManifestSensor;
     static const auto all = std::make_tuple(
         field("name", &S::name, "", "where it is worn, or what it is"),
         field("columns", &S::columns, {}, "its channels, by the CSV's column names"),
-        field("kinds", &S::kinds, {}, "accelerometer, gyroscope, magnetometer or other: one for each column, or one for all"));
+        field("kinds", &S::kinds, {}, "accelerometer, gyroscope, magnetometer or other: one for each column, or one for all"),
+        field("files", &S::files, {}, "CSV files of its own; none: its columns are in the manifest's files"),
+        number("rate", &S::rate, 0.0, 0, 1e6, "samples a second in its own files; none: the manifest's"));
     return all;
   }
   bool operator==(const ManifestSensor&) const = default;
@@ -38,6 +49,7 @@ struct Manifest {
   std::string person_column = "person";
   std::string recording_column; // "": a file and person is one recording
   std::string label_column = "label";
+  std::string time_column; // seconds; "": rows are evenly spaced, and recordings of all files start together
   std::vector<std::string> classes;
   std::vector<std::string> none_labels; // further labels, besides the empty one, that mean "no class"
   WindowSpec windows{128, 64, 0.5};
@@ -53,6 +65,7 @@ struct Manifest {
         field("person_column", &M::person_column, "", "column with the person's number"),
         field("recording_column", &M::recording_column, "", "column that names the recording; none: one a file and person"),
         field("label_column", &M::label_column, "", "column with the activity's name"),
+        field("time_column", &M::time_column, "", "column with the time in seconds; none: rows are evenly spaced"),
         field("classes", &M::classes, {}, "activities, in the order of the classes"),
         field("none_labels", &M::none_labels, {}, "labels that mean no activity, besides the empty one"),
         field("windows", &M::windows, {}, "windows unless a sweep says otherwise"),

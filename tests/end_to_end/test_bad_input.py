@@ -174,7 +174,7 @@ class Help(Workplace):
     def test_every_command_has_help_with_an_example(self):
         text = self.finish(self.start("--help"))
         commands = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
-        self.assertGreaterEqual(set(commands), {"plan", "run", "status", "runs", "explain", "query", "report", "retry"})
+        self.assertGreaterEqual(set(commands), {"plan", "run", "status", "runs", "explain", "query", "report", "retry", "data"})
         for command in commands:
             self.assertIn(f"stdualx {command}", self.finish(self.start(command, "--help")).split("example")[1])
         self.assertFalse(self.store.exists())

@@ -126,5 +126,7 @@ TEST(Dsads, AnArchiveCutShortIsNamed) {
               AllOf(HasSubstr(path.string()), HasSubstr("fetch it again")));
 }
 
+TEST(Dsads, DrawnDamageGivesOneSentenceOrIsHarmless) { expect_sentences_for_damage("dsads", "dsads", tiny_dsads(1), 40); }
+
 } // namespace
 } // namespace stdualx

@@ -4,11 +4,15 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <memory>
+#include <random>
 #include <stdexcept>
 
 namespace stdualx::test {
@@ -99,6 +103,37 @@ Files tiny_opportunity() {
         text += opportunity_row(step, step < 24 ? locomotion[person - 1] : 0, step < 24 ? 406516 + person / 3 : 0);
     }
   return files;
+}
+
+void expect_sentences_for_damage(const std::string& dataset, const std::string& folder, const Files& files, int rounds) {
+  const TemporaryFolder place;
+  const auto below = place.path() / "data" / folder;
+  write_folder(below, files);
+  std::mt19937 random(20251125);
+  const auto drawn = [&](std::size_t count) { return static_cast<std::size_t>(random()) % std::max<std::size_t>(count, 1); };
+  int refused = 0;
+  for (int round = 0; round < rounds; ++round) {
+    auto file = files.begin();
+    std::advance(file, static_cast<std::ptrdiff_t>(drawn(files.size())));
+    std::string text = file->second;
+    const std::size_t at = drawn(text.size()), length = drawn(std::min<std::size_t>(text.size() - at, 400)) + 1;
+    switch (round % 4) {
+    case 0: text[at] = static_cast<char>(random() % 256); break;
+    case 1: text.resize(at); break;
+    case 2: text.erase(at, length); break;
+    default: text.insert(at, text.substr(at, length));
+    }
+    write_text(below / file->first, text);
+    const std::string message = input_error([&] { read_dataset(dataset, place.data_paths()); });
+    if (message != "no error") {
+      ++refused;
+      EXPECT_NE(message.find(below.string()), std::string::npos) << message;
+      EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    }
+    write_text(below / file->first, file->second);
+  }
+  EXPECT_GT(refused, rounds / 3) << "most damage is noticed";
+  EXPECT_EQ(input_error([&] { read_dataset(dataset, place.data_paths()); }), "no error");
 }
 
 WindowSet made_up_windows(std::int64_t steps, Windows windows, std::vector<std::int64_t> official_test_people) {

@@ -45,6 +45,10 @@ Files tiny_opportunity();
 /// A window set of one sensor with one channel; every list has an entry a window. Values: `values` (windows x steps), or all 0.
 WindowSet made_up_windows(std::int64_t steps, Windows windows, std::vector<std::int64_t> official_test_people = {});
 
+/// Damages one file of a data set after the other in drawn ways (bytes changed, cut, cut out, doubled), written below `folder` of the data
+/// directory: each time it is read all the same, or one sentence names the damaged file or the folder. `rounds` in all.
+void expect_sentences_for_damage(const std::string& dataset, const std::string& folder, const Files& files, int rounds = 60);
+
 /// The message of the InputError that `action` throws; fails the test's expectations with "no error" when it throws none.
 template <class Action> std::string input_error(const Action& action) {
   try {

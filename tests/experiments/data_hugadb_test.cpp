@@ -114,5 +114,7 @@ TEST(Hugadb, WhatIsDamagedIsNamed) {
   EXPECT_THAT(error_of(head + rows(3, 1), "notes.txt"), HasSubstr("'hugadb' was not found"));
 }
 
+TEST(Hugadb, DrawnDamageGivesOneSentenceOrIsHarmless) { expect_sentences_for_damage("hugadb", "hugadb", tiny_hugadb()); }
+
 } // namespace
 } // namespace stdualx

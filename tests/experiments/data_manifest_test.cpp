@@ -1,6 +1,7 @@
 // Recordings by manifest: gaps, sensors of different widths, and every mistake named with its place.
 #include "data_fixtures.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -89,6 +90,132 @@ TEST(Manifest, WrongFieldsAreNamedWithLineAndColumn) {
               HasSubstr("line 4, column 'set': person 1, recording 's' starts a second time"));
   EXPECT_THAT(Gym(header + "1,s,\"open,squat,1,2,3,4\n").error(), HasSubstr("line 2: field 3: expected a closing quote"));
   EXPECT_THAT(Gym("").error(), HasSubstr("is empty"));
+}
+
+/// A wrist at 10 Hz with the labels, a belt at 20 Hz and a shoe at 4 Hz with files of their own. Values of the belt: 100 + seconds, of the
+/// shoe: 200 + 10 x seconds.
+struct Apart {
+  TemporaryFolder folder;
+  Json manifest = Json::parse(R"({
+    "name": "apart", "rate": 10, "files": ["wrist.csv"], "recording_column": "set", "classes": ["squat", "row"],
+    "sensors": [{"name": "belt", "columns": ["b"], "files": ["belt.csv"], "rate": 20}, {"name": "wrist", "columns": ["x", "y"]},
+                {"name": "shoe", "columns": ["s"], "files": ["shoe.csv"], "rate": 4}],
+    "windows": {"steps": 2, "stride": 1}})");
+  std::string wrist = "person,set,label,y,x\n", belt = "set,person,b\n", shoe = "person,set,s\n";
+
+  Apart() {
+    for (int i = 0; i < 9; ++i) wrist += fmt::format("1,a,squat,{},{}\n", -i, i);
+    for (int i = 0; i < 18; ++i) belt += fmt::format("a,1,{}\n", 100 + 0.05 * i);
+    for (int i = 0; i < 5; ++i) shoe += fmt::format("1,a,{}\n", 200 + 2.5 * i);
+  }
+  Dataset read() {
+    write_text(folder.path() / "wrist.csv", wrist);
+    write_text(folder.path() / "belt.csv", belt);
+    write_text(folder.path() / "shoe.csv", shoe);
+    write_text(folder.path() / "apart.json", manifest.dump());
+    return read_dataset((folder.path() / "apart.json").string(), folder.data_paths());
+  }
+  std::string error() {
+    return input_error([&] { read(); });
+  }
+};
+
+TEST(ManifestOfSensorsApart, EachSensorIsBroughtToTheLabelledRowsByLinearInterpolation) {
+  const Dataset dataset = Apart().read();
+  ASSERT_EQ(dataset.recordings.size(), 1u);
+  ASSERT_EQ(dataset.recordings[0].steps(), 9);
+  for (std::size_t i = 0; i < 9; ++i) {
+    const float* const sample = dataset.recordings[0].samples.data() + i * 6; // three sensors, padded to two channels
+    const float time = 0.1f * static_cast<float>(i);
+    EXPECT_FLOAT_EQ(sample[0], 100 + time);
+    EXPECT_EQ(sample[2], static_cast<float>(i));
+    EXPECT_EQ(sample[3], -static_cast<float>(i));
+    EXPECT_FLOAT_EQ(sample[4], 200 + 10 * time);
+  }
+}
+
+TEST(ManifestOfSensorsApart, GapsAndEndsOfASensorAreGapsOfTheRecording) {
+  Apart apart;
+  // The belt at 20 Hz: three samples lost lie 0.2 s apart and are bridged; six, 0.35 s, are not: rows 4 to 6 are left out.
+  apart.belt = "set,person,b\n";
+  for (int i = 0; i < 18; ++i)
+    apart.belt += fmt::format("a,1,{}\n", i >= 1 && i <= 3 ? "" : i >= 7 && i <= 12 ? "NaN" : fmt::format("{}", i));
+  Dataset dataset = apart.read();
+  ASSERT_EQ(dataset.recordings.size(), 2u);
+  EXPECT_EQ(dataset.recordings[0].steps(), 4);
+  EXPECT_FLOAT_EQ(dataset.recordings[0].samples[6], 2); // row 1, 0.1 s: half-way between 0 and 4
+  EXPECT_EQ(dataset.recordings[1].steps(), 2);
+  EXPECT_EQ(dataset.left_out_steps, 3);
+  Apart ends; // the shoe's last sample lies at 0.5 s: two more rows are filled with it, the others would have to be made up
+  ends.shoe = "person,set,s\n1,a,1\n1,a,2\n1,a,3\n";
+  dataset = ends.read();
+  EXPECT_EQ(dataset.recordings.size(), 1u);
+  EXPECT_EQ(dataset.recordings[0].steps(), 6);
+}
+
+TEST(ManifestOfSensorsApart, ATimeColumnSetsTheClocks) {
+  Apart apart;
+  apart.manifest["time_column"] = "t";
+  apart.wrist = "person,set,label,y,x,t\n";
+  apart.belt = "set,person,b,t\n";
+  apart.shoe = "person,set,s,t\n";
+  // The belt starts half a second before the wrist, the shoe a quarter of a second.
+  for (int i = 0; i < 12; ++i)
+    if (i != 5) apart.wrist += fmt::format("1,a,row,0,{},{:.1f}\n", i, 1700000000 + 0.1 * i);
+  for (int i = 0; i < 40; ++i) apart.belt += fmt::format("a,1,{},{:.2f}\n", i, 1700000000 - 0.5 + 0.05 * i);
+  for (int i = 0; i < 8; ++i) apart.shoe += fmt::format("1,a,{},{:.2f}\n", i, 1700000000 - 0.25 + 0.25 * i);
+  const Dataset dataset = apart.read();
+  ASSERT_EQ(dataset.recordings.size(), 1u);
+  ASSERT_EQ(dataset.recordings[0].steps(), 12); // the lost row is filled
+  for (const std::size_t row : {0, 1, 4, 6, 11}) {
+    EXPECT_NEAR(dataset.recordings[0].samples[row * 6], 10 + 2.0 * static_cast<double>(row), 1e-3);
+    EXPECT_NEAR(dataset.recordings[0].samples[row * 6 + 4], 1 + 0.4 * static_cast<double>(row), 1e-3);
+  }
+  EXPECT_EQ(dataset.recordings[0].samples[5 * 6], 18); // as in the row before
+}
+
+TEST(ManifestOfSensorsApart, WithoutARecordingColumnTheFilesBelongTogetherByTheirPlace) {
+  Apart apart;
+  apart.manifest.erase("recording_column");
+  EXPECT_EQ(apart.read().recordings.size(), 1u);
+  apart.manifest["sensors"][0]["files"] = {"belt.csv", "belt.csv"};
+  EXPECT_THAT(apart.error(), HasSubstr("/sensors/0/files: expected as many files as in /files"));
+}
+
+TEST(ManifestOfSensorsApart, MistakesAreNamed) {
+  Apart apart;
+  apart.wrist += "1,b,squat,0,0\n";
+  EXPECT_THAT(apart.error(), AllOf(HasSubstr("wrist.csv line 11: recording 'b' of person 1 is in none of the files of sensor 'belt'")));
+  Apart twice;
+  twice.manifest["sensors"][0]["files"] = {"belt.csv", "belt.csv"};
+  EXPECT_THAT(twice.error(), HasSubstr("belt.csv line 2: recording 'a' of person 1 is in"));
+  Apart empty;
+  empty.shoe = "person,set,s\n1,a,\n1,a,NaN\n";
+  EXPECT_THAT(empty.error(), HasSubstr("shoe.csv lines 2 to 3, column 's': no value in the whole of recording 'a'"));
+  Apart no_file;
+  no_file.manifest["sensors"][2]["files"] = {"shoes.csv"};
+  EXPECT_THAT(no_file.error(), HasSubstr("/sensors/2/files/0: there is no file"));
+  Apart rate;
+  rate.manifest["sensors"][1]["rate"] = 5;
+  EXPECT_THAT(rate.error(), HasSubstr("/sensors/1/rate: expected it beside files"));
+  Apart column;
+  column.belt = "set,person,c\na,1,2\n";
+  EXPECT_THAT(column.error(), AllOf(HasSubstr("belt.csv line 1: there is no column 'b'"), HasSubstr("/sensors/0/columns/0")));
+  Apart times;
+  times.manifest["time_column"] = "y";
+  EXPECT_THAT(times.error(), HasSubstr("belt.csv line 1: there is no column 'y', which the manifest's /time_column names"));
+  Apart clocks;
+  clocks.manifest["time_column"] = "t";
+  clocks.wrist = "person,set,label,y,x,t\n1,a,row,0,0,5\n1,a,row,0,0,5\n";
+  clocks.belt = "set,person,b,t\na,1,1,0\na,1,2,1\n";
+  clocks.shoe = "person,set,s,t\n1,a,1,4\n1,a,1,6\n";
+  EXPECT_THAT(clocks.error(), HasSubstr("wrist.csv line 3, column 't': expected a time after that of the row before, found '5'"));
+  clocks.wrist = "person,set,label,y,x,t\n1,a,row,0,0,5\n1,a,row,0,0,6\n";
+  EXPECT_THAT(clocks.error(), AllOf(HasSubstr("belt.csv: recording 'a' of person 1: sensor 'belt' has no value of 'b' while"),
+                                    HasSubstr("the same clock, in seconds")));
+  Apart windows;
+  windows.manifest["windows"]["rate"] = 5;
+  EXPECT_THAT(windows.error(), HasSubstr("/windows: expected steps, stride and label_threshold alone"));
 }
 
 TEST(Manifest, MistakesInTheManifestAreNamedByJsonPointer) {

@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 #include <functional>
-#include <regex>
 
 #include "experiments/archive.h"
 
@@ -67,10 +67,13 @@ TEST(Opportunity, TheColumnsAreThoseOfThePublishersList) {
   if (!std::filesystem::exists(list)) GTEST_SKIP() << "no " << list;
   std::map<int, std::string> names;
   std::ifstream file(list);
-  const std::regex pattern(R"(Column: (\d+) (?:InertialMeasurementUnit )?([^;]*).*)");
+  // "Column: 38 InertialMeasurementUnit BACK accX; value = ..."
   for (std::string line; std::getline(file, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (std::smatch match; std::regex_match(line, match, pattern)) names[std::stoi(match[1])] = match[2];
+    int column = 0, end = 0;
+    if (std::sscanf(line.c_str(), "Column: %d %n", &column, &end) != 1) continue;
+    std::string name = line.substr(static_cast<std::size_t>(end), line.find_first_of(";\r") - static_cast<std::size_t>(end));
+    const std::string kind = "InertialMeasurementUnit ";
+    names[column] = name.starts_with(kind) ? name.substr(kind.size()) : name;
   }
   const char* imus[] = {"BACK", "RUA", "RLA", "LUA", "LLA"};
   for (int imu = 0; imu < 5; ++imu) {
@@ -128,6 +131,10 @@ TEST(Opportunity, WhatIsMissingOrDamagedIsNamed) {
   EXPECT_THAT(error_with([&](Files& files) { files[name] = opportunity_row(0, 1, 7); }, "opportunity-gestures"),
               HasSubstr("line 1: column 250: expected 0 or a label of the track ML_Both_Arms, found 7"));
   EXPECT_THAT(error_with([&](Files& files) { files["copy/S2-ADL4.dat"] = files[name]; }), HasSubstr("a second file 'S2-ADL4.dat'"));
+}
+
+TEST(Opportunity, DrawnDamageGivesOneSentenceOrIsHarmless) {
+  expect_sentences_for_damage("opportunity-gestures", "opportunity", tiny_opportunity(), 24);
 }
 
 } // namespace

@@ -164,5 +164,7 @@ TEST(Pamap2, WhatIsMissingOrDamagedIsNamed) {
   EXPECT_THAT(error_with(name, [](std::string& text) { text.replace(0, 4, "NaN"); }), HasSubstr("line 1: column 1: expected a time"));
 }
 
+TEST(Pamap2, DrawnDamageGivesOneSentenceOrIsHarmless) { expect_sentences_for_damage("pamap2", "pamap2", tiny_pamap2()); }
+
 } // namespace
 } // namespace stdualx

@@ -152,5 +152,7 @@ TEST(UciHar, WrongColumnsNonNumbersAndUnequalRowsAreNamedWithTheirLine) {
   EXPECT_THAT(error_with("test/subject_test.txt", [](std::string& text) { text = "2\n"; }), HasSubstr("subject_test.txt holds 1 rows"));
 }
 
+TEST(UciHar, DrawnDamageGivesOneSentenceOrIsHarmless) { expect_sentences_for_damage("uci-har", "uci-har", tiny_uci_har()); }
+
 } // namespace
 } // namespace stdualx
