@@ -68,6 +68,7 @@ int query_command(const Command& command, const std::vector<std::string>& argume
 int retry_command(const Command& command, const std::vector<std::string>& arguments);
 int compare_command(const Command& command, const std::vector<std::string>& arguments);
 int report_command(const Command& command, const std::vector<std::string>& arguments);
+int bench_command(const Command& command, const std::vector<std::string>& arguments);
 int data_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);
 

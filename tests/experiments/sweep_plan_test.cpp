@@ -211,7 +211,7 @@ Plan plan_with(const std::string& dataset, const std::string& protocol, const st
 TEST(Plan, LeaveOnePersonOutHasAFoldAPerson) {
   const Plan plan = plan_with("watch", R"({"kind": "leave_one_person_out"})");
   ASSERT_EQ(plan.runs.size(), 30u);
-  for (const auto& [run_id, run] : plan.runs) EXPECT_EQ(run.protocol.folds, 30);
+  for (const PlannedRun& planned : plan.runs) EXPECT_EQ(planned.run.protocol.folds, 30);
   EXPECT_EQ(plan.runs[29].run.fold, 29);
   EXPECT_EQ(plan_with("watch", R"({"kind": "leave_one_person_out"})", R"(, "folds": [3, 29])").runs.size(), 2u);
   EXPECT_THAT(message_of([] { plan_with("watch", R"({"kind": "leave_one_person_out"})", R"(, "folds": [30])"); }),
