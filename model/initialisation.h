@@ -5,7 +5,7 @@
 // share a layer, a replica in a pack starts as it does alone, and float32 starts as float64 rounded.
 #pragma once
 
-#include "model/stdual_x.h"
+#include "model/network.h"
 
 #include <ATen/core/Tensor.h>
 

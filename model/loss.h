@@ -2,7 +2,7 @@
 #pragma once
 
 #include "experiments/spec/training_config.h"
-#include "model/stdual_x.h"
+#include "model/network.h"
 
 namespace stdualx {
 

@@ -7,7 +7,7 @@
 //   data   := the tensors' bytes, little-endian, row-major, without gaps, in the order of the header's offsets
 #pragma once
 
-#include "model/stdual_x.h"
+#include "model/network.h"
 
 #include <filesystem>
 #include <map>

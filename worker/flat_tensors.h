@@ -7,7 +7,7 @@
 // tensor at a multiple of 64 bytes, which matrix libraries ask for; its values and gradients stay 0.
 #pragma once
 
-#include "model/stdual_x.h"
+#include "model/network.h"
 
 #include <ATen/core/Tensor.h>
 

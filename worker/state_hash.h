@@ -4,7 +4,7 @@
 //   tensor := name '\0' type '\0' dimensions (int64 each) bytes (row-major)
 #pragma once
 
-#include "model/stdual_x.h"
+#include "model/network.h"
 
 namespace stdualx {
 

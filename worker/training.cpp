@@ -45,8 +45,8 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
       type_(scalar_type(run.training)), train_rows_(checked_rows(run, std::move(train_rows))),
       reader_(std::move(windows), run.training.augmentation, run.seed, type_, device),
       batches_(batches_of(static_cast<std::int64_t>(train_rows_.size()), run.training.batch_size)),
-      model_(run.model, reader_.windows().shape, {run.seed}, type_, device), parameters_(model_.parameters(), type_, device),
-      buffers_(model_.buffers(), type_, device), gradient_(parameters_.bind_gradients()), optimizer_(parameters_.values()),
+      model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
+      buffers_(model_->buffers(), type_, device), gradient_(parameters_.bind_gradients()), optimizer_(parameters_.values()),
       averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {}
 
 Training::~Training() = default;
@@ -72,7 +72,7 @@ StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::s
   context.global_samples = rows;
   context.group = communicator_.size() > 1 ? group_.get() : nullptr;
   gradient_.zero_();
-  const ModelOutput output = model_.forward(windows, context);
+  const ModelOutput output = model_->forward(windows, context);
   const LossTerms terms = loss(output, labels, config, context);
   terms.total.backward(); // adds into gradient_, whose views the parameters' gradients are
 
@@ -148,7 +148,7 @@ at::Tensor Training::predict(std::span<const std::int64_t> rows, Weights weights
   for (std::int64_t done = 0; done < share.count; done += evaluation_batch) {
     const std::int64_t first = share.first + done, size = std::min(evaluation_batch, share.count - done);
     const at::Tensor windows = reader_.read(rows.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)));
-    logits.narrow(0, first, size).copy_(model_.forward(windows, StepContext{}).logits[0]);
+    logits.narrow(0, first, size).copy_(model_->forward(windows, StepContext{}).logits[0]);
     observer();
   }
   if (communicator_.size() > 1) communicator_.all_reduce_sum(logits); // a gather: zero outside a rank's own rows

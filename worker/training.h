@@ -3,7 +3,7 @@
 
 #include "experiments/spec/run_spec.h"
 #include "model/loss.h"
-#include "model/stdual_x.h"
+#include "model/network.h"
 #include "worker/averages.h"
 #include "worker/batches.h"
 #include "worker/communicator.h"
@@ -100,7 +100,7 @@ private:
   const std::vector<std::int64_t> train_rows_;
   const BatchReader reader_;
   const std::vector<Share> batches_;
-  StdualX model_;
+  const std::unique_ptr<Network> model_;
   FlatTensors parameters_, buffers_;
   at::Tensor gradient_;
   AdamW optimizer_;

@@ -1,6 +1,6 @@
 # model/: the network. All of torch that is not training.
 stdualx_library(stdualx_model FOLDER model
-  SOURCES attention.cpp batch_norm.cpp cross_sensor_attention.cpp dropout.cpp head.cpp initialisation.cpp loss.cpp
+  SOURCES attention.cpp batch_norm.cpp cross_sensor_attention.cpp dropout.cpp head.cpp initialisation.cpp loss.cpp network.cpp
           position.cpp sensor_vector.cpp stdat.cpp stdual_x.cpp stem.cpp weights.cpp kernels/cpu/dropout.cpp
   LINKS stdualx_spec torch::cpu)
 target_precompile_headers(stdualx_model PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h")

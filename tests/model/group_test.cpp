@@ -58,12 +58,13 @@ struct Step {
   bool dropout = false;
   bool one_class = false;
   std::int64_t batch = 8;
+  std::vector<std::int64_t> seeds = {1, 2};
 };
 
 /// One training step of this rank's rows.
 Result run(const Step& step, const Batch& batch, std::int64_t first, std::int64_t rows, ThreadGroup::Member* member) {
   at::set_num_threads(1); // ranks are threads already
-  StdualX network(step.model, step.shape, {1, 2}, at::kDouble, at::kCPU);
+  const auto network = make_network(step.model, step.shape, step.seeds, at::kDouble, at::kCPU);
   const StepContext context{.training = true,
                             .epoch = 2,
                             .step = 3,
@@ -71,19 +72,19 @@ Result run(const Step& step, const Batch& batch, std::int64_t first, std::int64_
                             .global_samples = step.batch,
                             .group = member,
                             .dropout = step.dropout};
-  const ModelOutput output = network.forward(batch.windows.narrow(1, first, rows), context);
+  const ModelOutput output = network->forward(batch.windows.narrow(1, first, rows), context);
   const LossTerms terms = loss(output, batch.labels.narrow(1, first, rows), step.training, context);
   terms.total.backward();
-  Result result{output.logits.detach(), flat_gradient(network.parameters()), terms.cross_entropy, terms.triplet, {}, {}};
-  for (const NamedTensor& parameter : network.parameters())
+  Result result{output.logits.detach(), flat_gradient(network->parameters()), terms.cross_entropy, terms.triplet, {}, {}};
+  for (const NamedTensor& parameter : network->parameters())
     if (!parameter.tensor.grad().defined()) throw std::logic_error("no gradient: " + parameter.name);
-  for (const NamedTensor& buffer : network.buffers()) result.buffers.push_back(buffer.tensor);
+  for (const NamedTensor& buffer : network->buffers()) result.buffers.push_back(buffer.tensor);
   if (member != nullptr) result.collectives = member->collectives;
   return result;
 }
 
 void expect_equal_to_one_rank(const Step& step, const std::vector<std::int64_t>& shares) {
-  Batch batch = random_batch(step.shape, 2, step.batch, at::kDouble, 3);
+  Batch batch = random_batch(step.shape, std::ssize(step.seeds), step.batch, at::kDouble, 3);
   if (step.one_class) batch.labels.fill_(2);
   const Result whole = run(step, batch, 0, step.batch, nullptr);
 
@@ -168,7 +169,7 @@ TEST(Group, AgreesWithoutTripletAndWithOneClassAlone) {
 
 TEST(Group, AGroupOfOneHasTheBitsOfNoGroup) {
   const Step step{.model = small_default(), .dropout = true};
-  const Batch batch = random_batch(step.shape, 2, step.batch, at::kDouble, 3);
+  const Batch batch = random_batch(step.shape, std::ssize(step.seeds), step.batch, at::kDouble, 3);
   ThreadGroup group(1);
   ThreadGroup::Member member;
   member.group = &group;
