@@ -1,4 +1,4 @@
-// What training sees of a network, whichever it is.
+// What training sees of a network, whichever it is: STDual-X (model/stdual_x.h) or a baseline (model/baselines).
 #pragma once
 
 #include "experiments/spec/model_config.h"
@@ -26,7 +26,8 @@ struct ModelOutput {
                         // attention
 };
 
-/// A network that turns standardised windows into logits and embedding. R replicas (runs of one shape trained together) lead every tensor.
+/// A network that turns standardised windows into logits and embedding. R replicas (runs of one shape trained together) lead every tensor;
+/// a baseline has R = 1.
 class Network {
 public:
   virtual ~Network() = default;
@@ -42,7 +43,7 @@ public:
 };
 
 /// Builds and initialises the network that `config.architecture` names on `device`. `seeds`: one a replica. `type`: float32 or float64.
-/// Throws InputError naming the key of `config` that does not fit `shape`.
+/// Throws InputError naming the key of `config` that does not fit `shape`, or when a baseline is to have more than one replica.
 std::unique_ptr<Network> make_network(const ModelConfig& config, const InputShape& shape, std::vector<std::int64_t> seeds,
                                       at::ScalarType type, at::Device device);
 

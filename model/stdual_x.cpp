@@ -103,6 +103,7 @@ struct StdualX::Layers {
 StdualX::StdualX(const ModelConfig& config, const InputShape& shape, std::vector<std::int64_t> seeds, at::ScalarType type,
                  at::Device device) {
   check_model(config, shape);
+  if (config.architecture != "stdual_x") throw std::invalid_argument("StdualX cannot be a " + config.architecture);
   if (seeds.empty()) throw std::invalid_argument("StdualX needs one seed a replica, and got none");
   if (type != at::kFloat && type != at::kDouble) throw std::invalid_argument("StdualX computes in float32 or float64");
   layers = std::make_unique<Layers>(config, shape, std::move(seeds), type, device);

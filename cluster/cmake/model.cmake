@@ -2,6 +2,8 @@
 stdualx_library(stdualx_model FOLDER model
   SOURCES attention.cpp batch_norm.cpp cross_sensor_attention.cpp dropout.cpp head.cpp initialisation.cpp loss.cpp network.cpp
           position.cpp sensor_vector.cpp stdat.cpp stdual_x.cpp stem.cpp weights.cpp kernels/cpu/dropout.cpp
+          baselines/baseline.cpp baselines/bi_lstm.cpp baselines/cnn.cpp baselines/deep_conv_lstm.cpp baselines/layers.cpp
+          baselines/linear.cpp baselines/transformer.cpp baselines/window_features.cpp
   LINKS stdualx_spec torch::cpu)
 target_precompile_headers(stdualx_model PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h")
 
@@ -16,7 +18,7 @@ if(STDUALX_WITH_CUDA)
   target_link_libraries(stdualx_model PUBLIC torch::cuda)
 endif()
 
-stdualx_tests(model SOURCES reference.cpp dropout_test.cpp group_test.cpp loss_test.cpp network_test.cpp reference_test.cpp weights_test.cpp LINKS stdualx_model)
+stdualx_tests(model SOURCES reference.cpp baseline_test.cpp dropout_test.cpp group_test.cpp loss_test.cpp network_test.cpp reference_test.cpp weights_test.cpp LINKS stdualx_model)
 if(STDUALX_TESTS)
   target_precompile_headers(model_tests PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h" <gtest/gtest.h>)
 endif()

@@ -23,7 +23,7 @@ install(TARGETS stdualx-trainer RUNTIME)
 stdualx_install_torch(stdualx-trainer)
 
 stdualx_tests(training FOLDER worker
-  SOURCES training_attempt_test.cpp training_checkpoint_test.cpp training_group_test.cpp training_link_test.cpp
+  SOURCES training_attempt_test.cpp training_baselines_test.cpp training_checkpoint_test.cpp training_group_test.cpp training_link_test.cpp
           training_trainer_test.cpp training_units_test.cpp
   LINKS stdualx_training)
 if(STDUALX_TESTS)

@@ -1,9 +1,36 @@
-// What network a run trains: the sizes and switches of STDual-X (MODEL.md). Data only; model/ builds tensors from it.
+// What network a run trains: the sizes and switches of STDual-X (MODEL.md), or of a baseline. Data only; model/ builds tensors from it.
 #pragma once
 
 #include "experiments/spec/fields.h"
 
 namespace stdualx {
+
+/// Sizes of a baseline (model/baselines). 0: the network has no such part; STDual-X has none of them.
+struct BaselineConfig {
+  std::int64_t convolutions = 0;
+  std::int64_t filters = 0;
+  std::int64_t kernel = 0;
+  std::int64_t layers = 0;
+  std::int64_t width = 0;
+  std::int64_t heads = 0;
+  std::int64_t feedforward = 0;
+  double dropout = 0;
+
+  static const auto& fields() {
+    using B = BaselineConfig;
+    static const auto all =
+        std::make_tuple(number("convolutions", &B::convolutions, 0, 0, 64, "convolutions over time, one after another"),
+                        number("filters", &B::filters, 0, 0, 4096, "filters of a convolution; cnn: its second one has twice as many"),
+                        number("kernel", &B::kernel, 0, 0, 255, "width of a convolution in steps"),
+                        number("layers", &B::layers, 0, 0, 64, "recurrent layers, or layers of the encoder"),
+                        number("width", &B::width, 0, 0, 8192, "units of a recurrent layer in one direction, or width of the encoder"),
+                        number("heads", &B::heads, 0, 0, 64, "heads of attention over time; divides width"),
+                        number("feedforward", &B::feedforward, 0, 0, 65536, "hidden width of an encoder layer's feed-forward part"),
+                        number("dropout", &B::dropout, 0.0, 0, 0.95, "dropout in its layers and before the last linear one"));
+    return all;
+  }
+  bool operator==(const BaselineConfig&) const = default;
+};
 
 /// The defaults are the `default` preset: chosen on four groups of validation people of UCI-HAR's 21 training people.
 struct ModelConfig { // NOLINT(clang-analyzer-optin.performance.Padding): in the order of the network
@@ -33,11 +60,13 @@ struct ModelConfig { // NOLINT(clang-analyzer-optin.performance.Padding): in the
   bool attend_self = false;
   std::int64_t embedding = 128;
   double head_dropout = 0.1;
+  BaselineConfig baseline;
 
   static const auto& fields() {
     using M = ModelConfig;
     static const auto all = std::make_tuple(
-        choice("architecture", &M::architecture, "stdual_x", {"stdual_x"}, "which network"),
+        choice("architecture", &M::architecture, "stdual_x", {"stdual_x", "deep_conv_lstm", "cnn", "bi_lstm", "transformer", "linear"},
+               "which network; a baseline is chosen by the variant of its name"),
         number("asinh_knee", &M::asinh_knee, 0.0, 0, 100, "knee of the appended asinh channels, in standardised units; 0: none"),
         number("stem_layers", &M::stem_layers, 0, 0, 8, "strided convolutions over time before the encoder; 0: none"),
         number("stem_channels", &M::stem_channels, 0, 1, 1024, "channels of each stem layer"),
@@ -63,7 +92,8 @@ struct ModelConfig { // NOLINT(clang-analyzer-optin.performance.Padding): in the
         number("cross_sensor_heads", &M::cross_sensor_heads, 0, 1, 64, "its heads; divides sensor_width"),
         field("attend_self", &M::attend_self, false, "whether a sensor may attend to itself"),
         number("embedding", &M::embedding, 0, 1, 8192, "width of the embedding"),
-        number("head_dropout", &M::head_dropout, 0.0, 0, 0.95, "dropout before each linear layer of the head"));
+        number("head_dropout", &M::head_dropout, 0.0, 0, 0.95, "dropout before each linear layer of the head"),
+        field("baseline", &M::baseline, {}, "sizes of a baseline; STDual-X has none"));
     return all;
   }
   bool operator==(const ModelConfig&) const = default;

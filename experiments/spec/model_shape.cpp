@@ -2,6 +2,7 @@
 #include "experiments/spec/model_shape.h"
 
 #include <algorithm>
+#include <map>
 
 namespace stdualx {
 
@@ -41,10 +42,7 @@ void require(bool holds, const std::string& key, const std::string& sentence) {
   if (!holds) throw InputError(key + ": " + sentence);
 }
 
-} // namespace
-
-void check_model(const ModelConfig& config, const InputShape& shape) {
-  require(config.architecture == "stdual_x", "/model/architecture", "expected stdual_x, found '" + config.architecture + "'");
+void check_shape(const InputShape& shape) {
   require(shape.sensors >= 1 && shape.steps >= 1 && shape.channels >= 1, "the data's shape",
           "expected at least 1 sensor, step and channel, found " + std::to_string(shape.sensors) + ", " + std::to_string(shape.steps) +
               " and " + std::to_string(shape.channels));
@@ -56,7 +54,11 @@ void check_model(const ModelConfig& config, const InputShape& shape) {
     require(own[s] >= 1 && own[s] <= shape.channels, "the data's sensor_channels",
             "sensor " + std::to_string(s) + " has " + std::to_string(own[s]) + " channels; expected 1 to " +
                 std::to_string(shape.channels));
+}
 
+void check_stdual_x(const ModelConfig& config, const InputShape& shape) {
+  require(config.baseline == BaselineConfig{}, "/model/baseline", "stdual_x has none of these sizes; start from the variant of a baseline");
+  const std::vector<std::int64_t> own = real_channels(shape);
   if (config.stem_layers > 0) {
     require(config.stem_kernel % 2 == 1, "/model/stem_kernel", std::to_string(config.stem_kernel) + " is even; choose an odd width");
     require(config.stem_stride >= 1, "/model/stem_stride", "expected at least 1, found " + std::to_string(config.stem_stride));
@@ -74,6 +76,79 @@ void check_model(const ModelConfig& config, const InputShape& shape) {
                 "the most channels that a sensor has in the encoder");
   }
   if (config.cross_sensor_attention) check_heads("cross_sensor_heads", config.cross_sensor_heads, config.sensor_width, "sensor_width");
+}
+
+/// The sizes that each baseline has; dropout, where it is among them, may be 0.
+const std::map<std::string, std::vector<std::string_view>>& baseline_sizes() {
+  static const std::map<std::string, std::vector<std::string_view>> sizes = {
+      {"deep_conv_lstm", {"convolutions", "filters", "kernel", "layers", "width", "dropout"}},
+      {"cnn", {"filters", "dropout"}},
+      {"bi_lstm", {"layers", "width", "dropout"}},
+      {"transformer", {"layers", "width", "heads", "feedforward", "dropout"}},
+      {"linear", {}}};
+  return sizes;
+}
+
+void check_baseline_sizes(const ModelConfig& config) {
+  const auto& sizes = baseline_sizes().at(config.architecture);
+  const auto check = [&](const auto& size) {
+    const auto value = config.baseline.*(size.member);
+    const std::string key = "/model/baseline/" + std::string(size.name);
+    const bool has = std::find(sizes.begin(), sizes.end(), size.name) != sizes.end();
+    require(has || value == 0, key, config.architecture + " has no " + std::string(size.name) + "; leave it at 0");
+    require(!has || value > 0 || size.name == "dropout", key,
+            "expected at least 1 for " + config.architecture + ", found 0; the variant '" + config.architecture + "' sets it");
+  };
+  std::apply([&](const auto&... size) { (check(size), ...); }, BaselineConfig::fields());
+}
+
+void check_baseline(const ModelConfig& config, const InputShape& shape) {
+  const ModelConfig bare = bare_model(config.architecture);
+  const auto check = [&](const auto& field) {
+    require(field.name == "baseline" || config.*(field.member) == bare.*(field.member), "/model/" + std::string(field.name),
+            "is no setting of " + config.architecture + "; start from the variant '" + config.architecture +
+                "', and leave it out of 'set'");
+  };
+  std::apply([&](const auto&... field) { (check(field), ...); }, ModelConfig::fields());
+  check_baseline_sizes(config);
+
+  const BaselineConfig& sizes = config.baseline;
+  if (config.architecture == "transformer") check_heads("baseline/heads", sizes.heads, sizes.width, "width");
+  if (config.architecture == "deep_conv_lstm") {
+    const std::int64_t lost = sizes.convolutions * (sizes.kernel - 1);
+    require(lost < shape.steps, "/model/baseline/convolutions",
+            std::to_string(sizes.convolutions) + " convolutions of width " + std::to_string(sizes.kernel) + " take " +
+                std::to_string(lost) + " steps off a window of " + std::to_string(shape.steps) +
+                "; choose fewer, narrower ones or longer windows");
+  }
+}
+
+} // namespace
+
+ModelConfig bare_model(const std::string& architecture) {
+  ModelConfig model;
+  const auto clear = [&](const auto& field) {
+    auto& value = model.*(field.member);
+    using Value = std::remove_cvref_t<decltype(value)>;
+    value = field.neutral;
+    if constexpr (std::is_same_v<Value, double> || std::is_same_v<Value, std::int64_t>)
+      if (static_cast<double>(value) < field.minimum) value = static_cast<Value>(field.minimum);
+  };
+  std::apply([&](const auto&... field) { (clear(field), ...); }, ModelConfig::fields());
+  model.architecture = architecture;
+  return model;
+}
+
+void check_model(const ModelConfig& config, const InputShape& shape) {
+  const bool is_baseline = baseline_sizes().contains(config.architecture);
+  if (!is_baseline && config.architecture != "stdual_x") {
+    std::string list = "stdual_x";
+    for (const auto& [name, sizes] : baseline_sizes()) list += ", " + name;
+    throw InputError("/model/architecture: expected one of " + list + ", found '" + config.architecture + "'");
+  }
+  check_shape(shape);
+  if (is_baseline) check_baseline(config, shape);
+  else check_stdual_x(config, shape);
 }
 
 } // namespace stdualx

@@ -10,9 +10,13 @@
 
 namespace stdualx {
 
-/// Throws InputError naming the key that does not fit: heads that do not divide their width, an even stem kernel, or
-/// sensor_channels that do not match the sensors.
+/// Throws InputError naming the key that does not fit: heads that do not divide their width, an even stem kernel,
+/// sensor_channels that do not match the sensors; of a baseline a size that it lacks, or a setting that it does not have: otherwise one
+/// network would have many identities.
 void check_model(const ModelConfig& config, const InputShape& shape);
+
+/// What a baseline starts from: `architecture`, and every other setting where it means least: at its neutral value, or the nearest allowed.
+ModelConfig bare_model(const std::string& architecture);
 
 /// Steps that a stem of `config` leaves of `steps`, at least 1 of them.
 std::int64_t stem_steps(const ModelConfig& config, std::int64_t steps);

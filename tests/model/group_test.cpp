@@ -167,6 +167,20 @@ TEST(Group, AgreesWithoutTripletAndWithOneClassAlone) {
   expect_equal_to_one_rank(step, {5, 3});
 }
 
+TEST(Group, OfABaselineIsOneRank) {
+  InputShape shape = small_shape();
+  shape.sensor_channels = {2, 4, 2};
+  for (const std::string& name : baseline_names()) {
+    SCOPED_TRACE(name);
+    Step step{.model = small_baseline(name), .shape = shape, .dropout = true, .seeds = {1}};
+    step.training.triplet_weight = 0;
+    for (const std::vector<std::int64_t>& shares : {std::vector<std::int64_t>{5, 3}, {1, 7}, {8, 0}, {0, 8}, {3, 0, 5, 0}})
+      expect_equal_to_one_rank(step, shares);
+    step.training.triplet_weight = 0.5;
+    expect_equal_to_one_rank(step, {5, 0, 3});
+  }
+}
+
 TEST(Group, AGroupOfOneHasTheBitsOfNoGroup) {
   const Step step{.model = small_default(), .dropout = true};
   const Batch batch = random_batch(step.shape, std::ssize(step.seeds), step.batch, at::kDouble, 3);

@@ -208,7 +208,8 @@ TEST(CheckModel, NamesTheKeyAndWhatWouldFit) {
   EXPECT_EQ(refusal([](ModelConfig& m, InputShape&) { m.cross_sensor_heads = 3; }),
             "/model/cross_sensor_heads: 3 heads do not divide 8, sensor_width; choose one of 1, 2, 4, 8");
   EXPECT_EQ(refusal([](ModelConfig& m, InputShape&) { m.stem_kernel = 4; }), "/model/stem_kernel: 4 is even; choose an odd width");
-  EXPECT_EQ(refusal([](ModelConfig& m, InputShape&) { m.architecture = "lstm"; }), "/model/architecture: expected stdual_x, found 'lstm'");
+  EXPECT_EQ(refusal([](ModelConfig& m, InputShape&) { m.architecture = "lstm"; }),
+            "/model/architecture: expected one of stdual_x, bi_lstm, cnn, deep_conv_lstm, linear, transformer, found 'lstm'");
   EXPECT_EQ(refusal([](ModelConfig& m, InputShape& s) {
               m = small_faithful();
               s.sensor_channels = {4, 3, 4};

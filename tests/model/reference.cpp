@@ -1,6 +1,8 @@
 // See the header.
 #include "reference.h"
 
+#include "experiments/spec/model_shape.h"
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -36,6 +38,23 @@ ModelConfig small_faithful() {
   config.stem_layers = 0;
   config.stdat_layers = 5;
   config.channel_heads = 4;
+  return config;
+}
+
+const std::vector<std::string>& baseline_names() {
+  static const std::vector<std::string> names = {"deep_conv_lstm", "cnn", "bi_lstm", "transformer", "linear"};
+  return names;
+}
+
+ModelConfig small_baseline(const std::string& architecture) {
+  static const std::map<std::string, BaselineConfig> sizes = {
+      {"deep_conv_lstm", {.convolutions = 3, .filters = 5, .kernel = 4, .layers = 2, .width = 6, .dropout = 0.4}},
+      {"cnn", {.filters = 5, .dropout = 0.4}},
+      {"bi_lstm", {.layers = 2, .width = 6, .dropout = 0.4}},
+      {"transformer", {.layers = 2, .width = 6, .heads = 2, .feedforward = 9, .dropout = 0.4}},
+      {"linear", {}}};
+  ModelConfig config = bare_model(architecture);
+  config.baseline = sizes.at(architecture);
   return config;
 }
 

@@ -27,6 +27,9 @@ public:
 ModelConfig small_default();
 ModelConfig small_faithful();
 InputShape small_shape();
+/// Every baseline, and one of them in small sizes.
+const std::vector<std::string>& baseline_names();
+ModelConfig small_baseline(const std::string& architecture);
 
 /// Windows, labels and what they are fed to.
 struct Batch {

@@ -5,6 +5,7 @@ A case's tensors are the product's parameters and buffers by name; its metadata 
   network  windows [R, B, S, L, C], labels [R, B] -> logits, embedding, attention, cross_entropy, triplet, gradients, buffers
   parts    input.PART and upstream.PART (the gradient of its output) -> output.PART, input_gradient.PART, gradients, buffers;
            parts of a sensor take [M, B, ...], the others [R, B, ...]
+  baseline windows [1, B, S, L, C], labels [1, B] -> logits, embedding, cross_entropy, gradients, buffers
 Everything is computed in float64.
 """
 import json
@@ -15,6 +16,7 @@ import numpy
 import torch
 from torch import nn
 
+import baselines
 import safetensors_numpy
 import stdual_x
 
@@ -68,12 +70,25 @@ def run_network(arrays, metadata):
     return {name: numpy.stack(values) for name, values in results.items() if values} | collected(storage)
 
 
+def run_baseline(arrays, metadata):
+    config, shape, training = (json.loads(metadata[key]) for key in ("model", "shape", "training"))
+    windows, labels = (torch.from_numpy(numpy.array(arrays[name][0])) for name in ("windows", "labels"))
+    storage = stdual_x.Storage({name: array for name, array in arrays.items() if name not in ("windows", "labels")})
+    network = baselines.Network(storage, config, shape).train(metadata["mode"] == "train")
+    logits, embedding = network(windows.to(torch.get_default_dtype()))
+    loss = nn.CrossEntropyLoss(label_smoothing=training["label_smoothing"])(logits, labels)
+    loss.backward()
+    results = {"logits": logits, "embedding": embedding, "cross_entropy": loss}
+    output = {name: value.detach().numpy()[numpy.newaxis] for name, value in results.items()} | collected(storage)
+    return output | (network.embed.values() if config["architecture"] == "linear" else {})
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     for path in sorted(pathlib.Path(sys.argv[1]).glob("*.case.safetensors")):
         arrays, metadata = safetensors_numpy.read(path)
-        output = {"network": run_network, "parts": run_parts}[metadata["what"]](arrays, metadata)
+        output = {"network": run_network, "parts": run_parts, "baseline": run_baseline}[metadata["what"]](arrays, metadata)
         safetensors_numpy.write(str(path).replace(".case.", ".result."), output)
 
 
