@@ -28,7 +28,7 @@ Json variant_schema() {
       {"additionalProperties", false},
       {"properties",
        {{"name", {{"type", "string"}, {"minLength", 1}, {"description", "how tables call it"}}},
-        {"base", {{"enum", variant_names()}, {"description", "the ablation it starts from; stdual_x unless said"}}},
+        {"base", {{"enum", variant_names()}, {"description", "the ablation or baseline it starts from; stdual_x unless said"}}},
         {"set",
          {{"type", "object"}, {"properties", settings}, {"additionalProperties", false}, {"description", "further settings by path"}}},
         {"ranks", {{"type", "integer"}, {"minimum", 1}, {"maximum", 4096}, {"description", "ranks that train one of its runs together"}}},
@@ -67,7 +67,7 @@ Json sweep_schema() {
                             {"items", variant_schema()},
                             {"minItems", 1},
                             {"uniqueItems", true},
-                            {"description", "ablations; stdual_x unless said"}};
+                            {"description", "ablations and baselines; stdual_x unless said"}};
   properties["protocols"] = {{"type", "array"},
                              {"items", protocol_schema()},
                              {"minItems", 1},

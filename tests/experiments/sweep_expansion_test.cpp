@@ -81,6 +81,7 @@ TEST(Presets, DefaultIsTheStructsOwnAndFaithfulIsTheEncoderAsPublished) {
 
 TEST(Variants, EachAblationChangesOneThing) {
   for (const auto& name : variant_names()) {
+    if (name != "stdual_x" && !name.starts_with("without_")) continue; // a baseline
     for (const auto& base : preset_names()) {
       Recipe recipe = preset(base);
       apply_variant(name, recipe);
