@@ -21,8 +21,8 @@ public:
 
   at::Tensor operator()(const at::Tensor& x, const StepContext& context) override {
     const std::int64_t batch = x.size(1), steps = x.size(2), channels = x.size(3);
-    at::Tensor rows = x[0].transpose(1, 2).reshape({batch * channels, 1, steps}); // a row is one channel of one window
-    for (const Convolution& convolution : convolutions) rows = at::relu(convolution(rows));
+    at::Tensor rows = x[0].transpose(1, 2).reshape({batch * channels, 1, steps});         // a row is one channel of one window
+    for (const Convolution& convolution : convolutions) rows = convolution(rows).relu_(); // in place: these are by far the most values
     // [B, N, filters, L'] -> [1, B, L', filters * N]
     const std::int64_t filters = rows.size(1), left = rows.size(2);
     at::Tensor states = rows.view({batch, channels, filters, left}).permute({0, 3, 2, 1}).reshape({1, batch, left, filters * channels});
