@@ -11,12 +11,15 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/record_function.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/alignment.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
+#include <new>
 
 #ifdef STDUALX_WITH_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -71,40 +74,41 @@ void on_return(const at::RecordFunction& call, at::ObserverContext* context) {
     *counted += convolution->operations_of_each_number * call.outputs().at(0).toTensor().numel();
 }
 
-/// Counts what tensors hold on the CPU while it lives, by standing before the allocator.
+/// Counts what tensors hold on the CPU while it lives, in the place of torch's allocator. The size stands before the values.
 class CountingAllocator final : public c10::Allocator {
 public:
-  CountingAllocator() : behind_(c10::GetAllocator(c10::kCPU)) { c10::SetAllocator(c10::kCPU, this, 1); }
-  ~CountingAllocator() override { c10::SetAllocator(c10::kCPU, behind_, 1); }
+  CountingAllocator() : before_(c10::GetAllocator(c10::kCPU)) { c10::SetAllocator(c10::kCPU, this, 1); }
+  ~CountingAllocator() override { c10::SetAllocator(c10::kCPU, before_, 1); }
   CountingAllocator(const CountingAllocator&) = delete;
   CountingAllocator& operator=(const CountingAllocator&) = delete;
 
   c10::DataPtr allocate(std::size_t bytes) override {
-    auto* const held = new Held{behind_->allocate(bytes), bytes};
+    const std::size_t whole = (bytes + 2 * alignment - 1) / alignment * alignment; // the size's own line, then the values
+    auto* const block = static_cast<std::byte*>(std::aligned_alloc(alignment, whole));
+    if (block == nullptr) throw std::bad_alloc();
+    new (block) std::size_t(bytes);
     now_ += static_cast<std::int64_t>(bytes);
     peak_ = std::max(peak_.load(), now_.load());
-    return {held->data.get(), held, &release, c10::Device(c10::kCPU)};
+    std::byte* const values = block + alignment;
+    return {values, values, &release, c10::Device(c10::kCPU)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
 
   static void restart() { peak_ = now_.load(); }
   static std::int64_t peak() { return peak_; }
-  static std::int64_t now() { return now_; }
 
 private:
-  struct Held {
-    c10::DataPtr data;
-    std::size_t bytes;
-  };
-  static void release(void* context) {
-    auto* const held = static_cast<Held*>(context);
-    now_ -= static_cast<std::int64_t>(held->bytes);
-    delete held;
+  static constexpr std::size_t alignment = c10::gAlignment;
+  static void release(void* values) {
+    if (values == nullptr) return;
+    std::byte* const block = static_cast<std::byte*>(values) - alignment;
+    now_ -= static_cast<std::int64_t>(*std::launder(reinterpret_cast<std::size_t*>(block)));
+    std::free(block);
   }
   // A tensor may outlive the allocator: what it gives back is counted on what lives as long as the process.
   static inline std::atomic<std::int64_t> now_{0}, peak_{0};
-  c10::Allocator* behind_;
+  c10::Allocator* before_;
 };
 
 /// Linux's VmHWM: the largest resident set, bytes; NaN where it cannot be read.

@@ -43,7 +43,7 @@ inline DatasetFacts facts_of(const std::string& dataset, const WindowSpec& asked
   facts.people.resize(30);
   std::iota(facts.people.begin(), facts.people.end(), 1);
   facts.official_test_people = {2, 4, 9, 10, 12, 13, 18, 20, 24};
-  facts.challenge = dataset == "challenged";
+  facts.challenge = dataset == "challenged" || dataset.starts_with("opportunity");
   if (dataset == "usual") facts.official_validation_people = {5, 7};
   return facts;
 }

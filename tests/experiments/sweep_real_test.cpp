@@ -52,7 +52,7 @@ TEST_P(ShippedSweepOnRealData, PlansRunsThatEachHaveASplit) {
   RecordProperty("windows", static_cast<int>(windows.size()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Sweeps, ShippedSweepOnRealData, testing::Values("demo", "uci_har_official", "uci_har_random"),
+INSTANTIATE_TEST_SUITE_P(Sweeps, ShippedSweepOnRealData, testing::Values("demo", "dsads", "uci_har_official", "uci_har_random"),
                          [](const auto& test) { return test.param; });
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "training_fixture.h"
 #include "worker/inference_cost.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
