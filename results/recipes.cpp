@@ -15,6 +15,8 @@ namespace stdualx {
 
 namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+// Of one or two people a bootstrap draws the same again and again: its interval would be narrow for want of people.
+constexpr std::size_t fewest_test_people = 5;
 
 auto order_of(const Recipe& recipe) {
   constexpr std::array<std::string_view, 5> protocols{"official", "challenge", "leave_one_person_out", "leave_persons_out", "random"};
@@ -140,7 +142,7 @@ std::optional<PairedResult> Scores::result() const {
                              : 1.0 / static_cast<double>(std::max<std::int64_t>(recipe->expected_folds() - 1, 1));
     return PairedResult{corrected_resampled_interval(means, ratio), corrected_resampled_test(means, ratio).p};
   }
-  if (people.empty()) return PairedResult{{mean(means), nan, nan}, nan};
+  if (people.size() < fewest_test_people) return PairedResult{{mean(means), nan, nan}, nan};
   std::vector<Cluster> clusters;
   clusters.reserve(people.size());
   for (const auto& [person, cluster] : people) clusters.push_back(cluster);

@@ -42,7 +42,7 @@ def write_opportunity(folder, steps=60):
                         file.write(" ".join([str(round((index * steps + step) * 1000 / 30)), *columns, *labels]) + "\n")
 
 
-def write_uci_har(folder, people=10, test_people=3, windows=3):
+def write_uci_har(folder, people=12, test_people=5, windows=3):
     """Overlapping windows of 128 samples, one activity after another; the last people are the publisher's test people."""
     for part, members in (("train", range(1, people - test_people + 1)), ("test", range(people - test_people + 1, people + 1))):
         (folder / part / "Inertial Signals").mkdir(parents=True)

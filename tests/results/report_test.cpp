@@ -74,13 +74,13 @@ protected:
       report.windows = 9000;
       store.record_epoch(report);
     }
-    EvaluationReport clean = an_evaluation(run_id, attempt, "test", right, 1000);
+    EvaluationReport clean = an_evaluation(run_id, attempt, "test", right, 1000, 7);
     clean.metrics.insert(clean.metrics.end(), metrics.begin(), metrics.end());
     clean.sensors = 2;
     clean.attention = attention;
     store.record_evaluation(clean);
     for (const auto& [condition, still_right] : disturbed) {
-      EvaluationReport report = an_evaluation(run_id, attempt, "test", still_right, 1000);
+      EvaluationReport report = an_evaluation(run_id, attempt, "test", still_right, 1000, 7);
       report.condition = condition;
       store.record_evaluation(report);
     }
@@ -195,8 +195,8 @@ TEST_F(Report, AnAblationOnAnOfficialSplitGetsABootstrapOverItsPeople) {
     }
   const TitledTable ablations = table("ablation");
   const Row row = row_of(ablations, {{"variant", "without_csa"}});
-  // Windows 970 to 989 are right with the whole network alone, twice; window i was worn by person i % 3 + 1.
-  const std::vector<Cluster> people{{-12, 668}, {-14, 666}, {-14, 666}};
+  // Windows 970 to 989 are right with the whole network alone, twice; window i was worn by person i % 7 + 1.
+  const std::vector<Cluster> people{{-6, 286}, {-6, 286}, {-6, 286}, {-4, 286}, {-6, 286}, {-6, 286}, {-6, 284}};
   const PairedResult expected = paired_cluster_bootstrap(people);
   EXPECT_NEAR(row.share("difference (mean)"), -0.02, closeness);
   EXPECT_NEAR(row.share("95 % low"), expected.difference.low, closeness);
@@ -333,9 +333,10 @@ TEST_F(Report, RobustnessOnAnOfficialSplitDrawsItsPeople) {
   add(official(a_network("stdual_x", 0)), 990, {{"missing_samples/0.1/last/1", 970}, {"missing_samples/0.1/last/2", 960}});
   const TitledTable robustness = table("robustness");
   const Row row = row_of(robustness, {{"disturbance", "missing samples"}});
-  // Wrong from 970 or 960 on, 990 undisturbed: of each person (0, 1, 2 modulo 3) 10 or 14, 10 or 13, 10 or 13 wrong; 4, 3, 3 undisturbed.
-  const std::vector<Cluster> level{{334 - 12, 334}, {333 - 11.5, 333}, {333 - 11.5, 333}};
-  const std::vector<Cluster> less{{-8, 334}, {-8.5, 333}, {-8.5, 333}};
+  // Wrong from 970 or 960 on: of the persons (0 to 6 modulo 7) 4 4 4 4 5 5 4 or 5 6 6 6 6 6 5; from 990 on, undisturbed, 1 1 1 2 2 2 1.
+  const std::vector<Cluster> level{{143 - 4.5, 143}, {143 - 5, 143},   {143 - 5, 143},  {143 - 5, 143},
+                                   {143 - 5.5, 143}, {143 - 5.5, 143}, {142 - 4.5, 142}};
+  const std::vector<Cluster> less{{-3.5, 143}, {-4, 143}, {-4, 143}, {-3, 143}, {-3.5, 143}, {-3.5, 143}, {-3.5, 142}};
   EXPECT_NEAR(row.share("ours (mean)"), 0.965, closeness);
   EXPECT_NEAR(row.share("95 % low"), cluster_bootstrap(level).low, closeness);
   EXPECT_NEAR(row.share("difference (mean)"), -0.025, closeness);
@@ -473,7 +474,7 @@ TEST_F(Report, TheQueriesOfTheReadmeRun) {
     sql.clear();
   }
   ASSERT_EQ(answers.size(), 3u);
-  ASSERT_EQ(answers[0].rows.size(), 3u) << "people of the whole network";
+  ASSERT_EQ(answers[0].rows.size(), 7u) << "people of the whole network";
   EXPECT_EQ(answers[0].rows[0].at(1), Cell(Real{0.949})) << "the hardest one: 17 of 333 wrong";
   ASSERT_EQ(answers[1].rows.size(), 1u);
   EXPECT_EQ(cell_text(answers[1].rows[0].back()), "-0.05");
