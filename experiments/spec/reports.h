@@ -194,8 +194,8 @@ struct AttemptEnd {
   std::string run_id;
   std::int64_t attempt = 0;
   std::string reason;
-  std::string detail;      // one sentence
-  std::string stderr_tail; // the trainer's last lines
+  std::string detail;                   // one sentence
+  std::string stderr_tail;              // the trainer's last lines
   std::vector<Artifact> artifacts = {}; // few ends have any
 
   static const auto& fields() {

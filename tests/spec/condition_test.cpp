@@ -19,8 +19,8 @@ std::string error_of(const std::string& name) {
 }
 
 TEST(Condition, NamesAndConditionsAreOneToOne) {
-  for (const std::string name : {"clean", "missing_samples/0.1/last/1", "missing_blocks/0.05/linear/5", "missing_sensor/2/zero", "noise/-5/3",
-                                 "gain/0.2/1", "rotation/15/2", "clock_jitter/0.5/1"})
+  for (const std::string name : {"clean", "missing_samples/0.1/last/1", "missing_blocks/0.05/linear/5", "missing_sensor/2/zero",
+                                 "noise/-5/3", "gain/0.2/1", "rotation/15/2", "clock_jitter/0.5/1"})
     EXPECT_EQ(condition_name(condition_of(name)), name);
   EXPECT_EQ(condition_of("missing_blocks/0.05/linear/5"), (Condition{"missing_blocks", 0.05, "linear", 5}));
   EXPECT_EQ(condition_of("missing_sensor/2/zero"), (Condition{"missing_sensor", 2, "zero", 0}));
