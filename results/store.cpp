@@ -99,7 +99,9 @@ std::int64_t Store::register_sweep(const Plan& plan) {
     for (const PlannedRun& planned : plan.runs) {
       const std::string& run_id = planned.run_id;
       const RunSpec& run = planned.run;
-      if (!database.integer("SELECT 1 FROM runs WHERE run_id = ?1", run_id)) {
+      const std::string config = to_json_all(run).dump();
+      // One identity, so an older text can only lack fields that were added since; views compare the texts of old runs and new ones.
+      if (database.execute("UPDATE runs SET config = ?2 WHERE run_id = ?1", run_id, config) == 0) {
         // The identity's text, without what runs of one recipe, or of one split, differ in.
         Json recipe = identity_json(run);
         recipe.erase("fold");
@@ -117,7 +119,7 @@ std::int64_t Store::register_sweep(const Plan& plan) {
                          run_id, now, run.dataset, run.dataset_hash, run.protocol.kind,
                          run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
                          run.training.epochs, run.world_size, run.threads, run.protocol.open_test, sha256_hex(split.dump()).substr(0, 16),
-                         sha256_hex(recipe.dump()).substr(0, 16), run.code_version, to_json_all(run).dump());
+                         sha256_hex(recipe.dump()).substr(0, 16), run.code_version, config);
         ++added;
       }
       database.execute("INSERT INTO sweep_runs (sweep_id, run_id, ordinal) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", plan.sweep_id,

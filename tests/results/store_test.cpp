@@ -463,6 +463,17 @@ protected:
   }
 };
 
+TEST_F(AblationView, ARunRecordedBeforeASettingExistedPairsOnceItsSweepIsRegisteredAgain) {
+  const auto as_it_is = [](RunSpec&) {};
+  const std::string whole = add("stdual_x", 9, as_it_is);
+  SQLite::Database(file.string(), SQLite::OPEN_READWRITE).exec("UPDATE runs SET config = json_remove(config, '$.windows.null_class')");
+  RunSpec again = a_run(0, 7);
+  const std::string ablated = add("without_csa", 7, [](RunSpec& spec) { spec.model.cross_sensor_attention = false; });
+  EXPECT_TRUE(pairs().empty());
+  EXPECT_EQ(store.register_sweep(a_plan({again}, "again")), 0);
+  EXPECT_EQ(pairs(), (std::set<std::pair<std::string, std::string>>{{ablated, whole}}));
+}
+
 TEST_F(AblationView, EachSettingIsPairedWithItsOwnWholeNetwork) {
   std::vector<std::string> whole, ablated;
   for (const double rate : {1e-3, 2e-3}) {
