@@ -3,6 +3,7 @@
 
 #include "cluster/process.h"
 #include "experiments/spec/errors.h"
+#include "experiments/spec/fault.h"
 
 #include <poll.h>
 #include <sched.h>
@@ -106,8 +107,10 @@ LaunchEnd launch(const LaunchOptions& options) {
   double back_off = options.first_back_off_seconds;
   while (true) {
     auto [read_end, write_end] = make_pipe();
+    fault_point(FaultPoint::launcher_before_spawn);
     ChildProcess mpirun = ChildProcess::spawn(mpirun_command(options, read_end.get()));
     read_end.reset();
+    fault_point(FaultPoint::launcher_after_spawn);
     std::optional<Clock::time_point> kill_at;
     bool terminated = false;
     while (!mpirun.poll()) {

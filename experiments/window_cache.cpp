@@ -1,6 +1,10 @@
 // The cache file. See window_cache.h for its bytes.
 #include "experiments/window_cache.h"
 
+#include "experiments/spec/durable_file.h"
+#include "experiments/spec/errors.h"
+#include "experiments/spec/fault.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -77,6 +81,12 @@ void write_all(int descriptor, const void* bytes, std::size_t size) {
     at += written;
     size -= static_cast<std::size_t>(written);
   }
+}
+
+void fail_if_told(FaultPoint point) {
+  const FaultyWrite fault = faulty_write(point);
+  if (fault.torn) die_at_once();
+  if (fault.error != 0) throw std::system_error(fault.error, std::generic_category());
 }
 
 std::string file_name(const std::string& name, const Json& place) {
@@ -164,18 +174,25 @@ void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
     if (!file) throw std::system_error(errno, std::generic_category());
     temporary = pattern;
     write_all(file.get(), &preamble, sizeof preamble);
-    for (const auto& piece : pieces) write_all(file.get(), piece.data(), piece.size());
+    const FaultyWrite fault = faulty_write(FaultPoint::cache_write);
+    if (fault.error != 0) throw std::system_error(fault.error, std::generic_category());
+    for (const auto& piece : pieces) {
+      write_all(file.get(), piece.data(), fault.torn ? piece.size() / 2 : piece.size());
+      if (fault.torn) die_at_once();
+    }
     // mkostemp gives 0600; a cache is for everyone who may read the folder.
     if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0) throw std::system_error(errno, std::generic_category());
+    fail_if_told(FaultPoint::cache_before_rename);
     std::filesystem::rename(temporary, path_);
     temporary.clear();
+    fail_if_told(FaultPoint::cache_after_rename);
     const FileDescriptor folder(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder || ::fsync(folder.get()) != 0) throw std::system_error(errno, std::generic_category());
   } catch (const std::system_error& error) {
     if (!temporary.empty()) ::unlink(temporary.c_str());
-    throw StorageError(path_.string() + ": the window cache cannot be written: " + error.code().message() +
-                       "; name a cache directory with " + std::to_string((preamble.file_bytes >> 20) + 1) +
-                       " MiB free that you may write to");
+    throw StorageError(path_.string() + ": the window cache cannot be written: " + error.code().message() + "; " +
+                       std::to_string(free_bytes(directory_)) + " bytes free to us there; name a cache directory with " +
+                       std::to_string((preamble.file_bytes >> 20) + 1) + " MiB free that you may write to, then run again");
   }
 }
 

@@ -235,9 +235,9 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
     epochs_done_ += run.spec->training.epochs - run.epochs;
     act(RecordEnd{first, RunStatus::complete});
   } else if (first.reason == "complete") {
-    judge_failure(group, {run.run_id, group.attempt, "error", "the trainer said complete but sent no evaluation", ""}, true);
+    judge_failure(group, {run.run_id, group.attempt, "error", "the trainer said complete but sent no evaluation", ""}, true, now);
   } else {
-    judge_failure(group, *cause, cause->reason != "not_finite");
+    judge_failure(group, *cause, cause->reason != "not_finite", now);
   }
   for (const int rank : group.ranks) {
     Worker& worker = workers_.at(rank);
@@ -254,10 +254,16 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
   groups_.erase(group_id);
 }
 
-void Coordinator::judge_failure(Group& group, const AttemptEnd& end, bool may_retry) {
+void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, double now) {
   Run& run = runs_[group.run];
   RunStatus status = RunStatus::interrupted;
   bool again = true;
+  if (end.reason == "storage") {
+    // Its disk is full or failed: no fault of the run, and the next run would meet the same. The job ends, to be started again.
+    end.reason = "stopped";
+    if (storage_failure_.empty()) storage_failure_ = end.detail;
+    on_drain(now);
+  }
   if (ended_as_planned(end.reason)) {
     again = !draining_;
   } else if (end.reason == "error" && end.detail.starts_with("checkpoint damaged") && !run.checkpoints.empty()) {

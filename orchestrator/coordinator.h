@@ -124,6 +124,8 @@ public:
   double waited_seconds() const;
   double ready_seconds(double now) const;
   ExitStatus exit_status() const;
+  /// What a trainer could not write; the job drains then. "": nothing.
+  const std::string& storage_failure() const { return storage_failure_; }
 
 private:
   struct Run {
@@ -173,7 +175,7 @@ private:
   void on_unusable(Worker& worker, const AttemptEnd& end);
   Group* group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id = nullptr);
   void conclude(std::int64_t group_id, double now);
-  void judge_failure(Group& group, const AttemptEnd& end, bool may_retry);
+  void judge_failure(Group& group, AttemptEnd end, bool may_retry, double now);
   void blame_host(Group& group, const AttemptEnd& end);
   void schedule(double now);
   std::vector<int> choose_workers(const Run& run) const;
@@ -197,6 +199,7 @@ private:
   std::map<RunStatus, std::size_t> counts_;
   std::int64_t epochs_done_ = 0, epochs_planned_ = 0, epochs_this_job_ = 0;
   double last_tick_ = -1;
+  std::string storage_failure_;
   bool draining_ = false, finished_ = false, failure_shown_ = false, evaluation_failed_ = false;
 };
 

@@ -1,9 +1,9 @@
 // See loop.h.
 #include "orchestrator/loop.h"
 
-#include "orchestrator/coordinator.h"
-#include "orchestrator/progress.h"
-#include "results/store.h"
+#include "experiments/spec/durable_file.h"
+#include "experiments/spec/fault.h"
+#include "orchestrator/bookkeeper.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -11,7 +11,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <deque>
 #include <exception>
 #include <optional>
 
@@ -22,11 +21,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-// A durable commit costs 0.3 to 4 ms here: many messages share one, but none waits longer than this for it.
-constexpr auto longest_wait_for_commit = 5ms;
-constexpr int most_records_per_commit = 256;
-constexpr auto longest_sleep = 2ms;   // see the agent: waiting must not cost training its cores
-constexpr auto longest_parting = 10s; // an agent that hangs is then left to the launcher, which ends mpirun
+constexpr int most_messages_at_once = 256; // before the clock and the launcher are looked at
+constexpr auto longest_sleep = 2ms;        // see the agent: waiting must not cost training its cores
+constexpr auto longest_parting = 10s;      // an agent that hangs is then left to the launcher, which ends mpirun
 constexpr double seconds_between_ticks = 0.5;
 constexpr double seconds_between_heartbeats = 5; // of the store's fence; a lease is 60 s
 
@@ -35,11 +32,16 @@ double seconds_now() { return std::chrono::duration<double>(Clock::now().time_si
 class CoordinatorLoop {
 public:
   CoordinatorLoop(MpiWorld& world, const Job& job)
-      : world_(world), job_(job), store_(open_store(job)), coordinator_(make_coordinator()),
+      : world_(world), job_(job), store_(open_store(job)), coordinator_(coordinator_of(store_, job, world.size() - 1)),
         progress_(job.display == "terminal" ? Progress::Mode::terminal
                   : job.display == "quiet"  ? Progress::Mode::quiet
                                             : Progress::Mode::lines,
-                  static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)) {}
+                  static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)),
+        books_(store_, coordinator_, progress_,
+               [this](int rank, const Message& message) { world_.send(rank, MpiTag::control, encode(message)); }) {
+    if (const char* restarts = std::getenv("SLURM_RESTART_COUNT"))
+      store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);
+  }
 
   Outcome run() {
     const double began = seconds_now();
@@ -49,14 +51,16 @@ public:
       int taken = 0;
       while (auto received = world_.poll(MpiTag::control)) {
         busy = true;
+        fault_point(FaultPoint::coordinator_received);
         coordinator_.on_message(received->rank, decode(received->bytes), seconds_now());
-        carry_out();
-        if (++taken >= most_records_per_commit) break;
+        books_.carry_out();
+        if (++taken >= most_messages_at_once) break;
       }
       busy = read_launcher() || busy;
       const double now = seconds_now();
       if (now - last_tick_ > seconds_between_ticks) {
         last_tick_ = now;
+        if (!drain_deadline_ && !coordinator_.storage_failure().empty()) drain_deadline_ = now + job_.drain_seconds;
         if (drain_deadline_ && now > *drain_deadline_ && !coordinator_.finished()) {
           progress_.notice("draining took longer than " + duration_text(job_.drain_seconds) +
                            ": stopping now, the running epochs are given up");
@@ -64,15 +68,15 @@ public:
         }
         coordinator_.on_tick(now);
       }
-      carry_out();
-      if (open_since_ && (!busy || records_ >= most_records_per_commit || Clock::now() - *open_since_ > longest_wait_for_commit)) commit();
-      if (now - last_heartbeat_ > seconds_between_heartbeats && !open_since_) {
+      books_.carry_out();
+      books_.commit_if_due(busy);
+      if (now - last_heartbeat_ > seconds_between_heartbeats && !books_.open()) {
         last_heartbeat_ = now;
         store_.heartbeat();
       }
       world_.unsent();
-      progress_.frame(coordinator_, now - began, coordinator_.finished() && !open_since_);
-      if (coordinator_.finished() && !open_since_) break;
+      progress_.frame(coordinator_, now - began, coordinator_.finished() && !books_.open());
+      if (coordinator_.finished() && !books_.open()) break;
       if (busy) {
         last_busy = Clock::now();
         continue;
@@ -83,7 +87,7 @@ public:
       const timespec limit{0, static_cast<long>(sleep.count())};
       ::ppoll(&watched, 1, &limit, nullptr);
     }
-    Outcome outcome{static_cast<std::int64_t>(stopped_ ? ExitStatus::stopped : coordinator_.exit_status()), "",
+    Outcome outcome{static_cast<std::int64_t>(stopped_ ? ExitStatus::stopped : coordinator_.exit_status()), coordinator_.storage_failure(),
                     coordinator_.waited_seconds(), coordinator_.ready_seconds(seconds_now())};
     store_.release();
     return outcome;
@@ -108,32 +112,6 @@ private:
     }
   }
 
-  Coordinator make_coordinator() {
-    store_.register_sweep(job_.plan);
-    if (const char* restarts = std::getenv("SLURM_RESTART_COUNT"))
-      store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);
-    std::vector<std::string> ids;
-    for (const auto& planned : job_.plan.runs) ids.push_back(planned.run_id);
-    std::vector<KnownRun> known;
-    const std::vector<RunState> states = store_.run_states(ids);
-    for (std::size_t i = 0; i < states.size(); ++i) {
-      const RunState& state = states[i];
-      KnownRun run{
-          state.status, state.last_attempt, state.epochs_recorded, state.failures, {}, missing_evaluations(job_.plan.runs[i], state),
-          state.weights};
-      if (state.status != RunStatus::complete) run.checkpoints = store_.live_checkpoints(state.run_id);
-      known.push_back(std::move(run));
-    }
-    CoordinatorOptions options;
-    options.workers = world_.size() - 1;
-    options.store_directory = job_.store_directory;
-    options.data_directory = job_.data_directory;
-    options.cache_directory = job_.cache_directory;
-    options.shortest_lease = job_.shortest_lease;
-    options.start_lease = start_leases * job_.shortest_lease;
-    return Coordinator(job_.plan, std::move(known), options);
-  }
-
   /// One line a word on standard input; the launcher's, through mpirun.
   bool read_launcher() {
     if (!input_open_) return false;
@@ -151,6 +129,7 @@ private:
       const double now = seconds_now();
       if (word == "drain") {
         progress_.notice("draining: the running epochs are finished and recorded (again: stop now)");
+        fault_point(FaultPoint::coordinator_drains);
         if (!drain_deadline_) drain_deadline_ = now + job_.drain_seconds;
         coordinator_.on_drain(now);
       } else if (word == "stop") {
@@ -161,78 +140,12 @@ private:
     return true;
   }
 
-  void carry_out() {
-    for (auto& action : coordinator_.take_actions()) std::visit([this](auto& what) { carry_out(what); }, action);
-  }
-
-  template <class Write> void record(Write write) {
-    if (!open_since_) {
-      store_.begin();
-      open_since_ = Clock::now();
-    }
-    ++records_;
-    write();
-  }
-
-  void carry_out(RecordBegin& begin) {
-    record([&] {
-      const std::int64_t attempt =
-          store_.begin_attempt(begin.run_id, begin.placement, begin.world_size, begin.resume_epoch, begin.evaluate_only);
-      if (attempt != begin.attempt)
-        throw std::logic_error("run " + begin.run_id + ": the store counts attempt " + std::to_string(attempt) + ", the coordinator " +
-                               std::to_string(begin.attempt));
-    });
-  }
-  void carry_out(RecordEpoch& epoch) {
-    record([&] {
-      if (store_.record_epoch(epoch.report) == EpochOutcome::hash_mismatch)
-        progress_.notice("run " + epoch.report.run_id.substr(0, 10) + " epoch " + std::to_string(epoch.report.epoch) +
-                         ": computed again on an equal platform with other bits; see `stdualx explain`");
-    });
-    progress_.epoch(coordinator_, epoch.report);
-  }
-  void carry_out(RecordEvaluation& evaluation) {
-    record([&] { store_.record_evaluation(evaluation.report); });
-  }
-  void carry_out(RecordEnd& end) {
-    record([&] { store_.end_attempt(end.end, end.status); });
-    progress_.ended(coordinator_, end.end);
-  }
-  void carry_out(RecordStatus& status) {
-    record([&] { store_.set_status(status.run_id, status.status); });
-  }
-  void carry_out(RecordHost& host) {
-    record([&] { store_.host(host.placement.host, {{"platform", host.placement.platform}}); });
-  }
-  void carry_out(DropCheckpoint& drop) {
-    record([&] {
-      store_.checkpoint_deleted(drop.run_id, drop.checkpoint.attempt, drop.checkpoint.epoch);
-      store_.event("checkpoint_damaged", drop.run_id, drop.why);
-    });
-  }
-  void carry_out(Send& send) {
-    if (open_since_) held_.push_back(std::move(send));
-    else world_.send(send.rank, MpiTag::control, encode(send.message));
-  }
-  void carry_out(Notice& notice) { progress_.notice(notice.text); }
-  void carry_out(Finish&) {}
-
-  void commit() {
-    store_.commit();
-    open_since_.reset();
-    records_ = 0;
-    for (auto& send : held_) world_.send(send.rank, MpiTag::control, encode(send.message));
-    held_.clear();
-  }
-
   MpiWorld& world_;
   const Job& job_;
   Store store_;
   Coordinator coordinator_;
   Progress progress_;
-  std::optional<Clock::time_point> open_since_; // of the transaction
-  int records_ = 0;
-  std::deque<Send> held_; // until the commit
+  Bookkeeper books_;
   std::string words_;
   bool input_open_ = true, stopped_ = false;
   std::optional<double> drain_deadline_;
@@ -274,6 +187,8 @@ int run_coordinator(MpiWorld& world, const Job& job) {
     for (int rank = 1; rank < world.size(); ++rank) world.send(rank, MpiTag::control, encode({"exit", Json::object()}));
   int status = 0;
   try {
+    if (const FaultyWrite fault = faulty_write(FaultPoint::coordinator_before_outcome); fault.torn || fault.error != 0)
+      throw_write_error(job.outcome, "injected", fault.error);
     write_whole_file(job.outcome, to_json_all(outcome).dump());
   } catch (const StorageError& error) { // a full disk is full for this too: then the exit status tells the launcher
     std::fprintf(stderr, "stdualx: %s\nstdualx: %s\n", outcome.message.c_str(), error.what());

@@ -5,21 +5,27 @@
 
 #include <cmath>
 
+#include "experiments/spec/durable_file.h"
 #include "experiments/spec/errors.h"
+#include "results/fault_vfs.h"
 
 namespace stdualx {
 
 void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message) {
   const std::string where = path.string() + ": ";
   const std::string said = " (SQLite: " + message + ")";
+  const auto space = [&] { // df may show more: a quota of this user
+    const std::int64_t bytes = free_bytes(path.parent_path());
+    return bytes < 0 ? std::string("free space unknown") : std::to_string(bytes) + " bytes free to us on its file system";
+  };
   switch (code) {
   case SQLITE_FULL:
-    throw StorageError(
-        where + "the disk or the quota is full; nothing already recorded is lost: make room, then start the same command again" + said);
+    throw StorageError(where + "the disk or the quota is full (" + space() +
+                       "); nothing already recorded is lost: make room, then start the same command again" + said);
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
-    throw StorageError(where + "another process keeps the store locked; end it (fuser, lsof name it) and start the same command again" +
-                       said);
+    throw LockedError(where + "another process keeps the store locked; end it (fuser, lsof name it) and start the same command again" +
+                      said);
   case SQLITE_NOTADB: throw InputError(where + "this file is not an SQLite database; name a store, or a new file" + said);
   case SQLITE_CORRUPT:
     throw StorageError(where + "the store is damaged; copy it away, then restore a backup, or rescue it with: sqlite3 FILE .recover" +
@@ -35,8 +41,8 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
     throw StorageError(where +
                        "the store or a file beside it (-wal, -shm, -journal) cannot be opened; check the permissions of its folder" + said);
   case SQLITE_IOERR:
-    throw StorageError(where + "reading or writing the store failed; check the disk and the quota; nothing already recorded is lost" +
-                       said);
+    throw StorageError(where + "reading or writing the store failed (" + space() +
+                       "); check the disk and the quota, then start the same command again; nothing already recorded is lost" + said);
   case SQLITE_CONSTRAINT: throw StorageError(where + "a row that cannot be was refused: " + message);
   default: throw StorageError(where + "the store refused a statement" + said);
   }
@@ -50,6 +56,7 @@ std::string_view number_kind(double value) {
 
 namespace {
 SQLite::Database opened(const std::filesystem::path& path, const std::string& name, int flags, int busy_timeout_ms) {
+  put_faults_under_sqlite();
   try {
     return SQLite::Database(name, flags, busy_timeout_ms);
   } catch (const SQLite::Exception& error) {

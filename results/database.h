@@ -13,9 +13,17 @@
 #include <string_view>
 #include <type_traits>
 
+#include "experiments/spec/errors.h"
+
 namespace stdualx {
 
-/// Throws StorageError, InputError or RefusedError for a failure of SQLite on `path`, saying what to do.
+/// Another process kept a lock of the file for longer than we waited.
+class LockedError : public StorageError {
+public:
+  using StorageError::StorageError;
+};
+
+/// Throws StorageError, LockedError, InputError or RefusedError for a failure of SQLite on `path`, saying what to do.
 [[noreturn]] void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message);
 
 /// "kind" of a number: finite, nan, inf, -inf. A number that is not finite is stored as NULL beside its kind.

@@ -1,7 +1,10 @@
 // What the coordinator writes. Each method is one short transaction, or a part of the caller's.
 #include "results/store.h"
 
+#include <sqlite3.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "experiments/spec/condition.h"
 #include "results/migrate.h"
@@ -63,11 +66,20 @@ void Store::Impl::commit() {
   if (!database.in_transaction())
     throw StorageError(database.path().string() + ": there is no open transaction to commit; what was written since begin() was dropped");
   try {
+    pass(FaultPoint::store_before_commit);
     database.execute("COMMIT");
   } catch (...) {
     database.rollback();
     throw;
   }
+  fault_point(FaultPoint::store_after_commit);
+}
+
+void Store::Impl::pass(FaultPoint point) {
+  const FaultyWrite fault = faulty_write(point);
+  if (fault.torn) die_at_once();
+  if (fault.error == ENOSPC || fault.error == EDQUOT) throw_sqlite_error(database.path(), SQLITE_FULL, SQLITE_FULL, "injected");
+  if (fault.error != 0) throw_sqlite_error(database.path(), SQLITE_IOERR, SQLITE_IOERR_WRITE, "injected");
 }
 
 void Store::Impl::undo(bool own_transaction) noexcept {

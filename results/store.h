@@ -32,6 +32,7 @@ struct StoreOptions {
   ProcessIdentity identity = this_process();
   std::string job;                                      // Slurm's job id; "": none. Stored with every attempt
   std::chrono::milliseconds lease{60000};               // a holder on another host whose heartbeat stands still that long is taken for dead
+  std::chrono::milliseconds patience{20000};            // with a lock: a commit waits for readers of a rollback journal, and for a backup
   std::optional<JournalMode> journal;                   // none: as the file system asks; journal_mode_for
   std::function<void(std::chrono::milliseconds)> sleep; // empty: std::this_thread::sleep_for
   std::function<std::int64_t()> now_ms;                 // empty: the system clock
@@ -135,6 +136,7 @@ public:
 
 private:
   struct Impl;
+  static Store claimed(const std::filesystem::path& path, StoreOptions options);
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

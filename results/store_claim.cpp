@@ -17,9 +17,6 @@ namespace stdualx {
 
 namespace {
 
-// A commit waits for readers of a rollback journal, and for a backup; beyond this something hangs.
-constexpr int busy_timeout_ms = 20000;
-
 struct Claimant {
   std::int64_t coordinator_id = 0;
   std::int64_t heartbeat = 0;
@@ -96,7 +93,8 @@ void check_store_path(const std::filesystem::path& path, bool must_exist) {
 }
 
 Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
-    : options(std::move(store_options)), database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, busy_timeout_ms) {
+    : options(std::move(store_options)),
+      database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, static_cast<int>(options.patience.count())) {
   if (!options.sleep) options.sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
   if (!options.now_ms)
     options.now_ms = [] {
@@ -107,6 +105,14 @@ Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
 
 Store Store::open_for_writing(const std::filesystem::path& path, StoreOptions options) {
   check_store_path(path, false);
+  try {
+    return claimed(path, std::move(options));
+  } catch (const LockedError& error) { // held by one that hangs in the middle of a write
+    throw RefusedError(error.what());
+  }
+}
+
+Store Store::claimed(const std::filesystem::path& path, StoreOptions options) {
   auto impl = std::make_unique<Impl>(path, std::move(options));
   Database& database = impl->database;
   // An older store is claimed before it is migrated, or a living writer of the older version would find another schema under its
@@ -115,6 +121,7 @@ Store Store::open_for_writing(const std::filesystem::path& path, StoreOptions op
   impl->claim();
   impl->set_journal_mode();
   migrate(database, embedded_migrations());
+  fault_point(FaultPoint::coordinator_after_claim);
   impl->write([&] { write_paper_values(database, embedded_paper_values()); });
   return Store(std::move(impl));
 }
@@ -122,6 +129,7 @@ Store Store::open_for_writing(const std::filesystem::path& path, StoreOptions op
 void Store::Impl::claim() {
   while (true) {
     const Claimant holder = newest_coordinator(database);
+    fault_point(FaultPoint::coordinator_before_claim);
     const auto refuse = [&](const std::string& why) {
       throw RefusedError(database.path().string() + ": " + described(holder) + " holds the store (" + why +
                          "); wait for it or end it, then start again, or name another store with --store");

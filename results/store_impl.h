@@ -1,6 +1,7 @@
 // What a Store holds. Inside the room only.
 #pragma once
 
+#include "experiments/spec/fault.h"
 #include "results/database.h"
 #include "results/store.h"
 
@@ -32,6 +33,7 @@ struct Store::Impl {
         if (!done) impl.undo(own_transaction);
       }
     } undo_guard{*this, own};
+    pass(FaultPoint::store_before_write);
     const auto finish = [&] {
       if (own) commit();
       else database.execute("RELEASE one_call");
@@ -47,6 +49,8 @@ struct Store::Impl {
     }
   }
   void undo(bool own_transaction) noexcept;
+  /// A fault point where SQLite could fail.
+  void pass(FaultPoint point);
 
   /// Ends what the coordinators before left open; returns how many runs became INTERRUPTED.
   std::int64_t end_open_attempts(std::string_view detail);

@@ -1,6 +1,7 @@
 // The agent's loop: coordinator (MPI), trainer (socket, pidfd, stderr), group (MPI), and a wait that backs off.
 #include "worker/agent.h"
 
+#include "experiments/spec/fault.h"
 #include "worker/exchange.h"
 #include "worker/messages.h"
 #include "worker/trainer_process.h"
@@ -41,6 +42,7 @@ public:
   Agent(MpiWorld& world, const AgentOptions& options) : world_(world), options_(options), exchange_(world) {}
 
   int run() {
+    fault_point(FaultPoint::agent_starts);
     tell("hello", Hello{host_name()});
     if (has_trainer()) start_trainer();
     else tell("ready", Placement{host_name(), ::getpid(), "none", "none", 0});
@@ -72,6 +74,7 @@ public:
 private:
   bool has_trainer() const { return !options_.trainer_command.empty(); }
   template <HasFields Struct> void tell(const std::string& type, const Struct& value) {
+    fault_point(FaultPoint::agent_before_send);
     world_.send(coordinator_rank, MpiTag::control, encode(Message::of(type, value)));
   }
 
@@ -85,6 +88,7 @@ private:
   // ---- the coordinator's messages
 
   void on_coordinator(const Message& message) {
+    fault_point(FaultPoint::agent_received);
     if (message.type == "assign") {
       queue_.push_back(message.as<Assignment>());
       if (gave_up_) give_all_back("trainer_died", "no trainer could be started on " + host_name());

@@ -1,6 +1,8 @@
 // Socket and shared memory of a trainer.
 #include "worker/agent_link.h"
 
+#include "experiments/spec/fault.h"
+
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -51,9 +53,17 @@ std::byte* SharedMemory::values(std::size_t bytes) {
 
 AgentLink::AgentLink(int socket_descriptor, int memory_descriptor) : memory(memory_descriptor), socket_(socket_descriptor) {}
 
+void AgentLink::send(const Message& message) {
+  const bool report = message.type != "collective"; // that has points of its own
+  if (report) fault_point(FaultPoint::trainer_before_send);
+  socket_.send(message);
+  if (report) fault_point(FaultPoint::trainer_after_send);
+}
+
 void AgentLink::receive(int timeout_ms) {
   while (auto message = socket_.receive(timeout_ms)) {
     timeout_ms = 0;
+    if (message->type != "collective_done") fault_point(FaultPoint::trainer_received);
     if (message->type == "exit") {
       exit_requested_ = true; // after what came before it: a run's last acknowledgement lets its checkpoints go
       return;

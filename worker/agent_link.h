@@ -46,7 +46,7 @@ public:
   AgentLink(int socket_descriptor, int memory_descriptor);
 
   /// Throws PeerGone.
-  void send(const Message& message) { socket_.send(message); }
+  void send(const Message& message);
   /// The next message of `type`, waiting for it. Throws ExitRequested, PeerGone.
   Message wait_for(std::string_view type);
   /// The next message of `type`, if one has arrived. Throws as wait_for.

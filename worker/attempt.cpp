@@ -1,6 +1,7 @@
 // Epochs, checkpoints, evaluations.
 #include "worker/attempt.h"
 
+#include "experiments/spec/fault.h"
 #include "worker/agent_link.h"
 #include "worker/checkpoint.h"
 #include "worker/evaluation.h"
@@ -104,6 +105,7 @@ bool Attempt::train() {
     if (keeps_files())
       remove_checkpoints(assignment_.store_directory, assignment_.run_id, assignment_.attempt, reporter_.acknowledged() - 1);
     if (report.epoch < assignment_.run.training.epochs && group_drains()) {
+      fault_point(FaultPoint::trainer_drains);
       if (leads()) reporter_.settle();
       return false;
     }
@@ -124,6 +126,7 @@ void Attempt::evaluate_test() {
     const Prediction prediction = clean ? training_.predict(training_.reader(), data_.test, Training::Weights::best, true, step_)
                                         : training_.predict(training_.reader_of(values), places, Training::Weights::best, false, step_);
     EvaluationReport report = evaluated("test", data_.test, data_.test_overlap_share, prediction);
+    fault_point(FaultPoint::trainer_evaluation);
     report.condition = name;
     if (clean && leads()) add_details(report, prediction);
     if (leads()) reporter_.evaluation(report);
@@ -194,7 +197,7 @@ void Attempt::add_details(EvaluationReport& report, const Prediction& prediction
 
 void Attempt::write_checkpoint(EpochReport& report) {
   report.checkpoint_path = checkpoint_path(assignment_.run_id, assignment_.attempt, report.epoch);
-  const WrittenFile file = write_durably(assignment_.store_directory, report.checkpoint_path, training_.state(),
+  const WrittenFile file = write_tensors(assignment_.store_directory, report.checkpoint_path, training_.state(),
                                          {{"format", "stdualx checkpoint"},
                                           {"format_version", "1"},
                                           {"run_id", assignment_.run_id},
@@ -232,12 +235,12 @@ void Attempt::write_best_weights() {
   Metadata metadata = metadata_of("stdualx weights");
   metadata["shape"] = to_json_all(data_.windows.shape).dump();
   keep("weights",
-       write_durably(assignment_.store_directory, best_weights_path(assignment_.run_id, assignment_.attempt), weights_file(), metadata));
+       write_tensors(assignment_.store_directory, best_weights_path(assignment_.run_id, assignment_.attempt), weights_file(), metadata));
 }
 
 void Attempt::write_embedding(const EvaluationReport& report, const at::Tensor& embedding) {
   const auto list = [](const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); };
-  keep("embedding", write_durably(assignment_.store_directory, embedding_path(assignment_.run_id, assignment_.attempt),
+  keep("embedding", write_tensors(assignment_.store_directory, embedding_path(assignment_.run_id, assignment_.attempt),
                                   {{"embedding", embedding.to(at::kFloat)},
                                    {"windows", list(report.windows)},
                                    {"people", list(report.people)},
@@ -289,6 +292,9 @@ AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<Atte
   } catch (const GroupBroken& failure) {
     end.reason = "group_broken";
     end.detail = failure.what();
+  } catch (const StorageError& failure) {
+    end.detail = failure.what();
+    if (!end.detail.starts_with("checkpoint damaged:")) end.reason = "storage";
   } catch (const c10::Error& failure) {
     end.detail = failure.what_without_backtrace();
   } catch (const std::exception& failure) {

@@ -53,7 +53,8 @@ AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data,
                           Reporter& reporter);
 
 /// The end of an attempt whose whole work is `body`. What it throws becomes the end: NotFinite
-/// not_finite, GroupBroken group_broken, any other exception error; ExitRequested and PeerGone end the process and pass through.
+/// not_finite, GroupBroken group_broken, StorageError storage (but for a damaged checkpoint), any other exception error; ExitRequested and
+/// PeerGone end the process and pass through.
 AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<AttemptResult()>& body);
 
 /// After the end of a complete attempt is acknowledged: only the best weights are kept.

@@ -1,6 +1,8 @@
 // Collectives by way of the agents.
 #include "worker/communicator_shared.h"
 
+#include "experiments/spec/fault.h"
+
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -30,6 +32,7 @@ public:
     std::memcpy(shared, local.const_data_ptr(), bytes);
     const std::string type = local.scalar_type() == at::kDouble ? "float64" : "float32";
     TORCH_CHECK(type == "float64" || local.scalar_type() == at::kFloat, "a collective takes float32 or float64");
+    fault_point(FaultPoint::trainer_collective);
     if (!link_.sum({group_id_, sequence_, local.numel(), type}))
       throw GroupBroken("a member of group " + std::to_string(group_id_) + " died or left");
     ++sequence_;

@@ -1,6 +1,8 @@
 // See exchange.h.
 #include "worker/exchange.h"
 
+#include "experiments/spec/fault.h"
+
 #include <cstring>
 #include <stdexcept>
 
@@ -66,6 +68,7 @@ void Exchange::start(const Collective& request, const std::shared_ptr<TrainerPro
     send_header(member, group_->sequence(), values.size(), false);
     if (!values.empty()) outgoing_.push_back({trainer, world_.send_view(member, MpiTag::group_payload, values)});
   }
+  fault_point(FaultPoint::agent_collective);
 }
 
 bool Exchange::receive() {

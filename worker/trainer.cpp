@@ -1,6 +1,7 @@
 // Assignments in, reports out.
 #include "worker/trainer.h"
 
+#include "experiments/spec/fault.h"
 #include "worker/communicator_shared.h"
 #include "worker/platform.h"
 #ifdef STDUALX_WITH_CUDA
@@ -23,6 +24,7 @@ public:
 
   void step() override {
     link_.memory.count_step();
+    fault_point(FaultPoint::trainer_step);
     link_.draining(); // looks at the socket: an exit, or an agent gone, ends the training here
   }
   void epoch(const EpochReport& report) override {
@@ -108,6 +110,7 @@ AttemptResult train(const Assignment& assignment, Communicator& communicator, at
 
 void serve(AgentLink& link, at::Device device, const OpenData& open_data) {
   try {
+    fault_point(FaultPoint::trainer_starts);
     link.send(Message::of("ready", this_placement(device)));
     while (true) {
       const auto assignment = link.wait_for("assign").as<Assignment>();

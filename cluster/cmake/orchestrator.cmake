@@ -1,8 +1,8 @@
 # The coordinator and the program. `decisions` is pure: no clock, MPI or SQLite.
-stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES coordinator.cpp progress.cpp
+stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp coordinator.cpp job.cpp progress.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
-  SOURCES job.cpp loop.cpp submission.cpp commands/bench.cpp commands/command.cpp commands/data.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
+  SOURCES loop.cpp submission.cpp commands/bench.cpp commands/command.cpp commands/data.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
           commands/retry.cpp commands/tsne.cpp
   LINKS stdualx_decisions stdualx_agent stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
 add_executable(stdualx orchestrator/main.cpp)

@@ -11,7 +11,7 @@ configure_file("${CMAKE_SOURCE_DIR}/results/embedded.cpp.in" ${stdualx_embedded}
 
 stdualx_library(stdualx_results FOLDER results
   SOURCES ablation_report.cpp accuracy_report.cpp attention_report.cpp baseline_report.cpp compare.cpp cost.cpp database.cpp
-          efficiency_report.cpp embedding_report.cpp explain.cpp fence.cpp format.cpp migrate.cpp reader.cpp recipes.cpp report.cpp
+          efficiency_report.cpp embedding_report.cpp explain.cpp fault_vfs.cpp fence.cpp format.cpp migrate.cpp reader.cpp recipes.cpp report.cpp
           robustness_report.cpp run_state.cpp statistics.cpp status.cpp store.cpp store_claim.cpp verdict.cpp
   LINKS stdualx_spec
   PRIVATE_LINKS SQLiteCpp Boost::headers fmt::fmt)

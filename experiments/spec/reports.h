@@ -189,7 +189,8 @@ struct Artifact {
   bool operator==(const Artifact&) const = default;
 };
 
-/// How an attempt ended. Reasons: complete, not_finite, error, trainer_died, lease_expired, drained, stopped, group_broken.
+/// How an attempt ended. Reasons: complete, not_finite, error, trainer_died, lease_expired, drained, stopped, group_broken; and from a
+/// trainer whose files cannot be written storage, which the coordinator records as stopped: it is no fault of the run.
 struct AttemptEnd {
   std::string run_id;
   std::int64_t attempt = 0;
@@ -203,7 +204,8 @@ struct AttemptEnd {
     static const auto all = std::make_tuple(
         field("run_id", &A::run_id, "", "identity of the run"), field("attempt", &A::attempt, 0, "which attempt"),
         choice("reason", &A::reason, "",
-               {"complete", "not_finite", "error", "trainer_died", "lease_expired", "drained", "stopped", "group_broken"}, "why it ended"),
+               {"complete", "not_finite", "error", "trainer_died", "lease_expired", "drained", "stopped", "group_broken", "storage"},
+               "why it ended"),
         field("detail", &A::detail, "", "one sentence"), field("stderr_tail", &A::stderr_tail, "", "last lines"),
         field("artifacts", &A::artifacts, {}, "files it left"));
     return all;

@@ -31,7 +31,7 @@ void touch(const fs::path& path) {
 TEST(Checkpoint, ComesBackAsItWasWritten) {
   const TemporaryFolder folder;
   const at::Tensor values = at::rand({3, 5});
-  const WrittenFile file = write_durably(folder.path, checkpoint_path("run", 2, 7), {{"parameters.a", values}}, metadata);
+  const WrittenFile file = write_tensors(folder.path, checkpoint_path("run", 2, 7), {{"parameters.a", values}}, metadata);
   EXPECT_EQ(file.path, "run/2/epoch-000007.safetensors");
   EXPECT_EQ(file.bytes, static_cast<std::int64_t>(fs::file_size(folder.path / file.path)));
   const at::Tensor back = at::zeros({3, 5});
@@ -42,7 +42,7 @@ TEST(Checkpoint, ComesBackAsItWasWritten) {
 
 TEST(Checkpoint, IsRefusedWithOneBitChanged) {
   const TemporaryFolder folder;
-  const WrittenFile file = write_durably(folder.path, "run/1/epoch-000001.safetensors", {{"a", at::rand({100})}}, metadata);
+  const WrittenFile file = write_tensors(folder.path, "run/1/epoch-000001.safetensors", {{"a", at::rand({100})}}, metadata);
   std::fstream stream(folder.path / file.path, std::ios::in | std::ios::out | std::ios::binary);
   stream.seekg(-1, std::ios::end);
   const char last = static_cast<char>(stream.get());
@@ -51,12 +51,14 @@ TEST(Checkpoint, IsRefusedWithOneBitChanged) {
   stream.close();
   EXPECT_THAT([&] { read_checkpoint(folder.path, file.path, file.sha256, "run"); },
               ThrowsMessage<StorageError>(::testing::AllOf(HasSubstr("epoch-000001.safetensors"), HasSubstr("damaged"))));
+  EXPECT_FALSE(fs::exists(folder.path / file.path));
+  EXPECT_TRUE(fs::exists(folder.path / (file.path + ".damaged"))) << "set aside for whoever wants to look into it";
 }
 
 TEST(Checkpoint, IsRefusedWhenMissingOrOfAnotherRunOrModel) {
   const TemporaryFolder folder;
   EXPECT_THAT([&] { read_checkpoint(folder.path, "run/1/epoch-000001.safetensors", "", "run"); }, Throws<StorageError>());
-  const WrittenFile file = write_durably(folder.path, "run/1/epoch-000001.safetensors", {{"a", at::rand({4})}}, metadata);
+  const WrittenFile file = write_tensors(folder.path, "run/1/epoch-000001.safetensors", {{"a", at::rand({4})}}, metadata);
   EXPECT_THAT([&] { read_checkpoint(folder.path, file.path, file.sha256, "other"); },
               ThrowsMessage<StorageError>(HasSubstr("not of other")));
   const auto contents = read_checkpoint(folder.path, file.path, file.sha256, "run");
@@ -73,7 +75,7 @@ TEST(Checkpoint, IsRefusedWhenMissingOrOfAnotherRunOrModel) {
 TEST(Checkpoint, ThatCannotBeWrittenNamesFileReasonAndRoomAndLeavesTheOldOne) {
   const TemporaryFolder folder;
   const std::string path = "run/1/epoch-000001.safetensors";
-  const WrittenFile before = write_durably(folder.path, path, {{"a", at::rand({10})}}, metadata);
+  const WrittenFile before = write_tensors(folder.path, path, {{"a", at::rand({10})}}, metadata);
   // The kernel refuses files above this size, as it refuses them on a full disk or quota.
   struct rlimit old {};
   getrlimit(RLIMIT_FSIZE, &old);
@@ -82,7 +84,7 @@ TEST(Checkpoint, ThatCannotBeWrittenNamesFileReasonAndRoomAndLeavesTheOldOne) {
   setrlimit(RLIMIT_FSIZE, &small);
   std::string message;
   try {
-    write_durably(folder.path, path, {{"a", at::rand({100000})}}, metadata);
+    write_tensors(folder.path, path, {{"a", at::rand({100000})}}, metadata);
   } catch (const StorageError& failure) {
     message = failure.what();
   }

@@ -1,0 +1,107 @@
+// See bookkeeper.h.
+#include "orchestrator/bookkeeper.h"
+
+#include "experiments/spec/fault.h"
+
+#include <stdexcept>
+
+namespace stdualx {
+
+namespace {
+using namespace std::chrono_literals;
+// A durable commit costs 0.3 to 4 ms here: many messages share one, but none waits longer than this for it.
+constexpr auto longest_wait_for_commit = 5ms;
+constexpr int most_records_per_commit = 256;
+} // namespace
+
+Coordinator coordinator_of(Store& store, const Job& job, int workers) {
+  store.register_sweep(job.plan);
+  std::vector<std::string> ids;
+  for (const auto& planned : job.plan.runs) ids.push_back(planned.run_id);
+  std::vector<KnownRun> known;
+  const std::vector<RunState> states = store.run_states(ids);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const RunState& state = states[i];
+    KnownRun run{state.status, state.last_attempt, state.epochs_recorded, state.failures, {}, missing_evaluations(job.plan.runs[i], state),
+                 state.weights};
+    if (state.status != RunStatus::complete) run.checkpoints = store.live_checkpoints(state.run_id);
+    known.push_back(std::move(run));
+  }
+  CoordinatorOptions options;
+  options.workers = workers;
+  options.store_directory = job.store_directory;
+  options.data_directory = job.data_directory;
+  options.cache_directory = job.cache_directory;
+  options.shortest_lease = job.shortest_lease;
+  options.start_lease = start_leases * job.shortest_lease;
+  return Coordinator(job.plan, std::move(known), options);
+}
+
+void Bookkeeper::carry_out() {
+  for (const auto& action : coordinator_.take_actions()) std::visit([this](const auto& what) { carry_out(what); }, action);
+}
+
+void Bookkeeper::commit_if_due(bool busy) {
+  if (!open_since_) return;
+  if (busy && records_ < most_records_per_commit && std::chrono::steady_clock::now() - *open_since_ <= longest_wait_for_commit) return;
+  store_.commit();
+  open_since_.reset();
+  records_ = 0;
+  for (const auto& message : held_) send(message);
+  held_.clear();
+}
+
+Store& Bookkeeper::to_record() {
+  if (!open_since_) {
+    store_.begin();
+    open_since_ = std::chrono::steady_clock::now();
+  }
+  ++records_;
+  return store_;
+}
+
+void Bookkeeper::carry_out(const RecordBegin& begin) {
+  const std::int64_t attempt =
+      to_record().begin_attempt(begin.run_id, begin.placement, begin.world_size, begin.resume_epoch, begin.evaluate_only);
+  if (attempt != begin.attempt)
+    throw std::logic_error("run " + begin.run_id + ": the store counts attempt " + std::to_string(attempt) + ", the coordinator " +
+                           std::to_string(begin.attempt));
+}
+
+void Bookkeeper::carry_out(const RecordEpoch& epoch) {
+  if (to_record().record_epoch(epoch.report) == EpochOutcome::hash_mismatch)
+    progress_.notice("run " + epoch.report.run_id.substr(0, 10) + " epoch " + std::to_string(epoch.report.epoch) +
+                     ": computed again on an equal platform with other bits; see `stdualx explain`");
+  progress_.epoch(coordinator_, epoch.report);
+}
+
+void Bookkeeper::carry_out(const RecordEvaluation& evaluation) { to_record().record_evaluation(evaluation.report); }
+
+void Bookkeeper::carry_out(const RecordEnd& end) {
+  to_record().end_attempt(end.end, end.status);
+  progress_.ended(coordinator_, end.end);
+}
+
+void Bookkeeper::carry_out(const RecordStatus& status) { to_record().set_status(status.run_id, status.status); }
+
+void Bookkeeper::carry_out(const RecordHost& host) { to_record().host(host.placement.host, {{"platform", host.placement.platform}}); }
+
+void Bookkeeper::carry_out(const DropCheckpoint& drop) {
+  to_record().checkpoint_deleted(drop.run_id, drop.checkpoint.attempt, drop.checkpoint.epoch);
+  to_record().event("checkpoint_damaged", drop.run_id, drop.why);
+}
+
+void Bookkeeper::carry_out(const Send& message) {
+  if (open_since_) held_.push_back(message);
+  else send(message);
+}
+
+void Bookkeeper::carry_out(const Notice& notice) { progress_.notice(notice.text); }
+
+void Bookkeeper::send(const Send& message) {
+  fault_point(FaultPoint::coordinator_before_send);
+  send_(message.rank, message.message);
+  fault_point(FaultPoint::coordinator_after_send);
+}
+
+} // namespace stdualx

@@ -1,0 +1,114 @@
+// Names, durable writing, checked reading, tidying up.
+#include "worker/run_files.h"
+
+#include "experiments/spec/durable_file.h"
+#include "experiments/spec/errors.h"
+#include "experiments/spec/fault.h"
+#include "experiments/spec/run_spec.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <vector>
+
+namespace stdualx {
+
+namespace fs = std::filesystem;
+
+namespace {
+std::string read_bytes(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(stream), {});
+  if (!stream.is_open() || stream.bad()) throw StorageError("cannot read " + path.string() + ": " + std::strerror(errno));
+  return bytes;
+}
+
+/// The number of a name like "epoch-000007.safetensors" (or its temporary form).
+std::optional<std::int64_t> epoch_of(const std::string& name) {
+  constexpr std::string_view start = "epoch-";
+  std::int64_t epoch = 0;
+  if (!name.starts_with(start)) return std::nullopt;
+  const auto [end, error] = std::from_chars(name.data() + start.size(), name.data() + name.size(), epoch);
+  const std::string rest(end, name.data() + name.size());
+  if (error != std::errc() || (rest != ".safetensors" && rest != std::string(".safetensors") + temporary_suffix)) return std::nullopt;
+  return epoch;
+}
+
+std::string path_in(const std::string& run_id, std::int64_t attempt, const std::string& name) {
+  return run_id + "/" + std::to_string(attempt) + "/" + name;
+}
+} // namespace
+
+std::string checkpoint_path(const std::string& run_id, std::int64_t attempt, std::int64_t epoch) {
+  char name[64];
+  std::snprintf(name, sizeof name, "epoch-%06lld.safetensors", static_cast<long long>(epoch));
+  return path_in(run_id, attempt, name);
+}
+
+std::string best_weights_path(const std::string& run_id, std::int64_t attempt) { return path_in(run_id, attempt, "best.safetensors"); }
+
+std::string embedding_path(const std::string& run_id, std::int64_t attempt) { return path_in(run_id, attempt, "embedding.safetensors"); }
+
+WrittenFile write_run_file(const fs::path& store_directory, const std::string& path, const std::function<void(const fs::path&)>& write) {
+  WrittenFile written{path, "", 0};
+  // Hashed as the file system gives it back, so a write that went wrong unnoticed is not vouched for.
+  write_durably(store_directory / path, write, [&](const fs::path& temporary) {
+    const std::string bytes = read_bytes(temporary);
+    written.sha256 = sha256_hex(bytes);
+    written.bytes = static_cast<std::int64_t>(bytes.size());
+  });
+  return written;
+}
+
+void check_run_file(const fs::path& store_directory, const std::string& path, const std::string& sha256) {
+  const fs::path file = store_directory / path;
+  const std::string found = sha256_hex(read_bytes(file));
+  if (found != sha256)
+    throw StorageError(file.string() + " is damaged: its SHA-256 is " + found + ", but " + sha256 + " was recorded when it was written");
+}
+
+void set_aside(const fs::path& store_directory, const std::string& path) {
+  std::error_code ignored;
+  fs::rename(store_directory / path, store_directory / (path + ".damaged"), ignored);
+}
+
+Metadata read_metadata(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream.is_open()) throw StorageError("cannot read " + file.string() + ": " + std::strerror(errno));
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(file, error);
+  std::uint64_t header_bytes = 0; // little-endian, as the format says and the machine is
+  stream.read(reinterpret_cast<char*>(&header_bytes), sizeof header_bytes);
+  if (!stream || error || header_bytes > size - sizeof header_bytes)
+    throw StorageError(file.string() + " is no safetensors file, or it is cut");
+  std::string header(header_bytes, '\0');
+  stream.read(header.data(), static_cast<std::streamsize>(header_bytes));
+  const Json json = Json::parse(header, nullptr, false);
+  if (!stream || !json.is_object()) throw StorageError(file.string() + " is no safetensors file: its header is no JSON object");
+  const Json entries = json.value("__metadata__", Json::object());
+  Metadata metadata;
+  if (entries.is_object())
+    for (const auto& [key, value] : entries.items())
+      if (value.is_string()) metadata[key] = value.get<std::string>();
+  return metadata;
+}
+
+void remove_checkpoints(const fs::path& store_directory, const std::string& run_id, std::int64_t attempt, std::int64_t last_epoch) {
+  std::error_code ignored;
+  for (std::int64_t each = 1; each <= attempt; ++each) {
+    std::vector<fs::path> old;
+    for (const auto& entry : fs::directory_iterator(store_directory / run_id / std::to_string(each), ignored)) {
+      const auto epoch = epoch_of(entry.path().filename().string());
+      if (epoch && *epoch <= last_epoch) old.push_back(entry.path());
+    }
+    for (const auto& path : old) {
+      fault_point(FaultPoint::checkpoint_before_remove);
+      fs::remove(path, ignored);
+    }
+  }
+}
+
+} // namespace stdualx

@@ -1,0 +1,56 @@
+// The files of a run in STORE.d: their names, how they are written, checked and tidied up. No torch; what the tensors in them mean
+// says checkpoint.h.
+//
+//   STORE.d/<run_id>/<attempt>/epoch-000007.safetensors   the whole state after epoch 7
+//   STORE.d/<run_id>/<attempt>/best.safetensors           what a finished run keeps
+//   STORE.d/<run_id>/<attempt>/embedding.safetensors      the embedding of the undisturbed test part
+//   ... .writing                                          being written, or left by a death; never read
+//   ... .damaged                                          set aside since its SHA-256 is not the recorded one
+//
+// A file is written to a temporary name, synced, renamed, and its folder synced; then its SHA-256 goes into a report. Only a
+// file whose hash stands in a committed report is loaded.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
+namespace stdualx {
+
+using Metadata = std::map<std::string, std::string>;
+
+struct WrittenFile {
+  std::string path; // relative to STORE.d
+  std::string sha256;
+  std::int64_t bytes = 0;
+};
+
+/// "<run_id>/<attempt>/epoch-000007.safetensors"
+std::string checkpoint_path(const std::string& run_id, std::int64_t attempt, std::int64_t epoch);
+/// "<run_id>/<attempt>/best.safetensors"
+std::string best_weights_path(const std::string& run_id, std::int64_t attempt);
+/// "<run_id>/<attempt>/embedding.safetensors"
+std::string embedding_path(const std::string& run_id, std::int64_t attempt);
+
+/// Writes `path` (relative to `store_directory`) so that after the return it survives a power failure, and after a failure the
+/// name holds what it held before. `write` fills a temporary file. Throws StorageError naming the file, the system's reason and the
+/// free bytes.
+WrittenFile write_run_file(const std::filesystem::path& store_directory, const std::string& path,
+                           const std::function<void(const std::filesystem::path& temporary)>& write);
+
+/// Throws StorageError naming the file when it is missing or its SHA-256 is not `sha256`.
+void check_run_file(const std::filesystem::path& store_directory, const std::string& path, const std::string& sha256);
+/// Gives a damaged file another name, for whoever wants to look into it. Errors are ignored.
+void set_aside(const std::filesystem::path& store_directory, const std::string& path);
+
+/// The metadata of a safetensors file, without its tensors. StorageError: missing, cut, or no safetensors file.
+Metadata read_metadata(const std::filesystem::path& file);
+
+/// Removes the run's checkpoints of epochs up to `last_epoch` that this or an earlier attempt wrote, and their temporary files.
+/// A later attempt's files are never touched: this attempt may have been fenced. Errors are ignored: a file left over does no harm.
+void remove_checkpoints(const std::filesystem::path& store_directory, const std::string& run_id, std::int64_t attempt,
+                        std::int64_t last_epoch);
+
+} // namespace stdualx
