@@ -1,6 +1,7 @@
 // See launch.h.
 #include "cluster/launch.h"
 
+#include "cluster/mpi_leftovers.h"
 #include "cluster/process.h"
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fault.h"
@@ -13,8 +14,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <optional>
 #include <system_error>
 
@@ -26,6 +29,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto grace_after_stop = 8s;     // the coordinator records what ran and lets everyone go
+constexpr auto grace_after_drain = 15s;   // beyond the coordinator's own limit: then it hangs itself, or never came up
 constexpr auto grace_after_outcome = 20s; // MPI's own end; longer means a rank hangs in it
 
 /// Blocks the signals a person or Slurm sends and reads them from a descriptor; restores the mask at its end.
@@ -96,7 +100,15 @@ void write_word(const Descriptor& input, const std::string& word) {
   [[maybe_unused]] const ssize_t written = ::write(input.get(), line.data(), line.size()); // a dead mpirun is seen by its pidfd
 }
 
+std::filesystem::path number_file(const std::filesystem::path& job_directory) { return job_directory / "mpirun.pid"; }
+
 } // namespace
+
+void remove_leftovers_of_job(const std::filesystem::path& job_directory) {
+  std::ifstream file(number_file(job_directory));
+  pid_t process = 0;
+  if (file >> process && process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) remove_mpi_leftovers(process);
+}
 
 LaunchEnd launch(const LaunchOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
@@ -110,8 +122,9 @@ LaunchEnd launch(const LaunchOptions& options) {
     fault_point(FaultPoint::launcher_before_spawn);
     ChildProcess mpirun = ChildProcess::spawn(mpirun_command(options, read_end.get()));
     read_end.reset();
+    std::ofstream(number_file(options.job.parent_path())) << mpirun.pid() << "\n"; // unwritten, its leftovers stay; no more
     fault_point(FaultPoint::launcher_after_spawn);
-    std::optional<Clock::time_point> kill_at;
+    std::optional<Clock::time_point> kill_at, drain_until;
     bool terminated = false;
     while (!mpirun.poll()) {
       pollfd watched[2] = {{signals.descriptor(), POLLIN, 0}, {mpirun.pidfd(), POLLIN, 0}};
@@ -120,6 +133,11 @@ LaunchEnd launch(const LaunchOptions& options) {
         if (!wishes.hear(number)) continue;
         write_word(write_end, wishes.asked == 1 ? "drain" : "stop");
         if (wishes.asked == 2) kill_at = Clock::now() + grace_after_stop;
+        else drain_until = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.drain_seconds)) + grace_after_drain;
+      }
+      if (drain_until && !kill_at && Clock::now() > *drain_until) {
+        write_word(write_end, "stop");
+        kill_at = Clock::now() + grace_after_stop;
       }
       if (!kill_at && std::filesystem::exists(options.outcome)) kill_at = Clock::now() + grace_after_outcome;
       if (kill_at && Clock::now() > *kill_at) {
@@ -129,6 +147,7 @@ LaunchEnd launch(const LaunchOptions& options) {
         kill_at = Clock::now() + grace_after_stop;
       }
     }
+    remove_mpi_leftovers(mpirun.pid());
     if (std::filesystem::exists(options.outcome))
       return {LaunchHow::decided, wishes.warned}; // a second signal may have come too late to matter
     if (wishes.asked >= 2) return {LaunchHow::stopped, wishes.warned};

@@ -17,6 +17,7 @@ struct LaunchOptions {
   std::vector<std::string> mpirun_arguments;   // further ones, as a site needs them
   int most_restarts = 3;                       // without progress in between
   double first_back_off_seconds = 1;           // doubled at each restart
+  double drain_seconds = 600;                  // the coordinator stops after these; if it does not, the launcher does, some seconds later
   std::function<long()> progress;              // a number that grows while work is done (recorded epochs)
   std::function<void(const std::string&)> say; // a sentence for the person
 };
@@ -36,6 +37,9 @@ struct LaunchEnd {
 /// often it comes. A job that dies (a rank, a host, mpirun) is started again with back-off. Throws std::system_error when mpirun cannot
 /// be started at all.
 LaunchEnd launch(const LaunchOptions& options);
+
+/// After a launcher was killed: removes what its mpirun left, whose number lies beside its job file, unless that still runs.
+void remove_leftovers_of_job(const std::filesystem::path& job_directory);
 
 /// GPUs of this host, by their device files; 0 without a driver, or where CUDA_VISIBLE_DEVICES hides them all.
 int count_gpus();

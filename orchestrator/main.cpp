@@ -1,4 +1,5 @@
 // `stdualx`: finds the command, runs it, and turns errors into one sentence and an exit status.
+#include "experiments/spec/fault.h"
 #include "orchestrator/commands/command.h"
 
 #include <exception>
@@ -73,6 +74,7 @@ int dispatch(const std::vector<std::string>& arguments) {
 
 int main(int count, char** values) {
   using stdualx::ExitStatus;
+  stdualx::read_fault_from_environment();
   const auto fail = [](const std::exception& error, ExitStatus status) {
     std::cerr << "stdualx: " << error.what() << "\n";
     return static_cast<int>(status);

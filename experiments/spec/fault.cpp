@@ -165,7 +165,7 @@ std::string fault_text(const Fault& fault) {
 }
 
 bool fault_is_set_at(FaultPoint point) {
-  if (fault_detail::wanted.load() == -2) read_environment();
+  read_fault_from_environment();
   return fault_detail::wanted.load() == static_cast<int>(point);
 }
 
@@ -178,6 +178,10 @@ void set_fault(const std::optional<Fault>& fault) {
   state().fault = fault;
   state().count = 0;
   fault_detail::wanted = fault ? static_cast<int>(fault->point) : -1;
+}
+
+void read_fault_from_environment() {
+  if (fault_detail::wanted.load() == -2) read_environment();
 }
 
 long fault_count() { return state().count; }

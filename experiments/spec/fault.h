@@ -111,6 +111,8 @@ bool fault_is_set_at(FaultPoint point);
 /// Ends this process as SIGKILL does; for whoever has written half.
 [[noreturn]] void die_at_once();
 
+/// Reads the environment now, so that a misspelt STDUALX_FAULT ends the process (with 2) at its start.
+void read_fault_from_environment();
 /// Replaces what the environment says, and counts anew; for tests in one process. Nothing: no fault.
 void set_fault(const std::optional<Fault>& fault);
 /// How often this process has come to the set point.

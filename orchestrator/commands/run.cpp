@@ -56,6 +56,7 @@ private:
     const std::string digits = name.starts_with(prefix()) ? name.substr(prefix().size()) : "";
     if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) return false;
     if (::kill(std::stoi(digits), 0) == 0 || errno != ESRCH) return false;
+    remove_leftovers_of_job(path);
     std::error_code error;
     std::filesystem::remove_all(path, error);
     return true;
@@ -224,6 +225,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   launch_options.program = own_executable();
   launch_options.job = directory.path() / "job.json";
   launch_options.outcome = job.outcome;
+  launch_options.drain_seconds = job.drain_seconds;
   launch_options.workers = values.count("workers") != 0 ? values["workers"].as<int>()
                            : job.gpus > 0               ? static_cast<int>(job.gpus)
                                                         : count_cores();
