@@ -20,6 +20,7 @@
 #include <fstream>
 #include <optional>
 #include <system_error>
+#include <thread>
 
 namespace stdualx {
 
@@ -28,6 +29,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
+constexpr auto ranks_follow = 1s;         // the ranks of a killed mpirun end within it (FACTS)
 constexpr auto grace_after_stop = 8s;     // the coordinator records what ran and lets everyone go
 constexpr auto grace_after_drain = 15s;   // beyond the coordinator's own limit: then it hangs itself, or never came up
 constexpr auto grace_after_outcome = 20s; // MPI's own end; longer means a rank hangs in it
@@ -104,10 +106,13 @@ std::filesystem::path number_file(const std::filesystem::path& job_directory) { 
 
 } // namespace
 
-void remove_leftovers_of_job(const std::filesystem::path& job_directory) {
+bool remove_leftovers_of_job(const std::filesystem::path& job_directory) {
   std::ifstream file(number_file(job_directory));
   pid_t process = 0;
-  if (file >> process && process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) remove_mpi_leftovers(process);
+  if (!(file >> process) || process <= 0) return true; // killed before it started one
+  if (is_alive(process)) return false;
+  remove_mpi_leftovers(process, job_directory);
+  return true;
 }
 
 LaunchEnd launch(const LaunchOptions& options) {
@@ -133,7 +138,9 @@ LaunchEnd launch(const LaunchOptions& options) {
         if (!wishes.hear(number)) continue;
         write_word(write_end, wishes.asked == 1 ? "drain" : "stop");
         if (wishes.asked == 2) kill_at = Clock::now() + grace_after_stop;
-        else drain_until = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.drain_seconds)) + grace_after_drain;
+        else
+          drain_until = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.drain_seconds)) +
+                        grace_after_drain;
       }
       if (drain_until && !kill_at && Clock::now() > *drain_until) {
         write_word(write_end, "stop");
@@ -147,11 +154,14 @@ LaunchEnd launch(const LaunchOptions& options) {
         kill_at = Clock::now() + grace_after_stop;
       }
     }
-    remove_mpi_leftovers(mpirun.pid());
-    if (std::filesystem::exists(options.outcome))
-      return {LaunchHow::decided, wishes.warned}; // a second signal may have come too late to matter
-    if (wishes.asked >= 2) return {LaunchHow::stopped, wishes.warned};
     const int status = *mpirun.poll();
+    const auto leave = [&](LaunchHow how) {
+      if (WIFSIGNALED(status)) std::this_thread::sleep_for(ranks_follow); // or they make files that we have just removed
+      remove_mpi_leftovers(mpirun.pid(), options.job.parent_path());
+      return LaunchEnd{how, wishes.warned};
+    };
+    if (std::filesystem::exists(options.outcome)) return leave(LaunchHow::decided); // a second signal may have come too late to matter
+    if (wishes.asked >= 2) return leave(LaunchHow::stopped);
     if (options.progress) {
       const long now = options.progress();
       if (now > progress) {
@@ -163,7 +173,7 @@ LaunchEnd launch(const LaunchOptions& options) {
     // Asked to drain, dead too often, or the coordinator gave up and could not even write that down: what is recorded stands,
     // and the same command goes on from there.
     const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitStatus::drained);
-    if (gave_up || wishes.asked >= 1 || restarts >= options.most_restarts) return {LaunchHow::died, wishes.warned};
+    if (gave_up || wishes.asked >= 1 || restarts >= options.most_restarts) return leave(LaunchHow::died);
     ++restarts;
     options.say("mpirun ended before its work was done (" + describe_wait_status(status) + "); starting it again in " +
                 std::to_string(static_cast<int>(back_off)) + " s (" + std::to_string(restarts) + " of " +
@@ -171,8 +181,9 @@ LaunchEnd launch(const LaunchOptions& options) {
     pollfd watched{signals.descriptor(), POLLIN, 0};
     if (::poll(&watched, 1, static_cast<int>(back_off * 1000)) > 0) {
       for (const int number : signals.take()) wishes.hear(number);
-      return {wishes.asked >= 2 ? LaunchHow::stopped : LaunchHow::died, wishes.warned};
+      return leave(wishes.asked >= 2 ? LaunchHow::stopped : LaunchHow::died);
     }
+    remove_mpi_leftovers(mpirun.pid(), options.job.parent_path());
     back_off *= 2;
   }
 }

@@ -38,8 +38,8 @@ struct LaunchEnd {
 /// be started at all.
 LaunchEnd launch(const LaunchOptions& options);
 
-/// After a launcher was killed: removes what its mpirun left, whose number lies beside its job file, unless that still runs.
-void remove_leftovers_of_job(const std::filesystem::path& job_directory);
+/// After a launcher was killed: removes what its mpirun left, whose number lies beside its job file. False: that still runs.
+bool remove_leftovers_of_job(const std::filesystem::path& job_directory);
 
 /// GPUs of this host, by their device files; 0 without a driver, or where CUDA_VISIBLE_DEVICES hides them all.
 int count_gpus();

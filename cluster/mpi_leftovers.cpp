@@ -3,10 +3,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
-#include <set>
+#include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -15,41 +17,43 @@ namespace stdualx {
 namespace fs = std::filesystem;
 
 namespace {
-/// PMIx names its segments by the job's number: smseg-723582977-0.
-std::set<std::uint32_t> job_numbers(const fs::path& session) {
-  std::set<std::uint32_t> numbers;
-  constexpr std::string_view start = "smseg-";
-  std::error_code error;
-  for (auto entry = fs::recursive_directory_iterator(session, error); !error && entry != fs::recursive_directory_iterator();
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    std::uint32_t number = 0;
-    if (name.starts_with(start) && std::from_chars(name.data() + start.size(), name.data() + name.size(), number).ec == std::errc())
-      numbers.insert(number);
-  }
-  return numbers;
-}
+constexpr std::string_view note_prefix = "mpi-job-";
 } // namespace
 
-void remove_mpi_leftovers(pid_t process, const fs::path& temporary, const fs::path& shared_memory) {
+void note_mpi_job(const fs::path& folder) {
+  const char* text = std::getenv("PMIX_NAMESPACE"); // 723582977: the job's number, which segments bear in hexadecimal digits
+  if (text == nullptr) return;
+  std::uint32_t number = 0;
+  const char* const end = text + std::char_traits<char>::length(text);
+  if (const auto [stop, error] = std::from_chars(text, end, number); error == std::errc() && stop == end)
+    std::ofstream(folder / (std::string(note_prefix) + text));
+}
+
+void remove_mpi_leftovers(pid_t process, const fs::path& folder, const fs::path& temporary, const fs::path& shared_memory) {
   const std::string user = std::to_string(::getuid());
   std::error_code error;
+  std::vector<std::string> middles; // of names like vader_segment.HOST.UID.JOB.RANK
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    std::uint32_t number = 0;
+    if (!name.starts_with(note_prefix) ||
+        std::from_chars(name.data() + note_prefix.size(), name.data() + name.size(), number).ec != std::errc())
+      continue;
+    char job[16];
+    std::snprintf(job, sizeof job, "%x", number);
+    middles.push_back("." + user + "." + job + ".");
+  }
   std::vector<fs::path> old;
+  for (const auto& segment : fs::directory_iterator(shared_memory, error)) {
+    const std::string name = segment.path().filename().string();
+    if (name.starts_with("vader_segment.") &&
+        std::any_of(middles.begin(), middles.end(), [&](const std::string& middle) { return name.find(middle) != std::string::npos; }))
+      old.push_back(segment.path());
+  }
   for (const auto& entry : fs::directory_iterator(temporary, error)) {
     const std::string name = entry.path().filename().string();
     const fs::path session = entry.path() / ("pid." + std::to_string(process));
-    if (!name.starts_with("ompi.") || !name.ends_with("." + user) || !fs::is_directory(session, error)) continue;
-    for (const std::uint32_t number : job_numbers(session)) {
-      char job[16];
-      std::snprintf(job, sizeof job, "%08x", number);
-      // vader_segment.HOST.UID.JOB.RANK
-      const std::string middle = "." + user + "." + job + ".";
-      for (const auto& segment : fs::directory_iterator(shared_memory, error)) {
-        const std::string segment_name = segment.path().filename().string();
-        if (segment_name.starts_with("vader_segment.") && segment_name.find(middle) != std::string::npos) old.push_back(segment.path());
-      }
-    }
-    old.push_back(session);
+    if (name.starts_with("ompi.") && name.ends_with("." + user) && fs::is_directory(session, error)) old.push_back(session);
   }
   for (const fs::path& path : old) fs::remove_all(path, error);
   for (const fs::path& path : old)

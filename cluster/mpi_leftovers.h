@@ -7,10 +7,15 @@
 
 namespace stdualx {
 
-/// Removes what the dead mpirun `process` of this user left on this host: <temporary>/ompi.HOST.UID/pid.PROCESS and, in `shared_memory`,
-/// the segments of its job, whose number stands in that folder. Nothing where it ended by itself. Only Open MPI 4's names are known.
-/// Errors are ignored: what cannot be removed does no harm but take room.
-void remove_mpi_leftovers(pid_t process, const std::filesystem::path& temporary = std::filesystem::temp_directory_path(),
+/// A rank's, before it starts MPI: notes in `folder` which MPI job it belongs to, so that its shared memory can be found even if it dies
+/// while it makes it. Nothing where Open MPI does not say. Errors are ignored.
+void note_mpi_job(const std::filesystem::path& folder);
+
+/// Removes what the dead mpirun `process` of this user, whose ranks noted their jobs in `folder`, left on this host: its folder
+/// <temporary>/ompi.HOST.UID/pid.PROCESS, and the segments of those jobs in `shared_memory`. Nothing where all ended by themselves. Errors
+/// are ignored: what cannot be removed does no harm but take room. Only Open MPI 4's names are known.
+void remove_mpi_leftovers(pid_t process, const std::filesystem::path& folder,
+                          const std::filesystem::path& temporary = std::filesystem::temp_directory_path(),
                           const std::filesystem::path& shared_memory = "/dev/shm");
 
 } // namespace stdualx

@@ -86,5 +86,7 @@ std::string describe_wait_status(int status);
 /// Path of the running program.
 std::filesystem::path own_executable();
 std::string host_name();
+/// Whether a process of this number runs; one that is dead and not yet waited for does not.
+bool is_alive(pid_t process);
 
 } // namespace stdualx

@@ -1,5 +1,6 @@
 // `stdualx rank JOB`: what mpirun starts. Rank 0 coordinates, the others are agents.
 #include "cluster/mpi.h"
+#include "cluster/mpi_leftovers.h"
 #include "experiments/archive.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/job.h"
@@ -14,6 +15,7 @@ int rank_command(const Command& command, const std::vector<std::string>& argumen
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"JOB"}, values)) return 0;
   const Job job = from_json<Job>(Json::parse(read_file(values["JOB"].as<std::string>())));
+  note_mpi_job(std::filesystem::path(job.outcome).parent_path());
   MpiWorld world;
   // N tasks that each think they are alone would open one store N times (FACTS, MPI).
   if (world.size() < 2)

@@ -28,13 +28,31 @@ namespace {
 
 constexpr double patience_with_a_dying_job = 15; // mpirun ends its ranks within some seconds of the launcher's death
 
+/// Folders of launches lie in STORE.d under this and the launcher's process number.
+std::string job_prefix() { return "job-" + host_name() + "-"; }
+
+/// Clears up behind launchers of this host that were killed: their folders, and what their mpirun left. Whether there was one; its ranks
+/// may take some seconds to follow.
+bool remove_dead_jobs(const std::filesystem::path& store_directory) {
+  bool found = false;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(store_directory, error)) {
+    const std::string name = entry.path().filename().string();
+    const std::string digits = name.starts_with(job_prefix()) ? name.substr(job_prefix().size()) : "";
+    if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (is_alive(std::stoi(digits))) continue;
+    found = true;
+    std::error_code ignored;
+    if (remove_leftovers_of_job(entry.path())) std::filesystem::remove_all(entry.path(), ignored); // else a later run does
+  }
+  return found;
+}
+
 /// A folder of this launch alone, gone with it.
 class JobDirectory {
 public:
-  explicit JobDirectory(const std::filesystem::path& parent) : path_(parent / (prefix() + std::to_string(::getpid()))) {
+  explicit JobDirectory(const std::filesystem::path& parent) : path_(parent / (job_prefix() + std::to_string(::getpid()))) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(parent, error))
-      found_killed_ = remove_if_dead(entry.path()) || found_killed_;
     std::filesystem::remove_all(path_, error); // of an earlier process with our number
     std::filesystem::create_directories(path_, error);
     if (error) throw StorageError(path_.string() + ": cannot be made: " + error.message() + "; --store names a place that can be written");
@@ -42,27 +60,13 @@ public:
   ~JobDirectory() {
     std::error_code error;
     std::filesystem::remove_all(path_, error);
+    remove_dead_jobs(path_.parent_path()); // whose mpirun was still dying when we came
   }
   JobDirectory(const JobDirectory&) = delete;
   JobDirectory& operator=(const JobDirectory&) = delete;
   const std::filesystem::path& path() const { return path_; }
-  /// A launcher of this host was killed here; its ranks may take some seconds to follow.
-  bool found_killed() const { return found_killed_; }
 
 private:
-  static std::string prefix() { return "job-" + host_name() + "-"; }
-  static bool remove_if_dead(const std::filesystem::path& path) {
-    const std::string name = path.filename().string();
-    const std::string digits = name.starts_with(prefix()) ? name.substr(prefix().size()) : "";
-    if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) return false;
-    if (::kill(std::stoi(digits), 0) == 0 || errno != ESRCH) return false;
-    remove_leftovers_of_job(path);
-    std::error_code error;
-    std::filesystem::remove_all(path, error);
-    return true;
-  }
-
-  bool found_killed_ = false;
   std::filesystem::path path_;
 };
 
@@ -194,6 +198,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   if (values.count("first") != 0 && values["first"].as<std::size_t>() < job.plan.runs.size())
     job.plan.runs.resize(values["first"].as<std::size_t>());
   const std::filesystem::path store = store_path(values);
+  const bool found_killed = remove_dead_jobs(store_directory(store));
   const Left before = what_is_left(store, job.plan);
   if (before.open == 0) {
     const ExitStatus nothing_left = before.failed > 0 ? ExitStatus::runs_failed : ExitStatus::done;
@@ -218,7 +223,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   job.display = quiet ? "quiet" : ::isatty(STDOUT_FILENO) == 1 ? "terminal" : "lines";
   measure_terminal(job);
   const JobDirectory directory(job.store_directory);
-  job.claim_patience = directory.found_killed() ? patience_with_a_dying_job : 0;
+  job.claim_patience = found_killed ? patience_with_a_dying_job : 0;
   job.outcome = (directory.path() / "outcome.json").string();
 
   LaunchOptions launch_options;

@@ -24,19 +24,29 @@ TEST(MpiLeftovers, OfOneMpirunGoAndThoseOfOthersStay) {
     fs::create_directories(path.parent_path());
     std::ofstream(path) << "x";
   };
-  touch(sessions / "pid.4711/pmix_dstor_ds21_4711/smseg-723582977-0"); // 0x2b210001
-  touch(sessions / "pid.4712/pmix_dstor_ds21_4712/smseg-17-0");
-  for (const char* segment : {"2b210001.0", "2b210001.1", "00000011.0"}) touch(shared / ("vader_segment.here." + user + "." + segment));
+  touch(sessions / "pid.4711/0/debugger_attach_fifo");
+  touch(sessions / "pid.4712/contact.txt");
+  for (const char* segment : {"2b210001.0", "2b210001.1", "11.0"}) touch(shared / ("vader_segment.here." + user + "." + segment));
   touch(shared / "vader_segment.here.99999.2b210001.0"); // another user's
   touch(shared / "something_else");
-  remove_mpi_leftovers(4711, folder, shared);
+  const fs::path job = folder / "job", other = folder / "other";
+  fs::create_directories(job);
+  fs::create_directories(other);
+  ::setenv("PMIX_NAMESPACE", "723582977", 1); // 0x2b210001
+  note_mpi_job(job);
+  ::setenv("PMIX_NAMESPACE", "prterun-here-1@1", 1); // Open MPI 5 names its jobs otherwise
+  note_mpi_job(other);
+  ::unsetenv("PMIX_NAMESPACE");
+  note_mpi_job(other);
+  EXPECT_TRUE(fs::is_empty(other));
+  remove_mpi_leftovers(4711, job, folder, shared);
   EXPECT_FALSE(fs::exists(sessions / "pid.4711"));
   EXPECT_TRUE(fs::exists(sessions / "pid.4712"));
   std::set<std::string> left;
   for (const auto& entry : fs::directory_iterator(shared)) left.insert(entry.path().filename().string());
-  EXPECT_EQ(left, (std::set<std::string>{"vader_segment.here." + user + ".00000011.0", "vader_segment.here.99999.2b210001.0",
-                                         "something_else"}));
-  remove_mpi_leftovers(4712, folder, shared);
+  EXPECT_EQ(left,
+            (std::set<std::string>{"vader_segment.here." + user + ".11.0", "vader_segment.here.99999.2b210001.0", "something_else"}));
+  remove_mpi_leftovers(4712, other, folder, shared);
   EXPECT_FALSE(fs::exists(sessions)) << "the folder of all sessions goes with its last one";
   EXPECT_TRUE(fs::exists(shared));
   fs::remove_all(folder);
