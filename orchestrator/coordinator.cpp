@@ -162,11 +162,12 @@ void Coordinator::on_unusable(Worker& worker, const AttemptEnd& end) {
 }
 
 void Coordinator::on_tick(double now) {
-  const bool paused = last_tick_ >= 0 && now - last_tick_ > options_.longest_pause;
+  // Time in which the coordinator itself was suspended counts for nobody.
+  const double pause = last_tick_ >= 0 && now - last_tick_ > options_.longest_pause ? now - last_tick_ : 0;
   last_tick_ = now;
   for (auto& [rank, worker] : workers_) {
     if (worker.groups.empty()) continue;
-    if (paused) restart_lease(worker, now);
+    worker.steps_seen = std::min(worker.steps_seen + pause, now);
     const double lease =
         worker.stepped ? std::max(options_.shortest_lease, options_.lease_steps * worker.seconds_per_step) : options_.start_lease;
     if (worker.abandoned || now - worker.steps_seen <= lease) continue;

@@ -40,7 +40,7 @@ struct CoordinatorOptions {
   double start_lease =
       300; // until the first step: reading data and building a cache count as work; of the trainer's start the agent judges
   double longest_breaking = 10; // seconds that the members of a broken group may take to notice; then they are killed
-  double longest_pause = 10;    // a coordinator that was itself suspended that long restarts all leases
+  double longest_pause = 10;    // time in which the coordinator itself was suspended for longer than this counts for no lease
 };
 
 // ---- actions

@@ -1,0 +1,669 @@
+// The protocol as a model: the real coordinator and the real group protocol among made-up agents, trainers, network and store, under
+// thousands of random sequences of events. Messages are late, sent twice, lost with their sender; trainers die, hang, crawl, diverge;
+// workers come and go; the coordinator sleeps; the whole job dies and is started again from what was committed. After each action
+// the invariants are checked that DESIGN promises. A failing seed is printed; STDUALX_MODEL_SEED=N repeats it alone, with its trace.
+#include "orchestrator/coordinator.h"
+#include "worker/group.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+
+namespace stdualx {
+namespace {
+
+class Broken : public std::runtime_error { // an invariant
+public:
+  using std::runtime_error::runtime_error;
+};
+
+struct Chance {
+  explicit Chance(std::uint64_t seed) : engine(seed) {}
+  double share() { return static_cast<double>(engine() >> 11) * 0x1p-53; }
+  bool one_in(double often) { return share() * often < 1; }
+  std::int64_t upto(std::int64_t most) { return static_cast<std::int64_t>(engine() % static_cast<std::uint64_t>(most + 1)); }
+  std::mt19937_64 engine;
+};
+
+/// What a store keeps, and the rules that it holds a writer to.
+struct ModelStore {
+  struct Run {
+    RunStatus status = RunStatus::planned;
+    std::int64_t attempts = 0, open = 0, failures = 0; // open: the attempt, 0: none
+    bool open_evaluates = false;
+    std::vector<std::int64_t> epochs; // of each epoch, the attempt that recorded it
+    std::vector<CheckpointRef> checkpoints;
+    std::int64_t evaluated_by = 0, trained = 0; // trained: how often it was completed
+    bool missing_condition = false;
+    std::optional<Artifact> weights;
+  };
+  std::map<std::string, Run> runs;
+};
+
+struct Settings {
+  int workers = 2;
+  double deaths = 0, hangs = 0, crawls = 0, failures = 0, doubles = 0, job_deaths = 0, storage = 0, damage = 0;
+  bool drains = false, stops = false;
+};
+
+/// An agent with its trainer, as worker/agent.cpp and worker/attempt.cpp behave.
+struct ModelWorker {
+  int rank = 0;
+  bool arrived = false, trainer = false, ready = false, gave_up = false, exited = false, hung = false;
+  int failed_starts = 0;
+  double next = 0, pace = 1; // when it does its next piece of work, and how long one takes
+  std::deque<Assignment> queue;
+  std::optional<Assignment> current;
+  bool ended = false, draining = false;
+  std::int64_t epoch = 0, acknowledged = 0, told = 0, steps = 0;
+  double next_beat = 0;
+  std::deque<std::pair<double, Message>> to_coordinator, to_agent; // in order; each not before its time
+};
+
+class Simulation {
+public:
+  Simulation(std::uint64_t seed, bool trace) : chance_(seed), trace_(trace) {
+    settings_.workers = static_cast<int>(1 + chance_.upto(3));
+    const auto maybe = [&](double share, double value) { return chance_.share() < share ? value : 0; };
+    settings_.deaths = maybe(0.6, 0.03);
+    settings_.hangs = maybe(0.3, 0.01);
+    settings_.crawls = maybe(0.3, 0.05);
+    settings_.failures = maybe(0.4, 0.03);
+    settings_.doubles = maybe(0.4, 0.2);
+    settings_.job_deaths = maybe(0.4, 0.002);
+    settings_.storage = maybe(0.15, 0.01);
+    settings_.damage = maybe(0.3, 0.1);
+    settings_.drains = chance_.share() < 0.3;
+    settings_.stops = chance_.share() < 0.15;
+    const std::int64_t count = 1 + chance_.upto(6);
+    for (std::int64_t i = 0; i < count; ++i) {
+      PlannedRun planned;
+      planned.run.dataset = "made_up";
+      planned.run.seed = i;
+      planned.run.world_size = chance_.one_in(4) ? 1 + chance_.upto(2) : 1;
+      planned.run.training.epochs = 1 + chance_.upto(4);
+      planned.run_id = "run" + std::to_string(i);
+      planned.evaluations = {EvaluationSpec{}};
+      plan_.runs.push_back(planned);
+      ModelStore::Run& run = store_.runs[planned.run_id];
+      if (!chance_.one_in(8)) continue;
+      run.status = RunStatus::complete; // and a condition was named since
+      run.trained = run.attempts = 1;
+      run.epochs.assign(static_cast<std::size_t>(planned.run.training.epochs), 1);
+      run.missing_condition = true;
+      run.weights = Artifact{"weights", "best", "hash", 1};
+    }
+  }
+
+  /// Until the sweep is finished or nothing more can be done about it.
+  void run() {
+    for (int starts = 1; starts <= 40; ++starts) {
+      if (starts > 10) settings_ = calm(settings_); // a machine that never heals proves nothing
+      if (run_job()) return;
+    }
+    throw Broken("forty starts did not end the sweep");
+  }
+
+private:
+  static Settings calm(Settings settings) {
+    const int workers = settings.workers;
+    settings = {};
+    settings.workers = workers;
+    return settings;
+  }
+  void say(const std::string& text) const {
+    if (trace_) std::printf("%10.3f  %s\n", now_, text.c_str());
+  }
+  [[noreturn]] void broken(const std::string& text) const { throw Broken("at " + std::to_string(now_) + " s: " + text); }
+  void require(bool holds, const std::string& text) const {
+    if (!holds) broken(text);
+  }
+
+  std::vector<KnownRun> known() {
+    std::vector<KnownRun> list;
+    for (const auto& planned : plan_.runs) {
+      ModelStore::Run& run = store_.runs.at(planned.run_id);
+      if (run.open != 0) { // as the claim of a new coordinator ends them
+        run.open = 0;
+        if (run.status == RunStatus::running) run.status = RunStatus::interrupted;
+      }
+      KnownRun one{run.status, run.attempts, static_cast<std::int64_t>(run.epochs.size()), run.failures, run.checkpoints, {}, {}};
+      if (run.status == RunStatus::complete) one.checkpoints.clear();
+      if (run.status == RunStatus::complete && run.missing_condition) {
+        one.missing = {EvaluationSpec{"noise"}};
+        one.weights = run.weights;
+      }
+      list.push_back(one);
+    }
+    return list;
+  }
+
+  /// One start. True: the coordinator finished and nobody asked it to; else the next start goes on.
+  bool run_job() {
+    say("---- a job starts");
+    CoordinatorOptions options;
+    options.workers = settings_.workers;
+    Coordinator coordinator(plan_, known(), options);
+    pending_ = store_;
+    workers_.assign(static_cast<std::size_t>(settings_.workers), {});
+    held_.clear();
+    assigned_runs_.clear();
+    finish_seen_ = drained_ = false;
+    const double began = now_;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      workers_[i].rank = static_cast<int>(i + 1);
+      workers_[i].next = now_ + chance_.share() * 5;
+    }
+    double next_tick = now_, drain_at = settings_.drains ? now_ + chance_.share() * 60 : 1e18;
+    const double stop_at = settings_.stops ? now_ + chance_.share() * 60 : 1e18;
+    carry_out(coordinator);
+    for (std::int64_t steps = 0;; ++steps) {
+      // The next moment at which anything may happen.
+      double when = next_tick;
+      for (const auto& worker : workers_) when = std::min(when, next_of(worker));
+      now_ = std::max(now_, when);
+      require(steps < 400'000 && now_ - began < 40'000, "the job does not end");
+      if (settings_.job_deaths > 0 && chance_.share() < settings_.job_deaths) {
+        say("the whole job dies");
+        return false;
+      }
+      if (now_ >= drain_at || now_ >= stop_at) {
+        say(now_ >= stop_at ? "stop" : "drain");
+        if (now_ >= stop_at) coordinator.on_stop(now_);
+        else coordinator.on_drain(now_);
+        drained_ = true;
+        settings_.drains = false;
+        settings_.stops = settings_.stops && now_ < stop_at;
+        drain_at = 1e18;
+        carry_out(coordinator);
+      }
+      if (now_ >= next_tick) {
+        coordinator.on_tick(now_);
+        next_tick = now_ + (chance_.one_in(200) ? 30 + chance_.share() * 100 : 0.5); // now and then the coordinator itself was asleep
+        carry_out(coordinator);
+      }
+      for (auto& worker : workers_) {
+        step(worker);
+        while (!worker.to_coordinator.empty() && worker.to_coordinator.front().first <= now_) {
+          const Message message = worker.to_coordinator.front().second;
+          worker.to_coordinator.pop_front();
+          if (finish_seen_) continue;
+          coordinator.on_message(worker.rank, message, now_);
+          if (settings_.doubles > 0 && message.type != "hello" && message.type != "starting" && chance_.share() < settings_.doubles &&
+              !coordinator.finished()) {
+            carry_out(coordinator);
+            coordinator.on_message(worker.rank, message, now_); // sent again by one that had no answer
+          }
+          carry_out(coordinator);
+        }
+      }
+      if (chance_.one_in(3)) commit();
+      if (finish_seen_) {
+        commit();
+        return at_the_end(coordinator);
+      }
+    }
+  }
+
+  bool at_the_end(const Coordinator& coordinator) {
+    std::size_t complete = 0, bad = 0;
+    bool missing = false;
+    for (const auto& [id, run] : store_.runs) {
+      require(run.open == 0, id + " is left with an open attempt");
+      require(run.status != RunStatus::running, id + " is left RUNNING");
+      complete += run.status == RunStatus::complete;
+      bad += run.status == RunStatus::failed || run.status == RunStatus::quarantined || run.status == RunStatus::waiting;
+      missing = missing || (run.status == RunStatus::complete && run.missing_condition);
+      if (run.status == RunStatus::complete) {
+        require(run.trained == 1, id + " was completed " + std::to_string(run.trained) + " times");
+        require(run.epochs.size() == static_cast<std::size_t>(spec_of(id).training.epochs), id + " is COMPLETE without all its epochs");
+      }
+    }
+    const ExitStatus status = coordinator.exit_status();
+    require(complete == coordinator.count(RunStatus::complete), "the coordinator counts other COMPLETE runs than the store");
+    require((status == ExitStatus::done) == (complete == store_.runs.size() && !missing), "exit status " + std::to_string(static_cast<int>(status)) + " does not fit");
+    const bool asked = drained_ || !coordinator.storage_failure().empty();
+    bool usable = std::any_of(workers_.begin(), workers_.end(), [](const ModelWorker& worker) { return !worker.gave_up; });
+    if (!asked && usable) {
+      for (const auto& [id, run] : store_.runs)
+        require(run.status == RunStatus::complete || run.status == RunStatus::failed || run.status == RunStatus::quarantined ||
+                    run.status == RunStatus::waiting,
+                id + " was forgotten as " + std::string(status_name(run.status)));
+      return true;
+    }
+    return complete + bad == store_.runs.size() && !missing;
+  }
+
+  const RunSpec& spec_of(const std::string& id) const {
+    for (const auto& planned : plan_.runs)
+      if (planned.run_id == id) return planned.run;
+    broken("no run " + id);
+  }
+
+  // ---- the coordinator's actions: records into the transaction, messages after its commit
+
+  void commit() {
+    store_ = pending_;
+    for (auto& [rank, message] : held_) deliver(rank, message);
+    held_.clear();
+    open_ = false;
+  }
+  void deliver(int rank, const Message& message) {
+    ModelWorker& worker = workers_[static_cast<std::size_t>(rank - 1)];
+    const double earliest = worker.to_agent.empty() ? now_ : worker.to_agent.back().first;
+    worker.to_agent.emplace_back(std::max(earliest, now_ + delay()), message);
+  }
+  double delay() { return chance_.one_in(20) ? chance_.share() * 20 : chance_.share() * 0.01; }
+
+  void carry_out(Coordinator& coordinator) {
+    for (auto& action : coordinator.take_actions()) std::visit([this](const auto& what) { carry_out(what); }, action);
+  }
+  ModelStore::Run& pending(const std::string& id) {
+    open_ = true;
+    const auto found = pending_.runs.find(id);
+    if (found == pending_.runs.end()) broken("a record of a run that nobody planned: " + id);
+    return found->second;
+  }
+  void carry_out(const RecordBegin& begin) {
+    ModelStore::Run& run = pending(begin.run_id);
+    say("begin " + begin.run_id + " attempt " + std::to_string(begin.attempt));
+    require(run.open == 0, begin.run_id + " is begun while an attempt is open");
+    require(begin.attempt == run.attempts + 1, begin.run_id + ": attempts are not numbered on");
+    require(begin.evaluate_only == (run.status == RunStatus::complete), begin.run_id + " is COMPLETE and trained again, or evaluated before");
+    require(run.status != RunStatus::failed && run.status != RunStatus::quarantined, begin.run_id + " was put aside and is begun");
+    require(begin.world_size == (begin.evaluate_only ? 1 : spec_of(begin.run_id).world_size), begin.run_id + " has another group size");
+    const std::int64_t newest = run.checkpoints.empty() ? 0 : run.checkpoints.back().epoch;
+    if (!begin.evaluate_only) require(begin.resume_epoch == newest, begin.run_id + " does not go on from its newest checkpoint");
+    run.attempts = run.open = begin.attempt;
+    run.open_evaluates = begin.evaluate_only;
+    if (!begin.evaluate_only) run.status = RunStatus::running;
+  }
+  void carry_out(const RecordEpoch& epoch) {
+    const EpochReport& report = epoch.report;
+    ModelStore::Run& run = pending(report.run_id);
+    require(run.open == report.attempt, report.run_id + ": an epoch of an attempt that is not open is accepted");
+    require(!run.open_evaluates, report.run_id + " is COMPLETE and sends epochs");
+    const auto recorded = static_cast<std::int64_t>(run.epochs.size());
+    require(report.epoch <= recorded + 1, report.run_id + ": epoch " + std::to_string(report.epoch) + " leaves a hole");
+    if (report.epoch == recorded + 1) run.epochs.push_back(report.attempt);
+    std::erase_if(run.checkpoints, [&](const CheckpointRef& old) { return old.epoch >= report.epoch; });
+    run.checkpoints.push_back({report.attempt, report.epoch, report.checkpoint_path, report.checkpoint_sha256});
+    if (run.checkpoints.size() > 2) run.checkpoints.erase(run.checkpoints.begin());
+  }
+  void carry_out(const RecordEvaluation& evaluation) {
+    ModelStore::Run& run = pending(evaluation.report.run_id);
+    require(run.open == evaluation.report.attempt, evaluation.report.run_id + ": an evaluation of an attempt that is not open is accepted");
+    run.evaluated_by = evaluation.report.attempt;
+    if (run.open_evaluates) run.missing_condition = false;
+  }
+  void carry_out(const RecordEnd& end) {
+    ModelStore::Run& run = pending(end.end.run_id);
+    say("end " + end.end.run_id + " attempt " + std::to_string(end.end.attempt) + " " + end.end.reason + " -> " + std::string(status_name(end.status)));
+    require(run.open == end.end.attempt, end.end.run_id + ": the end of an attempt that is not open is accepted");
+    if (!run.open_evaluates) {
+      require(run.status == RunStatus::running, end.end.run_id + " ends and was not RUNNING");
+      run.status = end.status;
+      if (end.status == RunStatus::complete) {
+        require(run.evaluated_by > 0, end.end.run_id + " is COMPLETE without an evaluation");
+        ++run.trained;
+        run.weights = Artifact{"weights", "best", "hash", 1};
+        run.checkpoints.clear();
+      }
+    }
+    const std::string& reason = end.end.reason;
+    if (reason == "complete") run.failures = 0;
+    else if (reason == "error" && end.end.detail.starts_with("checkpoint damaged")) ++run.failures; // as results/run_state.cpp counts
+    else if (reason == "not_finite" || reason == "error" || reason == "trainer_died" || reason == "lease_expired") ++run.failures;
+    run.open = 0;
+  }
+  void carry_out(const RecordStatus& status) { pending(status.run_id).status = status.status; }
+  void carry_out(const RecordHost&) { open_ = true; }
+  void carry_out(const DropCheckpoint& drop) {
+    ModelStore::Run& run = pending(drop.run_id);
+    std::erase_if(run.checkpoints, [&](const CheckpointRef& one) { return one.epoch == drop.checkpoint.epoch; });
+  }
+  void carry_out(const Notice& notice) { say("notice: " + notice.text); }
+  void carry_out(const Finish&) { finish_seen_ = true; }
+  void carry_out(const Send& send) {
+    if (send.message.type == "assign") {
+      const auto assignment = send.message.as<Assignment>();
+      require(!drained_, assignment.run_id + " is handed out after a drain");
+      ModelWorker& worker = workers_[static_cast<std::size_t>(send.rank - 1)];
+      require(!worker.gave_up || worker.to_coordinator.size() > 0 || true, "");
+      const auto members = static_cast<std::int64_t>(assignment.ranks.size());
+      require(members == (assignment.evaluate_only ? 1 : assignment.run.world_size), assignment.run_id + " is given to another number of ranks");
+      require(std::count(assignment.ranks.begin(), assignment.ranks.end(), send.rank) == 1, "a rank gets an assignment it is not in");
+      require(pending_.runs.at(assignment.run_id).open == assignment.attempt, assignment.run_id + " is handed out without its attempt recorded");
+      require(assigned_runs_.insert({assignment.run_id, assignment.attempt, send.rank}).second, assignment.run_id + " is handed out twice");
+    }
+    if (send.message.type == "acknowledge") {
+      const auto acknowledge = send.message.as<Acknowledge>();
+      const ModelStore::Run& run = pending_.runs.at(acknowledge.run_id);
+      if (acknowledge.epoch > 0)
+        require(static_cast<std::int64_t>(run.epochs.size()) >= acknowledge.epoch, acknowledge.run_id + ": an epoch is acknowledged and not recorded");
+      else require(run.open != acknowledge.attempt, acknowledge.run_id + ": an end is acknowledged and not recorded");
+    }
+    if (open_) held_.emplace_back(send.rank, send.message);
+    else deliver(send.rank, send.message);
+  }
+
+  // ---- a worker
+
+  static double next_of(const ModelWorker& worker) {
+    double when = 1e18;
+    if (!worker.exited) when = std::min({when, worker.next, worker.arrived ? worker.next_beat : 1e18});
+    if (!worker.to_agent.empty() && !worker.exited) when = std::min(when, worker.to_agent.front().first);
+    if (!worker.to_coordinator.empty()) when = std::min(when, worker.to_coordinator.front().first);
+    return when;
+  }
+  void tell(ModelWorker& worker, const Message& message) {
+    const double earliest = worker.to_coordinator.empty() ? now_ : worker.to_coordinator.back().first;
+    worker.to_coordinator.emplace_back(std::max(earliest, now_ + delay()), message);
+  }
+  void end(ModelWorker& worker, const Assignment& assignment, const std::string& reason, const std::string& detail = "") {
+    tell(worker, Message::of("end", AttemptEnd{assignment.run_id, assignment.attempt, reason, detail, "", {}}));
+  }
+
+  void step(ModelWorker& worker) {
+    if (worker.exited) return;
+    if (!worker.arrived && now_ >= worker.next) {
+      worker.arrived = true;
+      tell(worker, Message::of("hello", Hello{"host" + std::to_string(worker.rank % 2)}));
+      start_trainer(worker);
+    }
+    while (!worker.to_agent.empty() && worker.to_agent.front().first <= now_ && worker.arrived && !worker.exited) {
+      const Message message = worker.to_agent.front().second;
+      worker.to_agent.pop_front();
+      take(worker, message);
+    }
+    if (worker.exited || !worker.arrived) return;
+    if (now_ >= worker.next_beat) {
+      worker.next_beat = now_ + 5;
+      tell(worker, Message::of("heartbeat", Heartbeat{worker.steps, 0}));
+    }
+    if (now_ >= worker.next) work(worker);
+  }
+
+  void start_trainer(ModelWorker& worker) {
+    worker.trainer = true;
+    worker.ready = worker.hung = false;
+    worker.steps = 0;
+    worker.next = now_ + 0.3 + delay();
+  }
+
+  void lose_trainer(ModelWorker& worker, const std::string& reason) {
+    say("rank " + std::to_string(worker.rank) + " loses its trainer: " + reason);
+    tell(worker, Message{"starting", Json::object()});
+    const bool was_ready = worker.ready;
+    if (worker.current && !worker.ended) {
+      worker.ended = true;
+      end(worker, *worker.current, reason, "it died");
+    }
+    worker.trainer = worker.ready = false;
+    if (!was_ready && ++worker.failed_starts >= 3) {
+      for (const auto& waiting : worker.queue) end(worker, waiting, "trainer_died");
+      worker.queue.clear();
+      tell(worker, Message::of("unusable", AttemptEnd{"", 0, "trainer_died", "none starts", "", {}}));
+      worker.gave_up = true;
+      worker.next = 1e18;
+      return;
+    }
+    start_trainer(worker);
+  }
+
+  void begin_next(ModelWorker& worker) {
+    if (worker.current || worker.queue.empty() || !worker.ready) return;
+    worker.current = worker.queue.front();
+    worker.queue.pop_front();
+    worker.ended = worker.draining = false;
+    worker.epoch = worker.told = worker.acknowledged = worker.current->resume_epoch;
+    worker.next = now_ + worker.pace * (0.5 + chance_.share());
+  }
+
+  void take(ModelWorker& worker, const Message& message) {
+    if (message.type == "assign") {
+      worker.queue.push_back(message.as<Assignment>());
+      if (worker.gave_up) {
+        for (const auto& waiting : worker.queue) end(worker, waiting, "trainer_died");
+        worker.queue.clear();
+      } else begin_next(worker);
+    } else if (message.type == "acknowledge") {
+      const auto acknowledge = message.as<Acknowledge>();
+      if (!worker.current || worker.current->run_id != acknowledge.run_id || worker.current->attempt != acknowledge.attempt) return;
+      if (acknowledge.epoch != 0) worker.acknowledged = std::max(worker.acknowledged, acknowledge.epoch);
+      else if (worker.ended) {
+        worker.current.reset();
+        begin_next(worker);
+      }
+    } else if (message.type == "abandon") {
+      const auto abandon = message.as<Abandon>();
+      if (worker.current && worker.current->run_id == abandon.run_id && worker.current->attempt == abandon.attempt && !worker.ended)
+        lose_trainer(worker, abandon.reason);
+    } else if (message.type == "drain") {
+      for (const auto& waiting : worker.queue) end(worker, waiting, "drained");
+      worker.queue.clear();
+      worker.draining = true;
+    } else if (message.type == "exit") {
+      worker.exited = true;
+    }
+  }
+
+  void work(ModelWorker& worker) {
+    worker.next = now_ + worker.pace * (0.2 + chance_.share());
+    if (!worker.trainer) {
+      worker.next = 1e18;
+      return;
+    }
+    if (!worker.ready) {
+      if (settings_.deaths > 0 && chance_.share() < settings_.deaths) return lose_trainer(worker, "trainer_died");
+      worker.ready = true;
+      worker.failed_starts = 0;
+      tell(worker, Message::of("ready", Placement{"host" + std::to_string(worker.rank % 2), 1, "cpu", "p", 1}));
+      begin_next(worker);
+      return;
+    }
+    if (worker.hung) return;
+    if (!worker.current || worker.ended) {
+      if (settings_.deaths > 0 && chance_.share() < settings_.deaths / 10) lose_trainer(worker, "trainer_died");
+      return;
+    }
+    ++worker.steps;
+    if (chance_.share() < settings_.hangs) {
+      say("rank " + std::to_string(worker.rank) + " hangs");
+      worker.hung = true;
+      return;
+    }
+    if (chance_.share() < settings_.crawls) worker.next = now_ + 40; // slow, but within its lease of a minute
+    if (chance_.share() < settings_.deaths) return lose_trainer(worker, "trainer_died");
+    const Assignment& assignment = *worker.current;
+    const auto finish = [&](const std::string& reason, const std::string& detail = "") {
+      worker.ended = true;
+      end(worker, assignment, reason, detail);
+    };
+    if (assignment.resume_epoch > 0 && !assignment.evaluate_only && worker.epoch == assignment.resume_epoch && worker.told == worker.epoch &&
+        chance_.share() < settings_.damage)
+      return finish("error", "checkpoint damaged: it is");
+    if (chance_.share() < settings_.failures) return finish(chance_.one_in(3) ? "not_finite" : "error", "as it goes");
+    if (chance_.share() < settings_.storage) return finish("storage", "the disk is full");
+    // A group's members go in step: the model lets only the first report, and the others end when the group's run is over or broken.
+    if (assignment.index != 0) return follow(worker, assignment);
+    if (assignment.ranks.size() > 1 && somebody_left(assignment)) return finish("group_broken");
+    if (assignment.evaluate_only) {
+      evaluate(worker, assignment, "noise");
+      return finish("complete");
+    }
+    if (worker.epoch < assignment.run.training.epochs) {
+      if (worker.told > worker.acknowledged) return; // at most one ahead
+      if (worker.draining && worker.told > assignment.resume_epoch) return finish("drained");
+      EpochReport report;
+      report.run_id = assignment.run_id;
+      report.attempt = assignment.attempt;
+      report.epoch = worker.told = ++worker.epoch;
+      report.checkpoint_path = assignment.run_id + "/" + std::to_string(report.attempt) + "/" + std::to_string(report.epoch);
+      tell(worker, Message::of("epoch", report));
+      return;
+    }
+    evaluate(worker, assignment, "clean");
+    finish("complete");
+  }
+
+  void evaluate(ModelWorker& worker, const Assignment& assignment, const std::string& condition) {
+    EvaluationReport report;
+    report.run_id = assignment.run_id;
+    report.attempt = assignment.attempt;
+    report.condition = condition;
+    tell(worker, Message::of("evaluation", report));
+  }
+
+  ModelWorker& member(std::int64_t rank) { return workers_[static_cast<std::size_t>(rank - 1)]; }
+  static bool is_at(const ModelWorker& worker, const Assignment& assignment) {
+    return worker.current && worker.current->group_id == assignment.group_id;
+  }
+  bool somebody_left(const Assignment& assignment) {
+    return std::any_of(assignment.ranks.begin(), assignment.ranks.end(), [&](std::int64_t rank) {
+      const ModelWorker& other = member(rank);
+      return other.gave_up || (is_at(other, assignment) && other.ended && other.rank != static_cast<int>(assignment.ranks.front()));
+    });
+  }
+  void follow(ModelWorker& worker, const Assignment& assignment) {
+    const ModelWorker& leader = member(assignment.ranks.front());
+    const bool leader_done = !is_at(leader, assignment) || leader.ended;
+    if (!leader_done && !somebody_left(assignment)) return;
+    const bool begun = std::any_of(assignment.ranks.begin(), assignment.ranks.end(), [&](std::int64_t rank) { return is_at(member(rank), assignment); });
+    worker.ended = true;
+    const bool whole = begun && is_at(leader, assignment) && leader.ended && leader.epoch >= assignment.run.training.epochs && !somebody_left(assignment);
+    end(worker, assignment, whole ? "complete" : leader.draining && is_at(leader, assignment) ? "drained" : "group_broken");
+  }
+
+  Chance chance_;
+  bool trace_;
+  Settings settings_;
+  Plan plan_;
+  ModelStore store_, pending_; // committed; with the open transaction
+  std::vector<ModelWorker> workers_;
+  std::vector<std::pair<int, Message>> held_;
+  std::set<std::tuple<std::string, std::int64_t, int>> assigned_runs_;
+  bool open_ = false, finish_seen_ = false, drained_ = false;
+  double now_ = 0;
+};
+
+std::optional<std::uint64_t> seed_from_environment() {
+  const char* text = std::getenv("STDUALX_MODEL_SEED");
+  if (text == nullptr) return std::nullopt;
+  return std::stoull(text);
+}
+
+template <class Model> void try_many(std::uint64_t count) {
+  const auto only = seed_from_environment();
+  const std::uint64_t first = only.value_or(1), last = only.value_or(count);
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    try {
+      Model(seed, only.has_value()).run();
+    } catch (const std::exception& error) {
+      FAIL() << error.what() << "\nrepeat it with STDUALX_MODEL_SEED=" << seed;
+    }
+  }
+}
+
+TEST(ProtocolModel, TheCoordinatorKeepsItsPromisesUnderFiveThousandRandomSequences) { try_many<Simulation>(5000); }
+
+/// Agents of one group and the contributions between them, in order for each pair, as late as chance wants.
+class GroupSimulation {
+public:
+  GroupSimulation(std::uint64_t seed, bool) : chance_(seed) {}
+
+  void run() {
+    const int size = static_cast<int>(2 + chance_.upto(3));
+    std::vector<int> ranks;
+    for (int i = 0; i < size; ++i) ranks.push_back(10 + i);
+    std::vector<Group> groups;
+    for (const int rank : ranks) groups.emplace_back(7, ranks, rank);
+    struct Flight {
+      int from, to;
+      std::int64_t sequence;
+      bool gone;
+    };
+    std::deque<Flight> flights;
+    std::vector<bool> waiting(ranks.size(), false), dead(ranks.size(), false), out(ranks.size(), false);
+    std::vector<std::int64_t> complete(ranks.size(), 0), broken_at(ranks.size(), -1);
+    const auto send = [&](std::size_t from, const std::vector<int>& to, std::int64_t sequence, bool gone) {
+      for (const int rank : to) flights.push_back({ranks[from], rank, sequence, gone});
+    };
+    const double death = chance_.share() * 0.05;
+    const std::int64_t rounds = 20;
+    for (int turn = 0; turn < 20'000; ++turn) {
+      const auto who = static_cast<std::size_t>(chance_.upto(size - 1));
+      Group& group = groups[who];
+      if (!dead[who] && !out[who] && chance_.share() < death) { // its trainer dies, in a collective or between two
+        dead[who] = true;
+        const std::vector<int> others = group.leave(); // first: it moves the number on
+        send(who, others, group.sequence(), true);
+        waiting[who] = false;
+      } else if (!dead[who] && !out[who] && !waiting[who] && complete[who] < rounds) {
+        const std::vector<int> to = group.contribute();
+        send(who, to, group.sequence(), false);
+        waiting[who] = true;
+      }
+      if (!flights.empty()) { // one message arrives; of a pair the oldest first
+        const auto pick = static_cast<std::size_t>(chance_.upto(static_cast<std::int64_t>(flights.size()) - 1));
+        std::size_t first = pick;
+        for (std::size_t i = 0; i < pick; ++i)
+          if (flights[i].from == flights[pick].from && flights[i].to == flights[pick].to) {
+            first = i;
+            break;
+          }
+        const Flight flight = flights[first];
+        flights.erase(flights.begin() + static_cast<std::ptrdiff_t>(first));
+        groups[static_cast<std::size_t>(flight.to - 10)].arrived(flight.from, flight.sequence, flight.gone);
+      }
+      for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (!waiting[i] || dead[i]) continue;
+        const std::int64_t number = groups[i].sequence();
+        const Group::Outcome outcome = groups[i].take_outcome();
+        if (outcome == Group::Outcome::open) continue;
+        waiting[i] = false;
+        if (outcome == Group::Outcome::complete) {
+          if (number != complete[i]) throw Broken("a collective was skipped");
+          ++complete[i];
+        } else {
+          broken_at[i] = number;
+          out[i] = true;
+          const std::vector<int> others = groups[i].leave();
+          send(i, others, groups[i].sequence(), true);
+        }
+      }
+    }
+    // Whoever lives has left at one number, or all have done all rounds together.
+    std::set<std::int64_t> numbers;
+    bool any_dead = false;
+    for (std::size_t i = 0; i < ranks.size(); ++i) any_dead = any_dead || dead[i];
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+      if (dead[i]) continue;
+      if (waiting[i]) throw Broken("member " + std::to_string(ranks[i]) + " hangs in collective " + std::to_string(groups[i].sequence()));
+      if (complete[i] == rounds && broken_at[i] < 0) numbers.insert(rounds);
+      else numbers.insert(broken_at[i]);
+      if (!any_dead && complete[i] != rounds) throw Broken("a group without a death did not do its rounds");
+      if (broken_at[i] >= 0 && broken_at[i] != complete[i]) throw Broken("a member left at a number that it had completed");
+    }
+    if (numbers.size() > 1) {
+      std::string text = "members left at different numbers:";
+      for (std::size_t i = 0; i < ranks.size(); ++i)
+        text += " " + std::to_string(ranks[i]) + (dead[i] ? " dead" : "") + " did " + std::to_string(complete[i]) + ", left at " + std::to_string(broken_at[i]) + ";";
+      throw Broken(text);
+    }
+  }
+
+private:
+  Chance chance_;
+};
+
+TEST(ProtocolModel, AGroupEndsForAllAtOneNumberWhoeverDiesWhen) { try_many<GroupSimulation>(3000); }
+
+} // namespace
+} // namespace stdualx
