@@ -162,6 +162,7 @@ private:
     }
     double next_tick = now_, drain_at = settings_.drains ? now_ + chance_.share() * 60 : 1e18;
     const double stop_at = settings_.stops ? now_ + chance_.share() * 60 : 1e18;
+    std::multimap<double, std::pair<int, Message>> echoes;
     carry_out(coordinator);
     for (std::int64_t steps = 0;; ++steps) {
       // The next moment at which anything may happen.
@@ -201,7 +202,14 @@ private:
             coordinator.on_message(worker.rank, message, now_); // sent again by one that had no answer
           }
           carry_out(coordinator);
+          // Or much later, when its attempt is over.
+          if (chance_.share() < settings_.doubles && (message.type == "epoch" || message.type == "evaluation" || message.type == "end"))
+            echoes.emplace(now_ + chance_.share() * 200, std::pair(worker.rank, message));
         }
+      }
+      for (; !echoes.empty() && echoes.begin()->first <= now_ && !finish_seen_; echoes.erase(echoes.begin())) {
+        coordinator.on_message(echoes.begin()->second.first, echoes.begin()->second.second, now_);
+        carry_out(coordinator);
       }
       if (chance_.one_in(3)) commit();
       if (finish_seen_) {
@@ -227,7 +235,8 @@ private:
     }
     const ExitStatus status = coordinator.exit_status();
     require(complete == coordinator.count(RunStatus::complete), "the coordinator counts other COMPLETE runs than the store");
-    require((status == ExitStatus::done) == (complete == store_.runs.size() && !missing), "exit status " + std::to_string(static_cast<int>(status)) + " does not fit");
+    require((status == ExitStatus::done) == (complete == store_.runs.size() && !missing),
+            "exit status " + std::to_string(static_cast<int>(status)) + " does not fit");
     const bool asked = drained_ || !coordinator.storage_failure().empty();
     bool usable = std::any_of(workers_.begin(), workers_.end(), [](const ModelWorker& worker) { return !worker.gave_up; });
     if (!asked && usable) {
@@ -275,7 +284,8 @@ private:
     say("begin " + begin.run_id + " attempt " + std::to_string(begin.attempt));
     require(run.open == 0, begin.run_id + " is begun while an attempt is open");
     require(begin.attempt == run.attempts + 1, begin.run_id + ": attempts are not numbered on");
-    require(begin.evaluate_only == (run.status == RunStatus::complete), begin.run_id + " is COMPLETE and trained again, or evaluated before");
+    require(begin.evaluate_only == (run.status == RunStatus::complete),
+            begin.run_id + " is COMPLETE and trained again, or evaluated before");
     require(run.status != RunStatus::failed && run.status != RunStatus::quarantined, begin.run_id + " was put aside and is begun");
     require(begin.world_size == (begin.evaluate_only ? 1 : spec_of(begin.run_id).world_size), begin.run_id + " has another group size");
     const std::int64_t newest = run.checkpoints.empty() ? 0 : run.checkpoints.back().epoch;
@@ -304,7 +314,8 @@ private:
   }
   void carry_out(const RecordEnd& end) {
     ModelStore::Run& run = pending(end.end.run_id);
-    say("end " + end.end.run_id + " attempt " + std::to_string(end.end.attempt) + " " + end.end.reason + " -> " + std::string(status_name(end.status)));
+    say("end " + end.end.run_id + " attempt " + std::to_string(end.end.attempt) + " " + end.end.reason + " -> " +
+        std::string(status_name(end.status)));
     require(run.open == end.end.attempt, end.end.run_id + ": the end of an attempt that is not open is accepted");
     if (!run.open_evaluates) {
       require(run.status == RunStatus::running, end.end.run_id + " ends and was not RUNNING");
@@ -337,16 +348,19 @@ private:
       ModelWorker& worker = workers_[static_cast<std::size_t>(send.rank - 1)];
       require(!worker.gave_up || worker.to_coordinator.size() > 0 || true, "");
       const auto members = static_cast<std::int64_t>(assignment.ranks.size());
-      require(members == (assignment.evaluate_only ? 1 : assignment.run.world_size), assignment.run_id + " is given to another number of ranks");
+      require(members == (assignment.evaluate_only ? 1 : assignment.run.world_size),
+              assignment.run_id + " is given to another number of ranks");
       require(std::count(assignment.ranks.begin(), assignment.ranks.end(), send.rank) == 1, "a rank gets an assignment it is not in");
-      require(pending_.runs.at(assignment.run_id).open == assignment.attempt, assignment.run_id + " is handed out without its attempt recorded");
+      require(pending_.runs.at(assignment.run_id).open == assignment.attempt,
+              assignment.run_id + " is handed out without its attempt recorded");
       require(assigned_runs_.insert({assignment.run_id, assignment.attempt, send.rank}).second, assignment.run_id + " is handed out twice");
     }
     if (send.message.type == "acknowledge") {
       const auto acknowledge = send.message.as<Acknowledge>();
       const ModelStore::Run& run = pending_.runs.at(acknowledge.run_id);
       if (acknowledge.epoch > 0)
-        require(static_cast<std::int64_t>(run.epochs.size()) >= acknowledge.epoch, acknowledge.run_id + ": an epoch is acknowledged and not recorded");
+        require(static_cast<std::int64_t>(run.epochs.size()) >= acknowledge.epoch,
+                acknowledge.run_id + ": an epoch is acknowledged and not recorded");
       else require(run.open != acknowledge.attempt, acknowledge.run_id + ": an end is acknowledged and not recorded");
     }
     if (open_) held_.emplace_back(send.rank, send.message);
@@ -486,8 +500,8 @@ private:
       worker.ended = true;
       end(worker, assignment, reason, detail);
     };
-    if (assignment.resume_epoch > 0 && !assignment.evaluate_only && worker.epoch == assignment.resume_epoch && worker.told == worker.epoch &&
-        chance_.share() < settings_.damage)
+    if (assignment.resume_epoch > 0 && !assignment.evaluate_only && worker.epoch == assignment.resume_epoch &&
+        worker.told == worker.epoch && chance_.share() < settings_.damage)
       return finish("error", "checkpoint damaged: it is");
     if (chance_.share() < settings_.failures) return finish(chance_.one_in(3) ? "not_finite" : "error", "as it goes");
     if (chance_.share() < settings_.storage) return finish("storage", "the disk is full");
@@ -509,7 +523,7 @@ private:
       tell(worker, Message::of("epoch", report));
       return;
     }
-    evaluate(worker, assignment, "clean");
+    if (chance_.share() >= settings_.failures) evaluate(worker, assignment, "clean"); // or it forgets to
     finish("complete");
   }
 
@@ -535,9 +549,11 @@ private:
     const ModelWorker& leader = member(assignment.ranks.front());
     const bool leader_done = !is_at(leader, assignment) || leader.ended;
     if (!leader_done && !somebody_left(assignment)) return;
-    const bool begun = std::any_of(assignment.ranks.begin(), assignment.ranks.end(), [&](std::int64_t rank) { return is_at(member(rank), assignment); });
+    const bool begun =
+        std::any_of(assignment.ranks.begin(), assignment.ranks.end(), [&](std::int64_t rank) { return is_at(member(rank), assignment); });
     worker.ended = true;
-    const bool whole = begun && is_at(leader, assignment) && leader.ended && leader.epoch >= assignment.run.training.epochs && !somebody_left(assignment);
+    const bool whole =
+        begun && is_at(leader, assignment) && leader.ended && leader.epoch >= assignment.run.training.epochs && !somebody_left(assignment);
     end(worker, assignment, whole ? "complete" : leader.draining && is_at(leader, assignment) ? "drained" : "group_broken");
   }
 
@@ -654,7 +670,8 @@ public:
     if (numbers.size() > 1) {
       std::string text = "members left at different numbers:";
       for (std::size_t i = 0; i < ranks.size(); ++i)
-        text += " " + std::to_string(ranks[i]) + (dead[i] ? " dead" : "") + " did " + std::to_string(complete[i]) + ", left at " + std::to_string(broken_at[i]) + ";";
+        text += " " + std::to_string(ranks[i]) + (dead[i] ? " dead" : "") + " did " + std::to_string(complete[i]) + ", left at " +
+                std::to_string(broken_at[i]) + ";";
       throw Broken(text);
     }
   }
