@@ -44,8 +44,7 @@ TEST(MpiLeftovers, OfOneMpirunGoAndThoseOfOthersStay) {
   EXPECT_TRUE(fs::exists(sessions / "pid.4712"));
   std::set<std::string> left;
   for (const auto& entry : fs::directory_iterator(shared)) left.insert(entry.path().filename().string());
-  EXPECT_EQ(left,
-            (std::set<std::string>{"vader_segment.here." + user + ".11.0", "vader_segment.here.99999.2b210001.0", "something_else"}));
+  EXPECT_EQ(left, (std::set<std::string>{"vader_segment.here." + user + ".11.0", "vader_segment.here.99999.2b210001.0", "something_else"}));
   remove_mpi_leftovers(4712, other, folder, shared);
   EXPECT_FALSE(fs::exists(sessions)) << "the folder of all sessions goes with its last one";
   EXPECT_TRUE(fs::exists(shared));
