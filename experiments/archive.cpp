@@ -61,7 +61,9 @@ struct Walk {
     const auto read = [](archive*, void* from, const void** block) -> la_ssize_t {
       std::size_t size = 0;
       la_int64_t offset = 0;
-      const int status = archive_read_data_block(static_cast<archive*>(from), block, &size, &offset);
+      int status = ARCHIVE_OK;
+      do status = archive_read_data_block(static_cast<archive*>(from), block, &size, &offset);
+      while (status == ARCHIVE_OK && size == 0); // an empty block is not the end
       return status == ARCHIVE_EOF ? 0 : status == ARCHIVE_OK ? static_cast<la_ssize_t>(size) : -1;
     };
     if (archive_read_open(inner.get(), outer, nullptr, read, nullptr) != ARCHIVE_OK)

@@ -45,6 +45,8 @@ struct Tables {
   std::map<std::string, std::vector<std::int32_t>, std::less<>> lists; // labels and people
 
   void take(const std::string& origin, const std::string& name, std::string_view text) {
+    if (lists.contains(name) || signals.contains(name))
+      throw InputError(origin + ": a second file '" + name + "'; the data set would be read twice: keep one copy of it there");
     const bool is_list = name.find("Inertial") == std::string::npos;
     NumberRows rows(origin, text, {.columns = is_list ? 1 : window_steps});
     while (rows.next())
