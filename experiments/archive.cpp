@@ -26,6 +26,12 @@ Reader new_reader() {
   return reader;
 }
 
+/// What macOS puts beside a file when it makes an archive: not data, though it bears the file's name.
+bool is_companion(std::string_view path) { return path.substr(path.find_last_of('/') + 1).starts_with("._"); }
+
+/// Publishers put a zip into a zip; a third one inside is no data set of ours, and nests without end in a hostile file.
+constexpr int deepest_zip = 2;
+
 /// One walk through an archive and the zips inside it.
 struct Walk {
   const std::filesystem::path& path;
@@ -56,7 +62,7 @@ struct Walk {
   }
 
   /// A zip inside an archive is read as a stream: publishers' inner archives are too large to lie in memory beside the recordings.
-  void walk_inner(archive* outer, const std::string& member) {
+  void walk_inner(archive* outer, const std::string& member, int depth) {
     const Reader inner = new_reader();
     const auto read = [](archive*, void* from, const void** block) -> la_ssize_t {
       std::size_t size = 0;
@@ -68,10 +74,10 @@ struct Walk {
     };
     if (archive_read_open(inner.get(), outer, nullptr, read, nullptr) != ARCHIVE_OK)
       fail(inner.get(), "member '" + member + "' cannot be opened as an archive");
-    walk(inner.get());
+    walk(inner.get(), depth);
   }
 
-  void walk(archive* reader) {
+  void walk(archive* reader, int depth = 0) {
     for (;;) {
       archive_entry* entry = nullptr;
       const int status = archive_read_next_header(reader, &entry);
@@ -80,8 +86,13 @@ struct Walk {
       const char* name = archive_entry_pathname(entry);
       if (name == nullptr || archive_entry_filetype(entry) != AE_IFREG) continue;
       const std::string member = name;
+      if (is_companion(member)) continue;
       if (wanted(member)) read_member(reader, entry, member);
-      else if (member.ends_with(".zip")) walk_inner(reader, member);
+      else if (member.ends_with(".zip")) {
+        if (depth == deepest_zip)
+          throw InputError(path.string() + ": member '" + member + "' is the third zip inside one another; unpack it");
+        walk_inner(reader, member, depth + 1);
+      }
     }
   }
 };
@@ -103,7 +114,7 @@ std::vector<std::string> files_below(const std::filesystem::path& folder, const 
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().lexically_relative(folder).generic_string();
-    if (wanted(name) && at->is_regular_file()) files.push_back(name);
+    if (!is_companion(name) && wanted(name) && at->is_regular_file()) files.push_back(name);
   }
   if (error) throw InputError(folder.string() + ": cannot be read: " + error.message());
   std::sort(files.begin(), files.end());

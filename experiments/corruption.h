@@ -15,7 +15,8 @@ namespace stdualx {
 inline constexpr double missing_block_seconds = 1;
 
 /// The windows `rows` as they would be had their recordings been disturbed before they were cut: [rows, sensors, steps, channels],
-/// physical units. A recording is laid out again from all windows that were cut from it; steps in no window count as lost.
+/// physical units: to the bit where windows cover a recording whole. It is laid out again from all windows that were cut from it; steps
+/// in no window (windows without a class are not kept) count as lost, so that next to them a fill or a jitter reads what is left.
 ///
 /// A disturbance is drawn from (seed, kind, amount, recording, sensor, step) alone, so windows that overlap share it, and every network,
 /// fold and rank sees the same. What is lost is lost to a sensor with all its channels. `last` fills with the sensor's last valid sample,

@@ -81,8 +81,10 @@ void add_recording(Dataset& dataset, RawRecording raw) {
 
 void TimedRecording::add(double time, std::span<const float> values, std::int32_t label) {
   if (!raw_.labels.empty()) {
-    // In samples; 1 where nothing was lost.
-    const double passed = std::round((time - last_time_) * dataset_.info.rate);
+    // In samples; 1 where nothing was lost. What rounding left over counts on, or stamps that come in bursts would stretch time.
+    const double exact = (time - last_time_) * dataset_.info.rate + carried_;
+    const double passed = std::round(exact);
+    carried_ = std::clamp(exact - std::max(passed, 1.0), -1.0, 0.5);
     if (time <= last_time_ || passed > static_cast<double>(longest_filled_gap(dataset_.info.rate)) + 1) finish();
     else
       for (auto lost = static_cast<std::int64_t>(passed) - 1; lost > 0; --lost) {
@@ -96,6 +98,7 @@ void TimedRecording::add(double time, std::span<const float> values, std::int32_
 }
 
 void TimedRecording::finish() {
+  carried_ = 0;
   add_recording(dataset_, {raw_.person, raw_.session, std::exchange(raw_.values, {}), std::exchange(raw_.labels, {})});
 }
 

@@ -42,6 +42,7 @@ private:
   Dataset& dataset_;
   RawRecording raw_;
   double last_time_ = 0;
+  double carried_ = 0; // samples by which the rows so far are behind their times
 };
 
 } // namespace stdualx

@@ -122,7 +122,11 @@ std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, con
 
 void add_part(Plan& plan, const DatasetFacts& facts, std::vector<PlannedRun> runs) {
   const DatasetCard card{facts.dataset_hash, facts.name, facts.sensors, facts.classes};
-  if (std::find(plan.datasets.begin(), plan.datasets.end(), card) == plan.datasets.end()) plan.datasets.push_back(card);
+  // Parts that differ in whether the NULL class is kept share recordings, and so the hash: the longer list names every label.
+  const auto known_card = std::find_if(plan.datasets.begin(), plan.datasets.end(),
+                                       [&](const DatasetCard& one) { return one.dataset_hash == card.dataset_hash; });
+  if (known_card == plan.datasets.end()) plan.datasets.push_back(card);
+  else if (known_card->classes.size() < card.classes.size()) *known_card = card;
   // Settings that an ablation makes equal (a grid over the triplet's weight without the triplet) are one run, as are equal runs of two
   // parts.
   std::map<std::string, std::size_t> planned;

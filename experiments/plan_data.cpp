@@ -28,9 +28,10 @@ std::string setting_pointer(const SweepPart& part, const Json& json, const RunSp
 
 /// Where the part says what stands at `pointer` ("/protocol/validation_people") of a run.
 std::string protocol_pointer(const SweepPart& part, const DatasetFacts& facts, const RunSpec& run, const std::string& pointer) {
+  const std::string run_key = "/protocol";
   for (std::size_t p = 0; p < part.protocols.size(); ++p)
     if (planned_protocol(part.protocols[p], facts, run.fold) == run.protocol)
-      return "/protocols/" + std::to_string(p) + pointer.substr(std::string("/protocol").size());
+      return "/protocols/" + std::to_string(p) + (pointer.starts_with(run_key) ? pointer.substr(run_key.size()) : "");
   return "/protocols";
 }
 

@@ -266,7 +266,9 @@ SweepPart read_part(const Json& json) {
   for (std::size_t i = 0; i < protocols.size(); ++i) {
     SweepProtocol protocol = read_protocol(protocols[i], item("/protocols", i));
     for (std::size_t j = 0; j < i; ++j)
-      if (sweep.protocols[j].spec == protocol.spec && sweep.protocols[j].validation_groups == protocol.validation_groups)
+      if (const SweepProtocol& other = sweep.protocols[j]; other.spec == protocol.spec &&
+                                                           other.validation_groups == protocol.validation_groups &&
+                                                           other.usual_validation == protocol.usual_validation)
         refuse(item("/protocols", i), "says the same as " + item("/protocols", j) + "; remove one");
     sweep.protocols.push_back(std::move(protocol));
   }

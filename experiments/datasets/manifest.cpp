@@ -1,6 +1,8 @@
 // Recordings by manifest. See manifest.h for the format.
 #include "experiments/datasets/manifest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -27,6 +29,13 @@ void check(bool good, const std::string& pointer, const std::string& expected) {
   if (!good) throw InputError(pointer + ": expected " + expected);
 }
 
+void check_files(const std::vector<std::string>& files, const std::string& pointer) {
+  std::set<std::filesystem::path> known;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    check(known.insert(std::filesystem::path(files[i]).lexically_normal()).second, pointer + "/" + std::to_string(i),
+          "each file once, found '" + files[i] + "' a second time");
+}
+
 void check_manifest(const Manifest& manifest) {
   check(!manifest.name.empty(), "/name", "the data set's name");
   // `watch` itself comes by a manifest; under any other name of the catalogue the report would take these for the published recordings.
@@ -36,6 +45,7 @@ void check_manifest(const Manifest& manifest) {
         "/name", "a name of your own, since '" + manifest.name + "' is a published data set's");
   check(manifest.rate > 0, "/rate", "the samples a second, above 0");
   check(!manifest.files.empty(), "/files", "at least one CSV file");
+  check_files(manifest.files, "/files");
   check(!manifest.sensors.empty(), "/sensors", "at least one sensor");
   check(!manifest.person_column.empty(), "/person_column", "the name of the column with the person's number");
   check(!manifest.label_column.empty(), "/label_column", "the name of the column with the activity");
@@ -53,6 +63,7 @@ void check_manifest(const Manifest& manifest) {
     const std::string here = "/sensors/" + std::to_string(i);
     check(!sensor.name.empty(), here + "/name", "the sensor's name");
     check(!sensor.columns.empty(), here + "/columns", "at least one column");
+    check_files(sensor.files, here + "/files");
     check(sensor.kinds.size() <= 1 || sensor.kinds.size() == sensor.columns.size(), here + "/kinds",
           "one kind, or one for each of the " + std::to_string(sensor.columns.size()) + " columns");
     check(sensor.rate == 0 || !sensor.files.empty(), here + "/rate",
@@ -172,12 +183,33 @@ private:
   std::map<std::string, std::int32_t, std::less<>> classes_;
 };
 
+/// Time stamps of another rate than the stated one would be taken for losses, or for twice the speed.
+void check_rate(const Series& series, const std::string& time_column, double rate) {
+  if (series.times.size() < 3) return;
+  std::vector<double> distances;
+  for (std::size_t row = 1; row < series.times.size(); ++row) distances.push_back(series.times[row] - series.times[row - 1]);
+  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
+  std::nth_element(distances.begin(), middle, distances.end());
+  constexpr double tolerated = 0.2;
+  if (std::abs(*middle * rate - 1) <= tolerated) return;
+  throw InputError(
+      fmt::format("{} lines {} to {}, column '{}': rows of {} are {:.4g} s apart (median), {:.4g} a second, but the manifest's "
+                  "rate says {:.4g}; correct the rate, or the times, which are seconds",
+                  series.file, series.first_line, series.last_line, time_column, series.words(), *middle, 1 / *middle, rate));
+}
+
 /// Everything in a list of files.
 std::vector<Series> read_series(const Manifest& manifest, const Columns& columns, const std::filesystem::path& folder,
                                 const std::vector<std::string>& files) {
   std::vector<Series> all;
   for (std::size_t i = 0; i < files.size(); ++i) FileReader(manifest, columns, (folder / files[i]).string(), i).read(all);
-  for (const Series& series : all)
+  std::map<std::pair<std::int32_t, std::string>, const Series*> known;
+  for (const Series& series : all) {
+    if (!manifest.recording_column.empty())
+      if (const auto [there, is_new] = known.emplace(std::pair(series.person, series.recording), &series); !is_new)
+        throw InputError(series.file + " line " + std::to_string(series.first_line) + ": " + series.words() + " is in " +
+                         there->second->file + " too; give each recording a name of its own in /recording_column");
+    if (!manifest.time_column.empty()) check_rate(series, manifest.time_column, columns.rate);
     for (std::size_t column = 0; column < columns.names.size(); ++column) {
       bool any = false;
       for (std::size_t row = 0; row < series.times.size() && !any; ++row)
@@ -187,6 +219,7 @@ std::vector<Series> read_series(const Manifest& manifest, const Columns& columns
                          ", column '" + columns.names[column] + "': no value in the whole of " + series.words() +
                          "; remove that recording, or the column from the manifest's /sensors");
     }
+  }
   return all;
 }
 
@@ -213,10 +246,7 @@ public:
                             columns_of(
                                 manifest, [&](const ManifestSensor& one) { return &one == &sensor; }, rate_, false),
                             folder, sensor.files)) {
-    for (const Series& series : series_)
-      if (const auto [there, is_new] = by_key_.emplace(key_of(series), &series); !is_new)
-        throw InputError(series.file + " line " + std::to_string(series.first_line) + ": " + series.words() + " is in " +
-                         there->second->file + " too; give each recording a name of its own in /recording_column");
+    for (const Series& series : series_) by_key_.emplace(key_of(series), &series);
   }
 
   /// [rows of `main`, channels]: its samples brought to the times of `main`.

@@ -145,9 +145,11 @@ CatalogEntry uci_har() {
   return {.name = "uci-har",
           .summary = "30 people, 6 activities, one waist phone, 50 Hz, pre-cut windows",
           .obtain = "Download 'UCI HAR Dataset.zip' (Human Activity Recognition Using Smartphones, archive.ics.uci.edu, data set 240) and "
-                    "put it, or the folder it unpacks to, into DATA/uci-har, where DATA is your data directory.",
+                    "put it, the zip around it (human+activity+recognition+using+smartphones.zip), or the folder it unpacks to, into "
+                    "DATA/uci-har, where DATA is your data directory.",
           .reader_version = 2,
-          .places = {"uci-har/UCI HAR Dataset.zip", "UCI HAR Dataset.zip", "UCI HAR Dataset", "uci-har"},
+          .places = {"uci-har/UCI HAR Dataset.zip", "UCI HAR Dataset.zip", "uci-har/human+activity+recognition+using+smartphones.zip",
+                     "human+activity+recognition+using+smartphones.zip", "UCI HAR Dataset", "uci-har"},
           .rate = 50,
           .windows = {static_cast<std::int64_t>(window_steps), window_stride, 0.5},
           .pre_cut = true,

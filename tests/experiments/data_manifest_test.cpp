@@ -174,11 +174,43 @@ TEST(ManifestOfSensorsApart, ATimeColumnSetsTheClocks) {
   EXPECT_EQ(dataset.recordings[0].samples[5 * 6], 18); // as in the row before
 }
 
+TEST(ManifestOfTimes, StampsThatComeInPairsDoNotStretchTime) {
+  Json json = gym_manifest();
+  json["time_column"] = "t";
+  std::string csv = "person,set,note,label,ax,ay,az,pulse,t\n";
+  // 10 Hz, told two by two: 0.085 s apart, then 0.115 s; then a true loss of one; and a clock that runs 1 % slow.
+  for (int i = 0; i < 200; ++i)
+    if (i != 101) csv += fmt::format("1,s,,squat,{},0,0,0,{:.4f}\n", i, 1.01 * (0.1 * i + (i % 2 == 0 ? 0 : -0.015)));
+  const Dataset dataset = Gym(csv, json).read();
+  ASSERT_EQ(dataset.recordings.size(), 1u);
+  EXPECT_NEAR(static_cast<double>(dataset.recordings[0].steps()), 202, 1);
+  // Bursts: three rows at once, then a pause of three, with every row's share of them 0.1 s. Their median says another rate.
+  std::string bursts = "person,set,note,label,ax,ay,az,pulse,t\n";
+  for (int i = 0; i < 30; ++i) bursts += fmt::format("1,s,,squat,{},0,0,0,{:.4f}\n", i, 0.3 * (i / 3) + 0.001 * (i % 3));
+  EXPECT_THAT(
+      Gym(bursts, json).error(),
+      AllOf(HasSubstr("gym.csv lines 2 to 31, column 't': rows of recording 's' of person 1 are 0.001 s apart (median), 1000 a second"),
+            HasSubstr("the manifest's rate says 10")));
+}
+
+TEST(ManifestOfSensorsApart, TimesOfAnotherRateAreRefused) {
+  Apart apart;
+  apart.manifest["time_column"] = "t";
+  apart.wrist = "person,set,label,y,x,t\n";
+  apart.belt = "set,person,b,t\n";
+  apart.shoe = "person,set,s,t\n";
+  for (int i = 0; i < 12; ++i) apart.wrist += fmt::format("1,a,row,0,{},{:.1f}\n", i, 0.1 * i);
+  for (int i = 0; i < 40; ++i) apart.belt += fmt::format("a,1,{},{:.2f}\n", i, 0.1 * i); // the manifest says 20 Hz
+  for (int i = 0; i < 8; ++i) apart.shoe += fmt::format("1,a,{},{:.2f}\n", i, 0.25 * i);
+  EXPECT_THAT(apart.error(),
+              AllOf(HasSubstr("belt.csv lines 2 to 41, column 't'"), HasSubstr("10 a second, but the manifest's rate says 20")));
+}
+
 TEST(ManifestOfSensorsApart, WithoutARecordingColumnTheFilesBelongTogetherByTheirPlace) {
   Apart apart;
   apart.manifest.erase("recording_column");
   EXPECT_EQ(apart.read().recordings.size(), 1u);
-  apart.manifest["sensors"][0]["files"] = {"belt.csv", "belt.csv"};
+  apart.manifest["sensors"][0]["files"] = {"belt.csv", "again.csv"};
   EXPECT_THAT(apart.error(), HasSubstr("/sensors/0/files: expected as many files as in /files"));
 }
 
@@ -187,8 +219,17 @@ TEST(ManifestOfSensorsApart, MistakesAreNamed) {
   apart.wrist += "1,b,squat,0,0\n";
   EXPECT_THAT(apart.error(), AllOf(HasSubstr("wrist.csv line 11: recording 'b' of person 1 is in none of the files of sensor 'belt'")));
   Apart twice;
-  twice.manifest["sensors"][0]["files"] = {"belt.csv", "belt.csv"};
-  EXPECT_THAT(twice.error(), HasSubstr("belt.csv line 2: recording 'a' of person 1 is in"));
+  twice.manifest["sensors"][0]["files"] = {"belt.csv", "again.csv"};
+  write_text(twice.folder.path() / "again.csv", twice.belt);
+  EXPECT_THAT(twice.error(), AllOf(HasSubstr("again.csv line 2: recording 'a' of person 1 is in"), HasSubstr("belt.csv too")));
+  twice.manifest["sensors"][0]["files"] = {"belt.csv", "./belt.csv"};
+  EXPECT_THAT(twice.error(), HasSubstr("/sensors/0/files/1: expected each file once, found './belt.csv' a second time"));
+  Apart main_twice; // would give its windows twice, or one day's belt to another day
+  main_twice.manifest["files"] = {"wrist.csv", "again.csv"};
+  write_text(main_twice.folder.path() / "again.csv", main_twice.wrist);
+  EXPECT_THAT(main_twice.error(), AllOf(HasSubstr("again.csv line 2: recording 'a' of person 1 is in"), HasSubstr("wrist.csv too")));
+  main_twice.manifest["files"] = {"wrist.csv", "wrist.csv"};
+  EXPECT_THAT(main_twice.error(), HasSubstr("/files/1: expected each file once"));
   Apart empty;
   empty.shoe = "person,set,s\n1,a,\n1,a,NaN\n";
   EXPECT_THAT(empty.error(), HasSubstr("shoe.csv lines 2 to 3, column 's': no value in the whole of recording 'a'"));

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <functional>
 
+#include "experiments/archive.h"
+
 namespace stdualx {
 namespace {
 
@@ -115,6 +117,41 @@ TEST(UciHar, AFlippedByteInTheZipIsNoticed) {
     std::fclose(file);
   }
   EXPECT_THAT(input_error([&] { read_dataset("uci-har", folder.data_paths()); }), HasSubstr("damaged"));
+}
+
+TEST(UciHar, TheZipAroundTheZipIsReadAndCompanionsOfMacOSAreNot) {
+  const TemporaryFolder folder;
+  Files inner = in_outer_folder(tiny_uci_har());
+  for (const auto& [name, text] : tiny_uci_har())
+    inner["__MACOSX/UCI HAR Dataset/" + std::filesystem::path(name).parent_path().string() + "/._" +
+          std::filesystem::path(name).filename().string()] = "not text";
+  write_zip(folder.path() / "inner.zip", inner);
+  const std::string zip = read_file(folder.path() / "inner.zip");
+  write_zip(folder.path() / "data" / "uci-har" / "human+activity+recognition+using+smartphones.zip",
+            {{"UCI HAR Dataset.zip", zip}, {"__MACOSX/._UCI HAR Dataset.zip", "not a zip"}});
+  expect_tiny_recordings(read_dataset("uci-har", folder.data_paths()));
+}
+
+TEST(UciHar, ASecondCopyInAnArchiveOrFolderIsRefused) {
+  const TemporaryFolder zipped, unpacked;
+  Files twice = in_outer_folder(tiny_uci_har());
+  for (const auto& [name, text] : tiny_uci_har()) twice["copy/" + name] = text;
+  write_zip(zipped.path() / "data" / "UCI HAR Dataset.zip", twice);
+  EXPECT_THAT(input_error([&] { read_dataset("uci-har", zipped.data_paths()); }), HasSubstr("a second file"));
+  write_folder(unpacked.path() / "data" / "uci-har", twice);
+  EXPECT_THAT(input_error([&] { read_dataset("uci-har", unpacked.data_paths()); }), HasSubstr("a second file"));
+}
+
+TEST(Archive, ZipsInZipsEndAtTheThird) {
+  const TemporaryFolder folder;
+  std::string zip = "no zip, but it would never be looked at";
+  for (int depth = 0; depth < 5; ++depth) {
+    write_zip(folder.path() / "nested.zip", {{"nested.zip", zip}});
+    zip = read_file(folder.path() / "nested.zip");
+  }
+  const auto nothing = [](std::string_view) { return false; };
+  EXPECT_THAT(input_error([&] { read_archive(folder.path() / "nested.zip", nothing, [](std::string_view, std::string_view) {}); }),
+              AllOf(HasSubstr("nested.zip"), HasSubstr("the third zip inside one another")));
 }
 
 TEST(UciHar, AFileMissingFromTheZipOrFolderIsNamed) {

@@ -83,9 +83,13 @@ TEST(SweepErrors, WhatStandsTwiceIsRefused) {
   EXPECT_THAT(error_of(small_sweep(",\n\"variants\": [\"without_csa\",\n\"without_csa\"]")),
               StartsWith("s.json:3: /variants/1: 'without_csa' stands twice"));
   EXPECT_THAT(error_of(small_sweep(",\n\"conditions\": [\"clean\", \"clean\"]")), HasSubstr("/conditions/1: stands twice"));
-  EXPECT_THAT(error_of("{\"name\": \"x\", \"dataset\": \"watch\", \"protocols\": [{\"kind\": \"official\"},\n{\"kind\": \"official\", "
-                       "\"split_seed\": 0}]}"),
+  EXPECT_THAT(error_of("{\"name\": \"x\", \"dataset\": \"watch\", \"protocols\": [{\"kind\": \"official\", "
+                       "\"validation_share\": 0.2},\n{\"kind\": \"official\", \"split_seed\": 0}]}"),
               StartsWith("s.json:2: /protocols/1: says the same as /protocols/0"));
+  // The first takes the data set's own validation people, where it has some; the second draws them.
+  EXPECT_EQ(error_of("{\"name\": \"x\", \"dataset\": \"watch\", \"protocols\": [{\"kind\": \"official\"}, {\"kind\": \"official\", "
+                     "\"validation_share\": 0.2}]}"),
+            "no InputError");
 }
 
 TEST(SweepErrors, VariantsThatTrainTheSameAreRefused) {

@@ -295,6 +295,25 @@ TEST(PlanOfParts, HoldsTheRunsOfEachPartAndARunOfTwoPartsOnceUnderTheConditionsO
   EXPECT_EQ(plan.runs[1].evaluations, std::vector<EvaluationSpec>{{}});
 }
 
+TEST(PlanOfParts, ThatDifferInTheNullClassShareACardThatNamesEveryLabel) {
+  for (const char* order : {"true, false", "false, true"}) {
+    const bool first = std::string(order).starts_with("true");
+    const auto part = [](bool null_class) {
+      return std::string(R"({"dataset": "a", "protocols": [{"kind": "random", "folds": 2}], "windows": {"null_class": )") +
+             (null_class ? "true}}" : "false}}");
+    };
+    const Plan plan = make_plan(load_sweep_text(R"({"name": "both", "parts": [)" + part(first) + ", " + part(!first) + "]}", "s.json"),
+                                [](const std::string& name, const WindowSpec& windows) {
+                                  DatasetFacts facts = facts_of(name, windows);
+                                  facts.classes = {"walk", "sit"};
+                                  if (windows.null_class) facts.classes.push_back("null");
+                                  return facts;
+                                });
+    ASSERT_EQ(plan.datasets.size(), 1u) << order;
+    EXPECT_EQ(plan.datasets[0].classes, (std::vector<std::string>{"walk", "sit", "null"})) << order;
+  }
+}
+
 TEST(PlanOfParts, AnOverrideIsOfEachPart) {
   const std::string text = R"({"name": "both", "parts": [
       {"dataset": "a", "protocols": [{"kind": "random", "folds": 2}]}, {"dataset": "b", "seeds": [7], "protocols": [{"kind": "random", "folds": 2}]}]})";
