@@ -2,7 +2,7 @@
 # lint want one that is set up.
 BUILD := build
 
-.PHONY: demo test build format lint bench asan clean
+.PHONY: demo test build format lint bench gpu asan clean
 
 demo: ## a real sweep on real recordings: watch, two workers
 	cluster/bootstrap.sh demo
@@ -33,6 +33,11 @@ bench: ## timings, with the load beside them
 	cmake --preset release -DSTDUALX_BENCHMARKS=ON
 	cmake --build $(BUILD)
 	tests/benchmarks/run.sh
+
+gpu: ## what only a GPU can show; on a machine that has one, after `make test`
+	cmake --preset release -DSTDUALX_BENCHMARKS=ON
+	cmake --build $(BUILD)
+	tests/benchmarks/gpu.sh
 
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format -i

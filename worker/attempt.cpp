@@ -5,6 +5,7 @@
 #include "worker/agent_link.h"
 #include "worker/checkpoint.h"
 #include "worker/evaluation.h"
+#include "worker/platform.h"
 #include "worker/silhouette.h"
 #include "worker/state_hash.h"
 
@@ -23,7 +24,7 @@ class Attempt {
 public:
   Attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device, Reporter& reporter)
       : assignment_(assignment), data_(data), communicator_(communicator), reporter_(reporter), step_([this] { reporter_.step(); }),
-        training_(assignment.run, data.windows, data.train, communicator, device) {}
+        training_(assignment.run, data.windows, data.train, communicator, device), placement_(this_placement(device)) {}
 
   void resume();
   AttemptResult run();
@@ -53,6 +54,8 @@ private:
   const StepObserver step_;
   Training training_;
   std::string state_hash_;
+  const Placement placement_;
+  Json history_ = Json::array(); // the reports of the epochs so far, an earlier attempt's too: every file can tell all of them
   std::vector<Artifact> artifacts_;
 };
 
@@ -79,8 +82,13 @@ void Attempt::resume() {
     if (training_.progress().epoch != assignment_.resume_epoch)
       throw StorageError(assignment_.resume_path + " holds epoch " + std::to_string(training_.progress().epoch) + ", expected " +
                          std::to_string(assignment_.resume_epoch));
+    history_ = history_of(file.metadata);
   }
   state_hash_ = state_hash(training_.state(), training_.progress().steps);
+  // A file that `db rebuild` took over has no older hash than its own; what was in memory when it was written has.
+  if (!history_.empty() && history_.back().at("state_hash_after") != state_hash_)
+    throw StorageError(assignment_.resume_path + " holds a state of hash " + state_hash_ + ", but " +
+                       history_.back().at("state_hash_after").get<std::string>() + " was written");
 }
 
 AttemptResult Attempt::run() {
@@ -205,9 +213,12 @@ void Attempt::write_checkpoint(EpochReport& report) {
                                           {"epoch", std::to_string(report.epoch)},
                                           {"progress", to_json_all(training_.progress()).dump()},
                                           {"report", to_json_all(report).dump()},
+                                          {"history", history_.dump()},
+                                          {"placement", to_json_all(placement_).dump()},
                                           {"identity", run_identity_text(assignment_.run)}});
   report.checkpoint_sha256 = file.sha256;
   report.checkpoint_bytes = file.bytes;
+  history_.push_back(to_json_all(report));
 }
 
 Metadata Attempt::metadata_of(const char* format) const {
@@ -217,6 +228,7 @@ Metadata Attempt::metadata_of(const char* format) const {
           {"attempt", std::to_string(assignment_.attempt)},
           {"epoch", std::to_string(training_.progress().best_epoch)},
           {"identity", run_identity_text(assignment_.run)},
+          {"placement", to_json_all(placement_).dump()},
           {"dataset", data_.description}};
 }
 
@@ -233,6 +245,7 @@ std::vector<NamedTensor> Attempt::weights_file() const {
 
 void Attempt::write_best_weights() {
   Metadata metadata = metadata_of("stdualx weights");
+  metadata["history"] = history_.dump();
   metadata["shape"] = to_json_all(data_.windows.shape).dump();
   keep("weights",
        write_tensors(assignment_.store_directory, best_weights_path(assignment_.run_id, assignment_.attempt), weights_file(), metadata));

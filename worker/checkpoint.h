@@ -6,11 +6,13 @@
 // and its metadata, all text:
 //   format "stdualx checkpoint", format_version "1", run_id, attempt, epoch
 //   progress   JSON of Progress (worker/training.h): optimiser steps, best epoch and its measures
-//   report     JSON of the epoch's EpochReport, without the file's own hash and size: what `db rebuild` restores an epoch from
+//   report     JSON of the epoch's EpochReport, without the file's own hash and size
+//   history    JSON of those of the epochs before: what `db rebuild` restores epochs from
+//   placement  JSON of the Placement that wrote it
 //   identity   the canonical text whose SHA-256 is run_id
 // best.safetensors holds NAME (the best averaged weights and statistics), standardisation.mean and .deviation
-// [sensors, channels], and as metadata format "stdualx weights", format_version, run_id, attempt, epoch, identity, shape
-// (JSON of InputShape), dataset (JSON of DatasetInfo: names of sensors, channels and classes).
+// [sensors, channels], and as metadata format "stdualx weights", format_version, run_id, attempt, epoch, identity, history,
+// placement, shape (JSON of InputShape), dataset (JSON of DatasetInfo: names of sensors, channels and classes).
 //
 // embedding.safetensors holds the embedding of the undisturbed test part (Artifact in experiments/spec/reports.h), format "stdualx
 // embedding".

@@ -5,6 +5,7 @@
 #include "experiments/spec/run_spec.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/version.h>
 
@@ -13,7 +14,9 @@
 #endif
 
 #include <gnu/libc-version.h>
+#include <unistd.h>
 
+#include <climits>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -36,15 +39,18 @@ std::string processor() {
   return text("model name") + " (" + text("cpu family") + "/" + text("model") + "/" + text("stepping") + ")";
 }
 
-/// The version number in a sentence like "Intel(R) oneAPI Math Kernel Library Version 2024.2-Product Build ...", and the
-/// instruction set where the environment forbids a better one: other instructions, other bits.
+/// " up to AVX2" where the environment forbids a library better instructions: other instructions, other bits.
+std::string limit_of(const char* variable) {
+  const char* limit = std::getenv(variable);
+  return limit == nullptr ? "" : std::string(" up to ") + limit;
+}
+
+/// The version number in a sentence like "Intel(R) oneAPI Math Kernel Library Version 2024.2-Product Build ...".
 std::string mkl_version() {
   const std::string text = at::get_mkl_version();
   const std::size_t start = text.find("Version ");
   if (start == std::string::npos) return "none";
-  const char* limit = std::getenv("MKL_ENABLE_INSTRUCTIONS");
-  return text.substr(start + 8, text.find_first_of("- \n", start + 8) - start - 8) +
-         (limit == nullptr ? "" : std::string(" up to ") + limit);
+  return text.substr(start + 8, text.find_first_of("- \n", start + 8) - start - 8);
 }
 
 #ifdef STDUALX_WITH_CUDA
@@ -55,6 +61,21 @@ std::string uuid_text(const cudaUUID_t& uuid) {
 }
 #endif
 } // namespace
+
+void limit_instruction_set() {
+  const char* asked = std::getenv("STDUALX_ISA");
+  if (asked == nullptr || *asked == '\0') return;
+  struct Limit {
+    const char *torch, *mkl, *onednn;
+  };
+  static const std::map<std::string, Limit> limits = {
+      {"sse4", {"default", "SSE4_2", "SSE41"}}, {"avx2", {"avx2", "AVX2", "AVX2"}}, {"avx512", {"avx512", "AVX512", "AVX512_CORE"}}};
+  const auto found = limits.find(asked);
+  if (found == limits.end()) throw InputError(std::string("STDUALX_ISA: expected sse4, avx2 or avx512, found '") + asked + "'");
+  ::setenv("ATEN_CPU_CAPABILITY", found->second.torch, 0);
+  ::setenv("MKL_ENABLE_INSTRUCTIONS", found->second.mkl, 0);
+  ::setenv("ONEDNN_MAX_CPU_ISA", found->second.onednn, 0);
+}
 
 at::Device training_device() {
 #ifdef STDUALX_WITH_CUDA
@@ -87,14 +108,25 @@ std::string numeric_platform(at::Device device) {
            std::to_string(properties->minor) + ", " + libraries + ", CUDA " + std::to_string(CUDART_VERSION);
   }
 #endif
-  return device.str() + " " + processor() + ", " + at::get_cpu_capability() + ", " + libraries + ", MKL " + mkl_version() + ", glibc " +
+  return device.str() + " " + processor() + ", " + at::get_cpu_capability() + ", " + libraries + ", MKL " + mkl_version() +
+         limit_of("MKL_ENABLE_INSTRUCTIONS") +
+         (std::getenv("ONEDNN_MAX_CPU_ISA") == nullptr ? "" : ", oneDNN" + limit_of("ONEDNN_MAX_CPU_ISA")) + ", glibc " +
          ::gnu_get_libc_version();
+}
+
+Placement this_placement(at::Device device) {
+  char host[HOST_NAME_MAX + 1] = {};
+  ::gethostname(host, sizeof host - 1);
+  return {host, ::getpid(), device_text(device), numeric_platform(device), at::get_num_threads()};
 }
 
 void make_deterministic(at::Device device) {
   if (!device.is_cuda()) return;
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0); // cuBLAS asks for it (its manual, "Results reproducibility")
   at::globalContext().setDeterministicAlgorithms(true, false);
+  // float32 says float32: torch lets cuDNN's convolutions round their inputs to TF32's ten bits (1e-3 in the gradient here).
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setDeterministicCuDNN(true);
   at::globalContext().setBenchmarkCuDNN(false);
 }

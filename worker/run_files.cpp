@@ -6,6 +6,7 @@
 #include "experiments/spec/fault.h"
 #include "experiments/spec/run_spec.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -75,7 +76,18 @@ void set_aside(const fs::path& store_directory, const std::string& path) {
   fs::rename(store_directory / path, store_directory / (path + ".damaged"), ignored);
 }
 
-Metadata read_metadata(const fs::path& file) {
+FileHash hash_of(const fs::path& file) {
+  const std::string bytes = read_bytes(file);
+  return {sha256_hex(bytes), static_cast<std::int64_t>(bytes.size())};
+}
+
+namespace {
+struct Header {
+  Json json;
+  std::uint64_t data_bytes = 0; // that follow it
+};
+
+Header read_header(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream.is_open()) throw StorageError("cannot read " + file.string() + ": " + std::strerror(errno));
   std::error_code error;
@@ -86,14 +98,51 @@ Metadata read_metadata(const fs::path& file) {
     throw StorageError(file.string() + " is no safetensors file, or it is cut");
   std::string header(header_bytes, '\0');
   stream.read(header.data(), static_cast<std::streamsize>(header_bytes));
-  const Json json = Json::parse(header, nullptr, false);
+  Json json = Json::parse(header, nullptr, false);
   if (!stream || !json.is_object()) throw StorageError(file.string() + " is no safetensors file: its header is no JSON object");
+  return {std::move(json), size - sizeof header_bytes - header_bytes};
+}
+} // namespace
+
+void check_size(const fs::path& file) {
+  const Header header = read_header(file);
+  std::uint64_t end = 0;
+  for (const auto& [name, tensor] : header.json.items())
+    if (name != "__metadata__" && tensor.is_object() && tensor.contains("data_offsets")) {
+      const Json& offsets = tensor["data_offsets"];
+      if (offsets.is_array() && offsets.size() == 2 && offsets[1].is_number_unsigned())
+        end = std::max(end, offsets[1].get<std::uint64_t>());
+    }
+  if (end != header.data_bytes)
+    throw StorageError(file.string() + " holds " + std::to_string(header.data_bytes) + " bytes of tensors, its header says " +
+                       std::to_string(end));
+}
+
+Metadata read_metadata(const fs::path& file) {
+  const Json json = read_header(file).json;
   const Json entries = json.value("__metadata__", Json::object());
   Metadata metadata;
   if (entries.is_object())
     for (const auto& [key, value] : entries.items())
       if (value.is_string()) metadata[key] = value.get<std::string>();
   return metadata;
+}
+
+Json history_of(const Metadata& metadata) {
+  Json history = Json::array();
+  const auto parsed = [&](const char* key) {
+    const auto found = metadata.find(key);
+    const Json json = found == metadata.end() ? Json() : Json::parse(found->second, nullptr, false);
+    if (json.is_discarded()) throw StorageError(std::string("its '") + key + "' is not JSON");
+    return json;
+  };
+  // Versions before kept no history.
+  if (const Json earlier = parsed("history"); earlier.is_array()) history = earlier;
+  if (const Json own = parsed("report"); own.is_object()) history.push_back(own); // a checkpoint's; the best weights have none
+  for (const Json& report : history)
+    if (!report.is_object() || !report.contains("state_hash_after") || !report["state_hash_after"].is_string())
+      throw StorageError("its history holds something that is no epoch's report");
+  return history;
 }
 
 void remove_checkpoints(const fs::path& store_directory, const std::string& run_id, std::int64_t attempt, std::int64_t last_epoch) {

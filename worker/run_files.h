@@ -17,6 +17,8 @@
 #include <map>
 #include <string>
 
+#include "experiments/spec/fields.h"
+
 namespace stdualx {
 
 using Metadata = std::map<std::string, std::string>;
@@ -45,8 +47,22 @@ void check_run_file(const std::filesystem::path& store_directory, const std::str
 /// Gives a damaged file another name, for whoever wants to look into it. Errors are ignored.
 void set_aside(const std::filesystem::path& store_directory, const std::string& path);
 
+struct FileHash {
+  std::string sha256;
+  std::int64_t bytes = 0;
+};
+/// StorageError: the file cannot be read.
+FileHash hash_of(const std::filesystem::path& file);
+
+/// StorageError unless a safetensors file is as long as its header says.
+void check_size(const std::filesystem::path& file);
+
 /// The metadata of a safetensors file, without its tensors. StorageError: missing, cut, or no safetensors file.
 Metadata read_metadata(const std::filesystem::path& file);
+
+/// The epochs' reports (EpochReport as JSON, in their order) that a checkpoint's metadata, or that of the best weights, hold. StorageError:
+/// they cannot be read.
+Json history_of(const Metadata& metadata);
 
 /// Removes the run's checkpoints of epochs up to `last_epoch` that this or an earlier attempt wrote, and their temporary files.
 /// A later attempt's files are never touched: this attempt may have been fenced. Errors are ignored: a file left over does no harm.

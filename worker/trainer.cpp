@@ -10,9 +10,6 @@
 
 #include <ATen/Parallel.h>
 
-#include <unistd.h>
-
-#include <climits>
 #include <ostream>
 
 namespace stdualx {
@@ -141,12 +138,6 @@ AttemptEnd run_alone(Assignment assignment, std::int64_t threads, at::Device dev
   reporter.print("end", end);
   if (end.reason == "complete") remove_all_checkpoints(assignment);
   return end;
-}
-
-Placement this_placement(at::Device device) {
-  char host[HOST_NAME_MAX + 1] = {};
-  ::gethostname(host, sizeof host - 1);
-  return {host, ::getpid(), device_text(device), numeric_platform(device), at::get_num_threads()};
 }
 
 } // namespace stdualx

@@ -28,7 +28,4 @@ void serve(AgentLink& link, at::Device device, const OpenData& open_data);
 /// A store_directory of "" keeps no files. `threads` above 0 replaces the run's. Throws InputError for a group of several.
 AttemptEnd run_alone(Assignment assignment, std::int64_t threads, at::Device device, const OpenData& open_data, std::ostream& out);
 
-/// This process: host, pid, device, numeric platform, threads.
-Placement this_placement(at::Device device);
-
 } // namespace stdualx

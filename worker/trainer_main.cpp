@@ -1,6 +1,7 @@
 // stdualx-trainer: started by an agent with its socket at descriptor 3 and shared memory at 4, or by hand on a file.
 #include "experiments/spec/errors.h"
 #include "worker/inference_cost.h"
+#include "worker/network_size.h"
 #include "worker/platform.h"
 #include "worker/run_data.h"
 #include "worker/trainer.h"
@@ -15,28 +16,32 @@
 namespace {
 
 constexpr const char* usage =
-    "usage: stdualx-trainer --assignment FILE [--threads N] | --measure FILE [--threads N]\n"
+    "usage: stdualx-trainer --assignment FILE [--threads N] | --measure FILE [--threads N] | --sizes FILE\n"
     "  Trains the run that FILE (JSON of an Assignment) names and prints its reports as lines of JSON; or measures what\n"
-    "  the network with the weights at its `resume_path` costs to use, and prints an EfficiencyReport.\n"
+    "  the network with the weights at its `resume_path` costs to use, and prints an EfficiencyReport; or tells how large the\n"
+    "  files of the networks are that FILE (JSON, a list of NetworkAsked) names.\n"
     "  Without arguments it serves the agent that started it. Example:\n"
     "  stdualx-trainer --assignment run.json --threads 1 | tail -n 1\n";
 
 struct Options {
-  std::string assignment;
+  std::string assignment; // or what else is to be read
   bool measure = false;
+  bool sizes = false;
   std::int64_t threads = 0;
 };
 
 Options parse(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const bool known = arguments[i] == "--assignment" || arguments[i] == "--measure" || arguments[i] == "--threads";
+    const bool known =
+        arguments[i] == "--assignment" || arguments[i] == "--measure" || arguments[i] == "--sizes" || arguments[i] == "--threads";
     if (!known || i + 1 == arguments.size())
       throw stdualx::InputError((known ? "no value after '" : "unknown argument '") + arguments[i] + "'\n" + usage);
     const std::string& value = arguments[++i];
     if (arguments[i - 1] != "--threads") {
       options.assignment = value;
       options.measure = arguments[i - 1] == "--measure";
+      options.sizes = arguments[i - 1] == "--sizes";
     } else {
       if (value.empty() || value.find_first_not_of("0123456789") != std::string::npos || value.size() > 4 || std::stoi(value) < 1)
         throw stdualx::InputError("--threads: expected a number from 1 to 9999, found '" + value + "'");
@@ -48,14 +53,22 @@ Options parse(const std::vector<std::string>& arguments) {
   return options;
 }
 
-stdualx::Assignment read_assignment(const std::string& path) {
+template <class Value> Value read_value(const std::string& path) {
   std::ifstream stream(path);
   if (!stream) throw stdualx::InputError("cannot read " + path);
   try {
-    return stdualx::from_json<stdualx::Assignment>(stdualx::Json::parse(stream));
+    return stdualx::value_from_json<Value>(stdualx::Json::parse(stream), "");
   } catch (const std::exception& failure) {
     throw stdualx::InputError(path + ": " + failure.what());
   }
+}
+
+stdualx::Assignment read_assignment(const std::string& path) { return read_value<stdualx::Assignment>(path); }
+
+void print_sizes(const std::string& path) {
+  std::vector<stdualx::NetworkSize> sizes;
+  for (const auto& asked : read_value<std::vector<stdualx::NetworkAsked>>(path)) sizes.push_back(stdualx::network_size(asked));
+  std::cout << stdualx::value_to_json(sizes).dump() << std::endl;
 }
 
 } // namespace
@@ -69,6 +82,11 @@ int main(int count, char** values) {
   }
   try {
     const Options options = parse(arguments);
+    stdualx::limit_instruction_set();
+    if (options.sizes) {
+      print_sizes(options.assignment);
+      return 0;
+    }
     const at::Device device = stdualx::training_device();
     stdualx::make_deterministic(device);
     if (options.measure) {

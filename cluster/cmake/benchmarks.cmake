@@ -3,6 +3,7 @@ if(STDUALX_BENCHMARKS)
   find_package(benchmark REQUIRED)
   add_executable(model_benchmark "${CMAKE_SOURCE_DIR}/tests/benchmarks/model_benchmark.cpp")
   target_link_libraries(model_benchmark PRIVATE stdualx_options stdualx_model benchmark::benchmark_main)
+  target_link_options(model_benchmark PRIVATE -Wl,--no-as-needed) # libtorch_cuda registers its kernels when it is loaded
   add_executable(all_reduce_trainer "${CMAKE_SOURCE_DIR}/tests/benchmarks/all_reduce_trainer.cpp")
   target_link_libraries(all_reduce_trainer PRIVATE stdualx_options stdualx_messages)
   add_executable(straight_all_reduce "${CMAKE_SOURCE_DIR}/tests/benchmarks/straight_all_reduce.cpp")

@@ -21,4 +21,8 @@ endif()
 stdualx_tests(model SOURCES reference.cpp baseline_test.cpp dropout_test.cpp group_test.cpp loss_test.cpp network_test.cpp reference_test.cpp weights_test.cpp LINKS stdualx_model)
 if(STDUALX_TESTS)
   target_precompile_headers(model_tests PRIVATE "${CMAKE_SOURCE_DIR}/model/torch_pch.h" <gtest/gtest.h>)
+  # libtorch_cuda registers its kernels when it is loaded, and takes long to load: these tests alone do.
+  stdualx_tests(model_gpu FOLDER model SOURCES gpu_test.cpp reference.cpp LINKS stdualx_model)
+  target_link_options(model_gpu_tests PRIVATE -Wl,--no-as-needed)
+  target_precompile_headers(model_gpu_tests REUSE_FROM model_tests)
 endif()

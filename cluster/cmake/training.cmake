@@ -1,7 +1,7 @@
 # The torch half of the room worker: the training of a run, and the trainer, the program that does it.
 set(stdualx_training_sources
   attempt.cpp augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp
-  evaluation.cpp flat_tensors.cpp inference_cost.cpp optimizer.cpp platform.cpp run_data.cpp schedule.cpp silhouette.cpp state_hash.cpp trainer.cpp training.cpp)
+  evaluation.cpp flat_tensors.cpp inference_cost.cpp network_size.cpp optimizer.cpp platform.cpp run_data.cpp schedule.cpp silhouette.cpp state_hash.cpp trainer.cpp training.cpp)
 if(STDUALX_WITH_CUDA)
   list(APPEND stdualx_training_sources communicator_nccl.cpp cuda_queue.cpp)
 endif()
@@ -23,7 +23,7 @@ install(TARGETS stdualx-trainer RUNTIME)
 stdualx_install_torch(stdualx-trainer)
 
 stdualx_tests(training FOLDER worker
-  SOURCES training_attempt_test.cpp training_baselines_test.cpp training_checkpoint_test.cpp training_cost_test.cpp training_group_test.cpp training_link_test.cpp
+  SOURCES training_attempt_test.cpp training_baselines_test.cpp training_checkpoint_test.cpp training_cost_test.cpp training_gpu_test.cpp training_group_test.cpp training_link_test.cpp
           training_trainer_test.cpp training_units_test.cpp
   LINKS stdualx_training)
 if(STDUALX_TESTS)

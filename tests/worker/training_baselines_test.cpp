@@ -1,8 +1,6 @@
 // Every baseline is trained as STDual-X is: it learns, goes on from a checkpoint with the same bits, and is one run on two ranks.
 #include "training_fixture.h"
 
-#include "experiments/spec/model_shape.h"
-
 #include <gtest/gtest.h>
 
 namespace stdualx {
@@ -14,23 +12,7 @@ using test::TemporaryFolder;
 /// Killed from outside, in the test's words.
 struct Killed {};
 
-Assignment assignment_of(const std::string& architecture, std::int64_t epochs) {
-  static const std::map<std::string, BaselineConfig> sizes = {
-      {"deep_conv_lstm", {.convolutions = 4, .filters = 8, .kernel = 5, .layers = 2, .width = 16, .dropout = 0.2}},
-      {"cnn", {.filters = 8, .dropout = 0.2}},
-      {"bi_lstm", {.layers = 2, .width = 16, .dropout = 0.2}},
-      {"transformer", {.layers = 2, .width = 16, .heads = 2, .feedforward = 32, .dropout = 0.1}},
-      {"linear", {}}};
-  Assignment assignment = test::small_assignment();
-  RunSpec& run = assignment.run;
-  run.model = bare_model(architecture);
-  run.model.baseline = sizes.at(architecture);
-  run.training.triplet_weight = 0;
-  run.training.epochs = epochs;
-  run.training.learning_rate = 4e-3;
-  assignment.run_id = run_identity(run);
-  return assignment;
-}
+using test::baseline_assignment;
 
 class TrainingBaseline : public ::testing::TestWithParam<std::string> {
 protected:
@@ -46,7 +28,7 @@ TEST_P(TrainingBaseline, LearnsThreeEasyActivities) {
   const SyntheticWindows data(240);
   RecordingReporter reporter;
   // The Transformer sees a step at a time: it needs longest to learn what a frequency is.
-  run(assignment_of(GetParam(), GetParam() == "transformer" ? 48 : 24), data, reporter);
+  run(baseline_assignment(GetParam(), GetParam() == "transformer" ? 48 : 24), data, reporter);
   ASSERT_EQ(reporter.evaluations.size(), 2u);
   const Metric& accuracy = reporter.evaluations[1].metrics[0];
   EXPECT_EQ(accuracy.name, "accuracy");
@@ -56,11 +38,11 @@ TEST_P(TrainingBaseline, LearnsThreeEasyActivities) {
 TEST_P(TrainingBaseline, GivesTheSameHashesWhereverItWasInterrupted) {
   const SyntheticWindows data;
   RecordingReporter whole;
-  run(assignment_of(GetParam(), 3), data, whole);
+  run(baseline_assignment(GetParam(), 3), data, whole);
   ASSERT_EQ(whole.epochs.size(), 3u);
   for (std::size_t stop = 1; stop < 3; ++stop) {
     const TemporaryFolder folder;
-    Assignment assignment = assignment_of(GetParam(), 3);
+    Assignment assignment = baseline_assignment(GetParam(), 3);
     assignment.store_directory = folder.path.string();
     RecordingReporter first, second;
     first.on_epoch = [&] {
@@ -89,7 +71,7 @@ TEST_P(TrainingBaseline, OnTwoRanksIsTheRunOfOne) {
     test::ThreadGroup group(ranks);
     RecordingReporter leader;
     test::run_ranks(group, [&](std::int64_t rank) {
-      Assignment assignment = assignment_of(GetParam(), 2);
+      Assignment assignment = baseline_assignment(GetParam(), 2);
       assignment.run.training.precision = "float64";
       assignment.index = rank;
       test::ThreadCommunicator communicator(group, rank);

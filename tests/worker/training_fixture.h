@@ -1,6 +1,7 @@
 // Small synthetic data, a small model, and a group of threads, for the tests of training.
 #pragma once
 
+#include "experiments/spec/model_shape.h"
 #include "worker/attempt.h"
 
 #include <ATen/ATen.h>
@@ -78,6 +79,26 @@ inline Assignment small_assignment(const std::filesystem::path& store_directory 
   assignment.run = small_run();
   assignment.run_id = run_identity(assignment.run);
   assignment.store_directory = store_directory.string();
+  return assignment;
+}
+
+/// A small baseline on the small data.
+inline Assignment baseline_assignment(const std::string& architecture, std::int64_t epochs,
+                                      const std::filesystem::path& store_directory = {}) {
+  static const std::map<std::string, BaselineConfig> sizes = {
+      {"deep_conv_lstm", {.convolutions = 4, .filters = 8, .kernel = 5, .layers = 2, .width = 16, .dropout = 0.2}},
+      {"cnn", {.filters = 8, .dropout = 0.2}},
+      {"bi_lstm", {.layers = 2, .width = 16, .dropout = 0.2}},
+      {"transformer", {.layers = 2, .width = 16, .heads = 2, .feedforward = 32, .dropout = 0.1}},
+      {"linear", {}}};
+  Assignment assignment = small_assignment(store_directory);
+  RunSpec& run = assignment.run;
+  run.model = bare_model(architecture);
+  run.model.baseline = sizes.at(architecture);
+  run.training.triplet_weight = 0;
+  run.training.epochs = epochs;
+  run.training.learning_rate = 4e-3;
+  assignment.run_id = run_identity(run);
   return assignment;
 }
 
