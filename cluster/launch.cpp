@@ -89,6 +89,8 @@ SpawnOptions mpirun_command(const LaunchOptions& options, int input) {
   const bool mapped = std::any_of(options.mpirun_arguments.begin(), options.mpirun_arguments.end(),
                                   [](const std::string& argument) { return argument.starts_with("--map-by"); });
   if (std::getenv("SLURM_JOB_ID") != nullptr && !mapped) spawn.arguments.insert(spawn.arguments.end(), {"--map-by", "node"});
+  // To other hosts mpirun takes nothing of the environment that it is not told to.
+  if (std::getenv("STDUALX_ISA") != nullptr) spawn.arguments.insert(spawn.arguments.end(), {"-x", "STDUALX_ISA"});
   spawn.arguments.insert(spawn.arguments.end(), options.mpirun_arguments.begin(), options.mpirun_arguments.end());
   spawn.arguments.insert(spawn.arguments.end(), {options.program.string(), "rank", options.job.string()});
   spawn.descriptors = {{input, STDIN_FILENO}};

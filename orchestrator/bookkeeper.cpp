@@ -3,6 +3,7 @@
 
 #include "experiments/spec/fault.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace stdualx {
@@ -33,6 +34,7 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers) {
   options.data_directory = job.data_directory;
   options.cache_directory = job.cache_directory;
   options.shortest_lease = job.shortest_lease;
+  options.longest_pause = std::clamp(job.shortest_lease / 4, 1.0, options.longest_pause); // ticks come every half second
   options.start_lease = start_leases * job.shortest_lease;
   return Coordinator(job.plan, std::move(known), options);
 }

@@ -4,6 +4,7 @@
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/fault.h"
 #include "orchestrator/bookkeeper.h"
+#include "results/backup.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -39,6 +40,7 @@ public:
                   static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)),
         books_(store_, coordinator_, progress_,
                [this](int rank, const Message& message) { world_.send(rank, MpiTag::control, encode(message)); }) {
+    back_up();
     if (const char* restarts = std::getenv("SLURM_RESTART_COUNT"))
       store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);
   }
@@ -94,6 +96,17 @@ public:
   }
 
 private:
+  /// What earlier coordinators left is copied before this one adds to it. A sweep goes on without, where there is no room for it.
+  void back_up() {
+    if (store_.coordinator_id() == 1) return;
+    try {
+      keep_backup(job_.store, job_.store_directory, store_.coordinator_id());
+    } catch (const std::exception& failure) {
+      store_.event("no_backup", "", failure.what());
+      progress_.notice(std::string("no backup was made: ") + failure.what());
+    }
+  }
+
   /// Its number; "": none.
   static std::string slurm_job() {
     const char* number = std::getenv("SLURM_JOB_ID");

@@ -30,6 +30,8 @@ const std::vector<Command>& commands() {
        "stdualx compare stdual_x without_csa", compare_command},
       {"retry", "RUN | --failed", "Plans failed runs again; the next run trains them from their last checkpoint.", "stdualx retry --failed",
        retry_command},
+      {"db", "check|backup|rebuild|merge [options]", "The store as a file: is it whole and true, copies, repair, two into one.",
+       "stdualx db check --store results.db", db_command},
       {"bench", "[RUN] [options]", "Measures what trained networks cost to use here, and records it beside the paper's figures.",
        "stdualx bench --threads 1", bench_command},
       {"data", "list | verify [DATASET] | import DATASET [options]",

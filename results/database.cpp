@@ -28,7 +28,9 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
                       said);
   case SQLITE_NOTADB: throw InputError(where + "this file is not an SQLite database; name a store, or a new file" + said);
   case SQLITE_CORRUPT:
-    throw StorageError(where + "the store is damaged; copy it away, then restore a backup, or rescue it with: sqlite3 FILE .recover" +
+    throw StorageError(where +
+                       "the store is damaged; `stdualx db check` says what it lacks, `stdualx db rebuild` sets it aside and "
+                       "makes another of its newest backup and its checkpoints" +
                        said);
   case SQLITE_READONLY:
     if (extended_code == SQLITE_READONLY_ROLLBACK || extended_code == SQLITE_READONLY_RECOVERY || extended_code == SQLITE_READONLY_CANTINIT)

@@ -1,14 +1,9 @@
 // Versions of the schema.
 #include "results/migrate.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-
 #include "experiments/spec/fields.h"
 #include "results/database.h"
+#include "results/store_file.h"
 
 namespace stdualx {
 
@@ -35,34 +30,11 @@ std::int64_t store_version(Database& database, std::int64_t newest) {
   return version;
 }
 
-namespace {
-
-void sync_to_disk(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool failed = descriptor < 0 || ::fsync(descriptor) != 0;
-  if (descriptor >= 0) ::close(descriptor);
-  if (failed) throw StorageError(path.string() + ": could not be written to the disk: " + std::strerror(errno));
-}
-
-void copy_beside(Database& database, std::int64_t next_version) {
-  const std::filesystem::path copy = database.path().string() + ".before-version-" + std::to_string(next_version);
-  const std::filesystem::path partial = copy.string() + ".partial";
-  std::filesystem::remove(partial);
-  std::string quoted;
-  for (const char letter : partial.string()) quoted += letter == '\'' ? "''" : std::string(1, letter);
-  database.script("VACUUM INTO '" + quoted + "'"); // a whole, consistent file; SQLite does not sync it
-  sync_to_disk(partial);
-  std::filesystem::rename(partial, copy);
-  sync_to_disk(std::filesystem::absolute(copy).parent_path());
-}
-
-} // namespace
-
 void migrate(Database& database, const std::vector<std::string_view>& migrations) {
   const auto newest = static_cast<std::int64_t>(migrations.size());
   const std::int64_t found = store_version(database, newest);
   if (found == newest) return;
-  if (found > 0) copy_beside(database, newest);
+  if (found > 0) copy_whole(database, database.path().string() + ".before-version-" + std::to_string(newest));
   database.script("BEGIN IMMEDIATE");
   try {
     // Somebody may have done it between our look and our lock.

@@ -97,41 +97,45 @@ void Store::Impl::undo(bool own_transaction) noexcept {
   }
 }
 
+void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run) {
+  // The identity's text, without what runs of one recipe, or of one split, differ in.
+  Json recipe = identity_json(run);
+  recipe.erase("fold");
+  recipe.erase("seed");
+  if (run.protocol.kind == "official") recipe["protocol"].erase("validation_people"); // its folds are groups of validation people
+  Json split = {{"dataset", run.dataset},
+                {"dataset_hash", run.dataset_hash},
+                {"windows", identity_json(run.windows)},
+                {"protocol", identity_json(run.protocol)}};
+  split["protocol"].erase("open_test");
+  database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, "
+                   "variant, epochs, world_size, threads, "
+                   "open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
+                   "VALUES (?1, 'PLANNED', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?2, ?18)",
+                   run_id, now(), run.dataset, run.dataset_hash, run.protocol.kind,
+                   run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
+                   run.training.epochs, run.world_size, run.threads, run.protocol.open_test, sha256_hex(split.dump()).substr(0, 16),
+                   sha256_hex(recipe.dump()).substr(0, 16), run.code_version, to_json_all(run).dump());
+}
+
 std::int64_t Store::register_sweep(const Plan& plan) {
   return impl_->write([&] {
     Database& database = impl_->database;
     const std::int64_t now = impl_->now();
     database.execute("INSERT INTO sweeps (sweep_id, name, sweep, first_seen_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
                      plan.sweep_id, plan.name, plan.sweep_text, now);
-    for (const DatasetCard& card : plan.datasets)
+    for (const DatasetCard& card : plan.datasets) // a sweep without the NULL class must not take its name from one with it
       database.execute("INSERT INTO datasets (dataset_hash, name, sensors, classes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
-                       "name = excluded.name, sensors = excluded.sensors, classes = excluded.classes",
+                       "name = excluded.name, sensors = excluded.sensors, classes = excluded.classes "
+                       "WHERE json_array_length(excluded.classes) >= json_array_length(datasets.classes)",
                        card.dataset_hash, card.name, Json(card.sensors).dump(), Json(card.classes).dump());
     std::int64_t added = 0, ordinal = 0;
     for (const PlannedRun& planned : plan.runs) {
       const std::string& run_id = planned.run_id;
       const RunSpec& run = planned.run;
-      const std::string config = to_json_all(run).dump();
       // One identity, so an older text can only lack fields that were added since; views compare the texts of old runs and new ones.
-      if (database.execute("UPDATE runs SET config = ?2 WHERE run_id = ?1", run_id, config) == 0) {
-        // The identity's text, without what runs of one recipe, or of one split, differ in.
-        Json recipe = identity_json(run);
-        recipe.erase("fold");
-        recipe.erase("seed");
-        if (run.protocol.kind == "official") recipe["protocol"].erase("validation_people"); // its folds are groups of validation people
-        Json split = {{"dataset", run.dataset},
-                      {"dataset_hash", run.dataset_hash},
-                      {"windows", identity_json(run.windows)},
-                      {"protocol", identity_json(run.protocol)}};
-        split["protocol"].erase("open_test");
-        database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, "
-                         "variant, epochs, world_size, threads, "
-                         "open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
-                         "VALUES (?1, 'PLANNED', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?2, ?18)",
-                         run_id, now, run.dataset, run.dataset_hash, run.protocol.kind,
-                         run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
-                         run.training.epochs, run.world_size, run.threads, run.protocol.open_test, sha256_hex(split.dump()).substr(0, 16),
-                         sha256_hex(recipe.dump()).substr(0, 16), run.code_version, config);
+      if (database.execute("UPDATE runs SET config = ?2 WHERE run_id = ?1", run_id, to_json_all(run).dump()) == 0) {
+        impl_->insert_run(run_id, run);
         ++added;
       }
       database.execute("INSERT INTO sweep_runs (sweep_id, run_id, ordinal) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", plan.sweep_id,
@@ -186,6 +190,17 @@ bool Store::Impl::attempt_is_open(const std::string& run_id, std::int64_t attemp
   return open;
 }
 
+void Store::Impl::insert_epoch(const EpochReport& report) {
+  database.execute("INSERT INTO epochs (run_id, epoch, attempt, recorded_ms, train_loss, kind, validation_loss, validation_accuracy, "
+                   "validation_macro_f1, learning_rate, windows, "
+                   "compute_seconds, data_seconds, communication_seconds, wall_seconds, best_epoch, state_hash_before, state_hash_after) "
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                   report.run_id, report.epoch, report.attempt, now(), report.train_loss, number_kind(report.train_loss),
+                   report.validation_loss, report.validation_accuracy, report.validation_macro_f1, report.learning_rate, report.windows,
+                   report.compute_seconds, report.data_seconds, report.communication_seconds, report.wall_seconds, report.best_epoch,
+                   report.state_hash_before, report.state_hash_after);
+}
+
 EpochOutcome Store::record_epoch(const EpochReport& report) {
   return impl_->write([&] {
     Database& database = impl_->database;
@@ -230,15 +245,7 @@ EpochOutcome Store::record_epoch(const EpochReport& report) {
                          (outcome == EpochOutcome::hash_mismatch ? ", on an equal platform: the run is not repeatable"
                                                                  : "; platforms differ, where equal bits are not promised"));
     } else {
-      database.execute(
-          "INSERT INTO epochs (run_id, epoch, attempt, recorded_ms, train_loss, kind, validation_loss, validation_accuracy, "
-          "validation_macro_f1, learning_rate, windows, "
-          "compute_seconds, data_seconds, communication_seconds, wall_seconds, best_epoch, state_hash_before, state_hash_after) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-          report.run_id, report.epoch, report.attempt, now, report.train_loss, number_kind(report.train_loss), report.validation_loss,
-          report.validation_accuracy, report.validation_macro_f1, report.learning_rate, report.windows, report.compute_seconds,
-          report.data_seconds, report.communication_seconds, report.wall_seconds, report.best_epoch, report.state_hash_before,
-          report.state_hash_after);
+      impl_->insert_epoch(report);
     }
     // A trainer keeps the last two (worker/checkpoint.h).
     database.execute("UPDATE checkpoints SET state = 'deleted' WHERE run_id = ?1 AND state = 'live' AND epoch <= ?2 - 2", report.run_id,

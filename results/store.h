@@ -21,6 +21,7 @@
 #include "experiments/spec/plan.h"
 #include "experiments/spec/reports.h"
 #include "results/fence.h"
+#include "results/found_run.h"
 #include "results/run_state.h"
 
 namespace stdualx {
@@ -53,6 +54,19 @@ struct TakeOver {
   std::string previous_host;
   std::int64_t previous_pid = 0;
   std::int64_t interrupted_runs = 0;
+};
+
+/// Copies a run's file from the other store's folder to this one's (paths relative to both), if its SHA-256 is right; else says why not.
+using CopyRunFile = std::function<std::string(const std::string& from, const std::string& sha256, const std::string& to)>;
+
+/// What a merge brought.
+struct Merged {
+  std::int64_t runs = 0;      // new ones
+  std::int64_t completed = 0; // that were not COMPLETE here
+  std::int64_t epochs = 0;
+  std::int64_t evaluations = 0;
+  bool faults = false;            // states differ on an equal platform
+  std::vector<std::string> notes; // sentences: what was not taken over, and why
 };
 
 class Store {
@@ -117,6 +131,14 @@ public:
   /// only evaluated, failed stays COMPLETE and is forgiven. False: it was none of these.
   bool retry(const std::string& run_id);
 
+  /// Takes over what the store lost of a run and its files still tell: epochs that follow on those recorded, state by state, and the
+  /// checkpoints of recorded states. Checkpoints whose files are gone are no longer live. A run that is not COMPLETE is then INTERRUPTED.
+  Restored restore(const FoundRun& found);
+
+  /// Takes over what another store, which nobody writes, knows of its runs: attempts (numbered on), epochs, evaluations, files. A run whose
+  /// epochs ended in other states here stays as it is; an evaluation that is here stays, too. Merging again adds nothing.
+  Merged merge(const std::filesystem::path& other, const CopyRunFile& copy);
+
   /// What a run's network costs to use; the latest measurement of a metric on a device stands. StorageError: no such run.
   void record_efficiency(const EfficiencyReport& report);
 
@@ -136,6 +158,7 @@ public:
 
 private:
   struct Impl;
+  struct Merging;
   static Store claimed(const std::filesystem::path& path, StoreOptions options);
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

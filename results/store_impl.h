@@ -56,6 +56,9 @@ struct Store::Impl {
   std::int64_t end_open_attempts(std::string_view detail);
   void event(std::string_view kind, const std::string& run_id, std::string_view text);
   void set_status(const std::string& run_id, RunStatus status);
+  /// PLANNED.
+  void insert_run(const std::string& run_id, const RunSpec& run);
+  void insert_epoch(const EpochReport& report);
   /// Throws StorageError when there is no such attempt. True: it is not over.
   bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr);
 

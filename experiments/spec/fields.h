@@ -2,6 +2,7 @@
 //
 // A noun of this folder declares `static const auto& fields()`, a tuple of Field. From it follow
 //   to_json(value)        every field, for messages and the store
+//   from_identity_json<T>(json)  the way back
 //   identity_json(value)  the fields that differ from their neutral value, for the SHA-256 of a run: a field added later,
 //                         at its neutral value, changes no old identity; a changed default does
 //   from_json(json, ...)  strict: an unknown key, a wrong type or a value out of range is an InputError that names the
@@ -201,6 +202,24 @@ template <HasFields Struct> void update_from_json(Struct& target, const Json& js
 template <HasFields Struct> Struct from_json(const Json& json, const std::string& pointer = "") {
   Struct value{};
   update_from_json(value, json, pointer);
+  return value;
+}
+
+/// Puts every field at its neutral value.
+template <HasFields Struct> void make_neutral(Struct& target) {
+  const auto set = [&](const auto& field) {
+    auto& member = target.*(field.member);
+    if constexpr (HasFields<std::remove_cvref_t<decltype(member)>>) make_neutral(member);
+    else member = field.neutral;
+  };
+  std::apply([&](const auto&... field) { (set(field), ...); }, Struct::fields());
+}
+
+/// What identity_json(value) was made of: fields that are not named are neutral.
+template <HasFields Struct> Struct from_identity_json(const Json& json) {
+  Struct value{};
+  make_neutral(value);
+  update_from_json(value, json, "");
   return value;
 }
 

@@ -16,8 +16,8 @@ bool parse_options(const Command& command, const std::vector<std::string>& argum
   all.add_options()("help,h", "this text");
   options::positional_options_description places;
   const auto is_optional = [](const std::string& name) { return name.starts_with('['); };
-  const auto bare = [&](const std::string& name) { return is_optional(name) ? name.substr(1, name.size() - 2) : name; };
-  for (const auto& name : positional) places.add(bare(name).c_str(), 1);
+  const auto bare = [&](const std::string& name) { return is_optional(name) ? name.substr(1, name.find(']') - 1) : name; };
+  for (const auto& name : positional) places.add(bare(name).c_str(), name.ends_with("...") ? -1 : 1);
   try {
     options::store(options::command_line_parser(arguments)
                        .options(all)

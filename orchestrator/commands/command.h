@@ -8,6 +8,7 @@
 #include <boost/program_options.hpp>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,8 @@ struct Command {
 /// Every command, in the order of --help.
 const std::vector<Command>& commands();
 
-/// Parses; `positional` are required but those in brackets ("[RUN]"). Prints help and returns false for --help. InputError with the near
-/// word for an unknown option.
+/// Parses; `positional` are required but those in brackets ("[RUN]"); "[FILE]..." takes all that follow. Prints help and returns false for
+/// --help. InputError with the near word for an unknown option.
 bool parse_options(const Command& command, const std::vector<std::string>& arguments, const options::options_description& described,
                    const std::vector<std::string>& positional, options::variables_map& values);
 
@@ -53,6 +54,9 @@ struct Left {
 };
 Left what_is_left(const std::filesystem::path& store, const Plan& plan);
 
+/// The process number of a `stdualx run` on this host that uses the store of this folder; nothing: none.
+std::optional<int> launcher_at(const std::filesystem::path& store_directory);
+
 /// The trainer's program, beside this one or as STDUALX_TRAINER says; empty for "none". Throws InputError where it is not there.
 std::vector<std::string> trainer_command();
 /// The files of this program and of the trainer.
@@ -69,6 +73,7 @@ int retry_command(const Command& command, const std::vector<std::string>& argume
 int compare_command(const Command& command, const std::vector<std::string>& arguments);
 int report_command(const Command& command, const std::vector<std::string>& arguments);
 int bench_command(const Command& command, const std::vector<std::string>& arguments);
+int db_command(const Command& command, const std::vector<std::string>& arguments);
 int data_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);
 

@@ -1,9 +1,15 @@
 // The commands that only read: plan, runs, status, explain, query, report, compare.
+#include "cluster/process.h"
+#include "experiments/spec/durable_file.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/tsne.h"
+#include "orchestrator/job.h"
+#include "orchestrator/space.h"
 #include "results/tables.h"
 
 #include <fmt/format.h>
+
+#include <unistd.h>
 
 #include <chrono>
 #include <iostream>
@@ -39,6 +45,38 @@ std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+std::string megabytes(std::int64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+
+/// The trainer builds the networks and tells how large their files are.
+std::vector<std::pair<std::int64_t, std::int64_t>> sizes_of(const std::vector<std::pair<const RunSpec*, InputShape>>& networks) {
+  Json asked = Json::array();
+  for (const auto& [run, shape] : networks)
+    asked.push_back({{"model", to_json_all(run->model)}, {"shape", to_json_all(shape)}, {"precision", run->training.precision}});
+  const std::filesystem::path file = std::filesystem::temp_directory_path() / fmt::format("stdualx-sizes-{}.json", ::getpid());
+  write_whole_file(file, asked.dump());
+  const Finished finished = run_to_end({(own_executable().parent_path() / "stdualx-trainer").string(), "--sizes", file.string()});
+  std::filesystem::remove(file);
+  if (finished.status != 0) throw StorageError("the trainer could not tell sizes: " + finished.errors);
+  std::vector<std::pair<std::int64_t, std::int64_t>> sizes;
+  for (const Json& size : Json::parse(finished.output)) sizes.emplace_back(size.at("checkpoint_bytes"), size.at("weights_bytes"));
+  return sizes;
+}
+
+/// "" where nothing is left to do, or the trainer is not there to ask.
+std::string space_words(const Plan& plan, const std::vector<RunState>& states, const DataPaths& paths, const std::filesystem::path& store) {
+  std::vector<const PlannedRun*> open;
+  for (std::size_t i = 0; i < plan.runs.size(); ++i)
+    if (states[i].status != RunStatus::complete) open.push_back(&plan.runs[i]);
+  if (open.empty() || !std::filesystem::exists(own_executable().parent_path() / "stdualx-trainer")) return "";
+  const SpaceNeeded needed = space_needed(open, paths, sizes_of);
+  const std::int64_t free = free_bytes(store.parent_path());
+  return fmt::format(
+      "space: {} of weights and embeddings to keep in {}, {} in the store, and two checkpoints of up to {} for each run in training; "
+      "{} are free there",
+      megabytes(needed.kept_bytes), store_directory(store).filename().string(), megabytes(needed.store_bytes),
+      megabytes(needed.largest_checkpoint), free < 0 ? "an unknown number of bytes" : megabytes(free));
+}
+
 } // namespace
 
 int plan_command(const Command& command, const std::vector<std::string>& arguments) {
@@ -72,6 +110,8 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
                                  run.seed, run.world_size, run.training.epochs, status_words(states[i]), costs[kind]});
   }
   titled.notes.push_back(fmt::format("{} runs: {} known, {} new", plan.runs.size(), known, plan.runs.size() - known));
+  const std::string space = space_words(plan, states, data_paths(question.values), store_path(question.values));
+  if (!space.empty()) titled.notes.push_back(space);
   return question.show({titled});
 }
 

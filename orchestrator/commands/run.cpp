@@ -31,19 +31,28 @@ constexpr double patience_with_a_dying_job = 15; // mpirun ends its ranks within
 /// Folders of launches lie in STORE.d under this and the launcher's process number.
 std::string job_prefix() { return "job-" + host_name() + "-"; }
 
-/// Clears up behind launchers of this host that were killed: their folders, and what their mpirun left. Whether there was one; its ranks
-/// may take some seconds to follow.
-bool remove_dead_jobs(const std::filesystem::path& store_directory) {
-  bool found = false;
+/// The folders of this host's launches, each with its launcher's process number.
+std::vector<std::pair<std::filesystem::path, int>> jobs_at(const std::filesystem::path& store_directory) {
+  std::vector<std::pair<std::filesystem::path, int>> jobs;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(store_directory, error)) {
     const std::string name = entry.path().filename().string();
     const std::string digits = name.starts_with(job_prefix()) ? name.substr(job_prefix().size()) : "";
     if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (is_alive(std::stoi(digits))) continue;
+    jobs.emplace_back(entry.path(), std::stoi(digits));
+  }
+  return jobs;
+}
+
+/// Clears up behind launchers of this host that were killed: their folders, and what their mpirun left. Whether there was one; its ranks
+/// may take some seconds to follow.
+bool remove_dead_jobs(const std::filesystem::path& store_directory) {
+  bool found = false;
+  for (const auto& [folder, launcher] : jobs_at(store_directory)) {
+    if (is_alive(launcher)) continue;
     found = true;
     std::error_code ignored;
-    if (remove_leftovers_of_job(entry.path())) std::filesystem::remove_all(entry.path(), ignored); // else a later run does
+    if (remove_leftovers_of_job(folder)) std::filesystem::remove_all(folder, ignored); // else a later run does
   }
   return found;
 }
@@ -71,6 +80,12 @@ private:
 };
 
 } // namespace
+
+std::optional<int> launcher_at(const std::filesystem::path& store_directory) {
+  for (const auto& [folder, launcher] : jobs_at(store_directory))
+    if (is_alive(launcher)) return launcher;
+  return std::nullopt;
+}
 
 Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
   Left left;

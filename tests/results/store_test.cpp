@@ -25,6 +25,19 @@ protected:
   RunState state() { return store.run_states(std::vector{run_id}).at(0); }
 };
 
+TEST_F(StoreTest, ACardNeverLosesAClassToASweepWithoutTheNullClass) {
+  const auto classes = [&] {
+    return Reader(file).query("SELECT classes FROM datasets WHERE dataset_hash = ?1", {run.dataset_hash}).rows.at(0).at(0);
+  };
+  Plan plan = a_plan({run});
+  plan.datasets = {{run.dataset_hash, run.dataset, {"belt"}, {"walk", "sit", "null"}}};
+  store.register_sweep(plan);
+  EXPECT_EQ(classes(), Cell(std::string(R"(["walk","sit","null"])")));
+  plan.datasets[0].classes = {"walk", "sit"};
+  store.register_sweep(plan);
+  EXPECT_EQ(classes(), Cell(std::string(R"(["walk","sit","null"])")));
+}
+
 TEST_F(StoreTest, ASweepRegisteredAgainAddsNothing) {
   EXPECT_EQ(store.register_sweep(a_plan({run})), 0);
   Reader reader(file);

@@ -1,0 +1,202 @@
+// `stdualx db`: the store as a file. check, backup, rebuild, merge.
+#include "experiments/spec/durable_file.h"
+#include "experiments/spec/errors.h"
+#include "orchestrator/commands/command.h"
+#include "orchestrator/recovery.h"
+#include "results/backup.h"
+#include "results/ledger.h"
+#include "results/store.h"
+#include "worker/run_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <optional>
+
+namespace stdualx {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void add_row(Table& table, bool fault, const std::string& run_id, const std::string& text) {
+  table.rows.push_back({std::string(fault ? "fault" : "note"), run_id.substr(0, 10), text});
+}
+
+std::string numbers(const std::vector<std::int64_t>& epochs) {
+  return epochs.size() == 1 ? fmt::format("epoch {}", epochs[0]) : fmt::format("epochs {} to {}", epochs.front(), epochs.back());
+}
+
+/// Epochs that the files know and the store does not.
+void compare_with_files(Reader& reader, const fs::path& directory, Table& table) {
+  const FoundFiles found = files_of_runs(directory);
+  for (const std::string& sentence : found.unreadable) add_row(table, false, "", sentence);
+  for (const FoundRun& run : found.runs) {
+    const RunState state = reader.run_states(std::vector{run.run_id}).at(0);
+    std::vector<std::int64_t> lost;
+    for (const auto& [epoch, report] : run.epochs)
+      if (epoch > state.epochs_recorded) lost.push_back(epoch);
+    if (!state.known)
+      add_row(table, true, run.run_id, "its files are here, but the store does not know the run; `stdualx db rebuild` brings it back");
+    else if (!lost.empty())
+      add_row(table, true, run.run_id,
+              fmt::format("its files know {}, which the store lacks; `stdualx db rebuild` brings them back", numbers(lost)));
+  }
+}
+
+/// Files that the store names: there, and as they were written.
+void check_files(Reader& reader, const fs::path& directory, Table& table) {
+  const Table named =
+      reader.query("SELECT run_id, path, sha256 FROM checkpoints WHERE state = 'live' AND run_id IN (SELECT run_id FROM runs WHERE "
+                   "status <> 'COMPLETE') UNION ALL SELECT run_id, path, sha256 FROM artifacts");
+  for (const auto& row : named.rows) {
+    try {
+      check_run_file(directory, std::get<std::string>(row.at(1)), std::get<std::string>(row.at(2)));
+    } catch (const StorageError& error) {
+      add_row(table, true, std::get<std::string>(row.at(0)), error.what());
+    }
+  }
+}
+
+int check(const options::variables_map& values) {
+  const fs::path store = store_path(values), directory = store_directory(store);
+  Table table{{"kind", "run", "what"}, {}};
+  if (const auto damage = damage_of(store)) {
+    add_row(table, true, "",
+            *damage + "; `stdualx db rebuild` sets the file aside and makes another of its newest backup and its checkpoints");
+  } else {
+    Reader reader(store);
+    for (const Finding& finding : ledger_findings(reader)) add_row(table, finding.fault, finding.run_id, finding.text);
+    if (values.count("ledger") == 0) {
+      check_files(reader, directory, table);
+      compare_with_files(reader, directory, table);
+    }
+  }
+  const bool faulty =
+      std::any_of(table.rows.begin(), table.rows.end(), [](const auto& row) { return row[0] == Cell(std::string("fault")); });
+  if (!table.rows.empty() || output_format(values) != Format::table)
+    std::cout << format_tables({{"What is wrong with " + store.string(), table, {}}}, output_format(values));
+  if (!faulty)
+    std::cerr << "stdualx: " << store.string() << ": whole, and its ledger holds"
+              << (values.count("ledger") == 0 ? "; the files it names are as they were written" : "") << "\n";
+  return static_cast<int>(faulty ? ExitStatus::runs_failed : ExitStatus::done);
+}
+
+int backup(const options::variables_map& values) {
+  const fs::path store = store_path(values);
+  const fs::path to =
+      values.count("FILE") != 0 ? fs::path(values["FILE"].as<std::vector<std::string>>().at(0)) : fs::path(store.string() + ".backup");
+  backup_store(store, to);
+  std::cout << fmt::format("{}: {} bytes; checkpoints and weights are in {} still\n", to.string(), fs::file_size(to),
+                           store_directory(store).string());
+  return 0;
+}
+
+/// The damaged file, out of the way. Nothing is deleted.
+fs::path set_store_aside(const fs::path& store) {
+  int number = 1;
+  while (fs::exists(fmt::format("{}.damaged-{}", store.string(), number))) ++number;
+  const fs::path aside = fmt::format("{}.damaged-{}", store.string(), number);
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+    if (fs::exists(store.string() + suffix)) fs::rename(store.string() + suffix, aside.string() + suffix);
+  sync_folder(store.parent_path());
+  return aside;
+}
+
+/// The newest backup that is whole becomes the store; false: there is none.
+bool put_backup_in_place(const fs::path& store) {
+  for (const fs::path& candidate : backups(store_directory(store))) {
+    if (const auto damage = damage_of(candidate)) {
+      std::cout << fmt::format("backup {} is damaged itself ({})\n", candidate.string(), *damage);
+      continue;
+    }
+    backup_store(candidate, store);
+    std::cout << fmt::format("{} was put in its place\n", candidate.string());
+    return true;
+  }
+  return false;
+}
+
+int rebuild(const options::variables_map& values) {
+  const fs::path store = store_path(values), directory = store_directory(store);
+  if (const auto pid = launcher_at(directory))
+    throw RefusedError(fmt::format("{}: process {} on this host runs a sweep with it; end that first", store.string(), *pid));
+  if (!fs::exists(store) && !fs::exists(directory))
+    throw InputError(store.string() + ": there is neither a store nor its folder " + directory.string() + "; name another with --store");
+  std::optional<std::string> damage = fs::exists(store) ? damage_of(store) : std::nullopt;
+  if (damage) std::cout << fmt::format("{}\nit was set aside as {}\n", *damage, set_store_aside(store).string());
+  if (!fs::exists(store) && !put_backup_in_place(store))
+    std::cout << "there is no backup of it; it is made anew from the files of its runs\n";
+
+  const FoundFiles found = files_of_runs(directory);
+  for (const std::string& sentence : found.unreadable) std::cout << "left where it is: " << sentence << "\n";
+  Store writer = Store::open_for_writing(store);
+  std::size_t epochs = 0, runs = 0;
+  for (const FoundRun& run : found.runs) {
+    const Restored restored = writer.restore(run);
+    runs += restored.new_run;
+    epochs += restored.epochs.size();
+    if (!restored.epochs.empty())
+      std::cout << fmt::format("run {}: {} restored{}\n", run.run_id.substr(0, 10), numbers(restored.epochs),
+                               restored.new_run ? " (the run, too)" : "");
+    if (!restored.left_out.empty())
+      std::cout << fmt::format("run {}: {}; it will be computed again\n", run.run_id.substr(0, 10), restored.left_out);
+  }
+  std::cout << fmt::format("{} epochs and {} runs restored; the next `stdualx run` goes on from there\n", epochs, runs);
+  return 0;
+}
+
+int merge(const options::variables_map& values) {
+  if (values.count("FILE") == 0)
+    throw InputError("stdualx db merge: expected the stores to merge into --store; for example: stdualx db merge --store all.db a.db b.db");
+  const fs::path store = store_path(values), directory = store_directory(store);
+  Store writer = Store::open_for_writing(store);
+  bool faults = false;
+  for (const std::string& name : values["FILE"].as<std::vector<std::string>>()) {
+    const fs::path other = fs::absolute(name), from_directory = store_directory(other);
+    const auto copy = [&](const std::string& from, const std::string& sha256, const std::string& to) -> std::string {
+      try {
+        check_run_file(from_directory, from, sha256);
+        write_durably(directory / to, [&](const fs::path& temporary) {
+          fs::copy_file(from_directory / from, temporary, fs::copy_options::overwrite_existing);
+        });
+        return "";
+      } catch (const std::exception& error) {
+        return error.what();
+      }
+    };
+    const Merged merged = writer.merge(other, copy);
+    faults = faults || merged.faults;
+    std::cout << fmt::format("{}: {} new runs, {} completed here, {} epochs, {} evaluations\n", name, merged.runs, merged.completed,
+                             merged.epochs, merged.evaluations);
+    for (const std::string& note : merged.notes) std::cout << "  " << note << "\n";
+  }
+  return static_cast<int>(faults ? ExitStatus::runs_failed : ExitStatus::done);
+}
+
+} // namespace
+
+int db_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_store_option(described);
+  add_format_option(described);
+  described.add_options()(
+      "DO", options::value<std::string>(),
+      "check: is the file whole, can its ledger be true, are the files it names as they were written, and do they know epochs that "
+      "it lacks (exit 3: a fault). backup [FILE]: a copy, also while a sweep runs. rebuild: what a damaged or cut store lost, from its "
+      "newest backup and its checkpoints. merge FILE...: other stores' runs into --store")(
+      "FILE", options::value<std::vector<std::string>>(), "of backup: where to (default: STORE.backup); of merge: the stores to take over")(
+      "ledger", "check: the store's rows alone, without files");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {"DO", "[FILE]..."}, values)) return 0;
+  const std::string what = values["DO"].as<std::string>();
+  const std::map<std::string, int (*)(const options::variables_map&)> known = {
+      {"check", check}, {"backup", backup}, {"rebuild", rebuild}, {"merge", merge}};
+  const auto chosen = known.find(what);
+  if (chosen == known.end()) throw InputError("stdualx db: expected check, backup, rebuild or merge, found '" + what + "'");
+  return chosen->second(values);
+}
+
+} // namespace stdualx

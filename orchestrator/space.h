@@ -1,0 +1,26 @@
+// What a plan will need of the disk.
+#pragma once
+
+#include "experiments/catalog.h"
+#include "experiments/spec/plan.h"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace stdualx {
+
+struct SpaceNeeded {
+  std::int64_t kept_bytes = 0;         // weights and embeddings of runs that are not COMPLETE yet, in STORE.d
+  std::int64_t store_bytes = 0;        // what these runs will add to the store
+  std::int64_t largest_checkpoint = 0; // two of them lie in STORE.d for each run in training
+};
+
+/// Bytes of a network's files: {checkpoint, weights}.
+using SizeOf = std::function<std::vector<std::pair<std::int64_t, std::int64_t>>(const std::vector<std::pair<const RunSpec*, InputShape>>&)>;
+
+/// For `open` runs of a plan, whose windows are opened (or cut). An estimate to some per cent: rows of the store are counted at what SQLite
+/// needs for them on average.
+SpaceNeeded space_needed(const std::vector<const PlannedRun*>& open, const DataPaths& paths, const SizeOf& sizes);
+
+} // namespace stdualx

@@ -1,0 +1,90 @@
+// Backups. See backup.h.
+#include "results/backup.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "experiments/spec/durable_file.h"
+#include "results/database.h"
+#include "results/migrate.h"
+#include "results/store.h"
+#include "results/store_file.h"
+
+namespace stdualx {
+
+namespace {
+constexpr const char* name_start = "before-coordinator-";
+constexpr int patience_ms = 20000; // for a writer's lock
+
+Database opened(const std::filesystem::path& store) {
+  check_store_path(store, true);
+  return {store, SQLite::OPEN_READONLY, patience_ms};
+}
+} // namespace
+
+void copy_whole(Database& database, const std::filesystem::path& to) {
+  write_durably(to, [&](const std::filesystem::path& temporary) {
+    std::error_code ignored;
+    std::filesystem::remove(temporary, ignored); // left by a death; SQLite wants to make the file itself
+    std::string quoted;
+    for (const char letter : temporary.string()) quoted += letter == '\'' ? "''" : std::string(1, letter);
+    database.script("VACUUM INTO '" + quoted + "'");
+  });
+}
+
+void backup_store(const std::filesystem::path& store, const std::filesystem::path& to) {
+  std::error_code error;
+  if (std::filesystem::equivalent(store, to, error))
+    throw InputError(to.string() + ": this is the store itself; name another file for its copy");
+  Database database = opened(store);
+  store_version(database, schema_version());
+  copy_whole(database, to);
+}
+
+std::filesystem::path backup_folder(const std::filesystem::path& store_directory) { return store_directory / "backups"; }
+
+std::vector<std::filesystem::path> backups(const std::filesystem::path& store_directory) {
+  std::vector<std::filesystem::path> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(backup_folder(store_directory), ignored))
+    if (const auto name = entry.path().filename().string(); name.starts_with(name_start) && name.ends_with(".db"))
+      found.push_back(entry.path());
+  std::sort(found.rbegin(), found.rend()); // their numbers are of equal length
+  return found;
+}
+
+void keep_backup(const std::filesystem::path& store, const std::filesystem::path& store_directory, std::int64_t coordinator_id,
+                 std::size_t keep) {
+  char name[64];
+  std::snprintf(name, sizeof name, "%s%08lld.db", name_start, static_cast<long long>(coordinator_id));
+  backup_store(store, backup_folder(store_directory) / name);
+  const auto all = backups(store_directory);
+  std::error_code ignored;
+  for (std::size_t i = keep; i < all.size(); ++i) std::filesystem::remove(all[i], ignored);
+}
+
+std::optional<std::string> damage_of(const std::filesystem::path& store) {
+  try {
+    Database database = opened(store);
+    store_version(database, schema_version());
+    std::string found;
+    database.each("PRAGMA integrity_check(1)", [&](SQLite::Statement& row) { found = row.getColumn(0).getString(); });
+    if (found != "ok") return store.string() + ": " + found;
+    std::string broken;
+    database.each("PRAGMA foreign_key_check", [&](SQLite::Statement& row) {
+      if (broken.empty())
+        broken = "a row of table " + row.getColumn(0).getString() + " belongs to a row of " + row.getColumn(2).getString() +
+                 " that is not there";
+    });
+    if (!broken.empty()) return store.string() + ": " + broken;
+    return std::nullopt;
+  } catch (const RefusedError&) {
+    throw;
+  } catch (const LockedError&) {
+    throw;
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+}
+
+} // namespace stdualx

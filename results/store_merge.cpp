@@ -1,0 +1,291 @@
+// One store's runs into another. See Store::merge.
+#include "results/store_impl.h"
+
+#include "results/reader.h"
+
+namespace stdualx {
+
+namespace {
+
+/// Refuses a store that somebody is writing: what comes after would be missing from the merged one without a word.
+void refuse_held(const std::filesystem::path& other, const ProcessIdentity& self) {
+  Reader reader(other); // checks path and schema, too
+  const Table newest =
+      reader.query("SELECT host, boot_id, pid, process_start, released_ms IS NULL FROM coordinators ORDER BY coordinator_id DESC LIMIT 1");
+  if (newest.rows.empty() || std::get<std::int64_t>(newest.rows[0].at(4)) == 0) return;
+  const auto& row = newest.rows[0];
+  const ProcessIdentity holder{std::get<std::string>(row.at(0)), std::get<std::string>(row.at(1)), std::get<std::int64_t>(row.at(2)),
+                               std::get<std::int64_t>(row.at(3))};
+  if (look_at(holder, self) == Holder::alive)
+    throw RefusedError(other.string() + ": process " + std::to_string(holder.pid) +
+                       " on this host is writing it; merge it when its sweep has ended");
+}
+
+class Attached {
+public:
+  Attached(Database& database, const std::filesystem::path& other) : database_(database) {
+    database_.execute("ATTACH DATABASE ?1 AS other", other.string());
+    database_.script(
+        "CREATE TEMP TABLE IF NOT EXISTS becomes (attempt INTEGER PRIMARY KEY, becomes INTEGER NOT NULL, is_new INTEGER NOT NULL) STRICT");
+  }
+  ~Attached() {
+    try {
+      database_.script("DETACH DATABASE other");
+    } catch (const std::exception&) { // it goes with the connection
+    }
+  }
+  Attached(const Attached&) = delete;
+  Attached& operator=(const Attached&) = delete;
+
+private:
+  Database& database_;
+};
+
+/// "<run>/<attempt>/<name>" under another attempt.
+std::string renamed(const std::string& path, std::int64_t attempt) {
+  const std::size_t first = path.find('/'), second = path.find('/', first + 1);
+  if (first == std::string::npos || second == std::string::npos) throw StorageError("'" + path + "' is no path of a run's file");
+  return path.substr(0, first + 1) + std::to_string(attempt) + path.substr(second);
+}
+
+struct FileRow {
+  std::string kind, path, sha256; // kind: checkpoint, or the artifact's
+  std::int64_t attempt = 0, epoch = 0, bytes = 0;
+};
+
+} // namespace
+
+/// One run at a time, in a transaction of its own.
+struct Store::Merging {
+  Store::Impl& impl;
+  const CopyRunFile& copy;
+  Merged merged;
+  Database& database = impl.database;
+
+  std::string status_in(const char* store, const std::string& run_id) {
+    return database.text(std::string("SELECT status FROM ") + store + ".runs WHERE run_id = ?1", run_id).value_or("");
+  }
+
+  /// Which attempt of the other store becomes which here. One that a merge before brought keeps its number.
+  void number_attempts(const std::string& run_id) {
+    database.execute("DELETE FROM temp.becomes");
+    database.execute(
+        "INSERT INTO temp.becomes SELECT o.attempt, m.attempt, 0 FROM other.attempts o JOIN main.attempts m ON m.run_id = o.run_id AND "
+        "m.started_ms = o.started_ms AND m.host = o.host AND m.pid = o.pid AND m.resume_epoch = o.resume_epoch WHERE o.run_id = ?1 "
+        "GROUP BY o.attempt",
+        run_id);
+    database.execute(
+        "INSERT INTO temp.becomes SELECT attempt, row_number() OVER (ORDER BY attempt) + (SELECT coalesce(max(attempt), 0) FROM "
+        "main.attempts WHERE run_id = ?1), 1 FROM other.attempts WHERE run_id = ?1 AND attempt NOT IN (SELECT attempt FROM temp.becomes)",
+        run_id);
+  }
+
+  /// A run whose epochs went elsewhere here stays as it is: epochs of two histories do not chain.
+  bool disagrees(const std::string& run_id) {
+    bool found = false;
+    database.first(
+        "SELECT o.epoch, p.platform = q.platform, p.host, p.device, q.host, q.device FROM other.epochs o JOIN main.epochs m USING (run_id, "
+        "epoch) "
+        "JOIN other.attempts p ON p.run_id = o.run_id AND p.attempt = o.attempt JOIN main.attempts q ON q.run_id = m.run_id AND q.attempt "
+        "= m.attempt "
+        "WHERE o.run_id = ?1 AND o.state_hash_after <> m.state_hash_after ORDER BY o.epoch LIMIT 1",
+        [&](SQLite::Statement& row) {
+          found = true;
+          const bool equal_platform = row.getColumn(1).getInt() != 0;
+          const std::string text = "not merged: epoch " + row.getColumn(0).getString() + " ended in another state there (" +
+                                   row.getColumn(2).getString() + ", " + row.getColumn(3).getString() + ") than here (" +
+                                   row.getColumn(4).getString() + ", " + row.getColumn(5).getString() + "), " +
+                                   (equal_platform ? "on an equal platform: the run is not repeatable"
+                                                   : "on another platform, where equal bits are not promised");
+          merged.notes.push_back("run " + run_id.substr(0, 10) + ": " + text);
+          if (equal_platform) merged.faults = true;
+        },
+        run_id);
+    return found;
+  }
+
+  std::vector<FileRow> new_files(const std::string& run_id) {
+    std::vector<FileRow> files;
+    const auto add = [&](SQLite::Statement& row) {
+      files.push_back({row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(),
+                       row.getColumn(3).getInt64(), row.getColumn(4).getInt64(), row.getColumn(5).getInt64()});
+    };
+    if (status_in("main", run_id) != "COMPLETE" && status_in("other", run_id) != "COMPLETE")
+      database.each("SELECT 'checkpoint', path, sha256, becomes, epoch, bytes FROM other.checkpoints JOIN temp.becomes USING (attempt) "
+                    "WHERE run_id = ?1 AND state = 'live' AND is_new",
+                    add, run_id);
+    database.each(
+        "SELECT kind, path, sha256, becomes, 0, bytes FROM other.artifacts o JOIN temp.becomes USING (attempt) WHERE run_id = ?1 AND "
+        "NOT EXISTS (SELECT 1 FROM main.artifacts m WHERE m.run_id = o.run_id AND m.kind = o.kind)",
+        add, run_id);
+    return files;
+  }
+
+  void run(const std::string& run_id) {
+    if (disagrees(run_id)) return;
+    number_attempts(run_id);
+    std::vector<FileRow> files;
+    for (FileRow& file : new_files(run_id)) { // before the rows that speak of them
+      const std::string to = renamed(file.path, file.attempt);
+      if (const std::string why = copy(file.path, file.sha256, to); !why.empty()) {
+        merged.notes.push_back("run " + run_id.substr(0, 10) + ": its " + file.kind + " was not taken over: " + why);
+        continue;
+      }
+      file.path = to;
+      files.push_back(file);
+    }
+    impl.write([&] { rows(run_id, files); });
+  }
+
+  void rows(const std::string& run_id, const std::vector<FileRow>& files) {
+    const std::int64_t now = impl.now();
+    const std::string before = status_in("main", run_id), there = status_in("other", run_id);
+    if (before.empty()) {
+      database.execute(
+          "INSERT INTO main.runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, epochs, "
+          "world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config) SELECT run_id, 'PLANNED', ?2, "
+          "dataset, "
+          "dataset_hash, protocol, folds, fold, seed, preset, variant, epochs, world_size, threads, open_test, split_id, recipe_id, "
+          "code_version, first_seen_ms, config FROM other.runs WHERE run_id = ?1",
+          run_id, now);
+      ++merged.runs;
+    }
+    database.execute(
+        "INSERT INTO main.attempts (run_id, attempt, coordinator_id, started_ms, ended_ms, end_reason, end_detail, stderr_tail, "
+        "resume_epoch, "
+        "world_size, host, pid, device, platform, threads, slurm_job_id, evaluate_only) SELECT run_id, becomes, ?2, started_ms, "
+        "coalesce(ended_ms, ?3), coalesce(end_reason, 'interrupted'), end_detail, stderr_tail, resume_epoch, world_size, host, pid, "
+        "device, "
+        "platform, threads, slurm_job_id, evaluate_only FROM other.attempts JOIN temp.becomes USING (attempt) WHERE run_id = ?1 AND is_new",
+        run_id, impl.coordinator_id, now);
+    // What both computed is here a replay, and so are the other's own.
+    database.execute(
+        "INSERT INTO main.replays (run_id, epoch, attempt, state_hash_after, platform, agrees, recorded_ms) SELECT o.run_id, o.epoch, "
+        "becomes, "
+        "o.state_hash_after, a.platform, 1, ?2 FROM other.epochs o JOIN temp.becomes USING (attempt) JOIN main.epochs m USING (run_id, "
+        "epoch) "
+        "JOIN other.attempts a ON a.run_id = o.run_id AND a.attempt = o.attempt WHERE o.run_id = ?1 AND is_new ON CONFLICT DO NOTHING",
+        run_id, now);
+    merged.epochs += database.execute(
+        "INSERT INTO main.epochs (run_id, epoch, attempt, recorded_ms, train_loss, kind, validation_loss, validation_accuracy, "
+        "validation_macro_f1, "
+        "learning_rate, windows, compute_seconds, data_seconds, communication_seconds, wall_seconds, best_epoch, state_hash_before, "
+        "state_hash_after) "
+        "SELECT run_id, epoch, becomes, recorded_ms, train_loss, kind, validation_loss, validation_accuracy, validation_macro_f1, "
+        "learning_rate, windows, "
+        "compute_seconds, data_seconds, communication_seconds, wall_seconds, best_epoch, state_hash_before, state_hash_after FROM "
+        "other.epochs JOIN "
+        "temp.becomes USING (attempt) WHERE run_id = ?1 AND epoch NOT IN (SELECT epoch FROM main.epochs WHERE run_id = ?1)",
+        run_id);
+    database.execute(
+        "INSERT INTO main.replays (run_id, epoch, attempt, state_hash_after, platform, agrees, recorded_ms) SELECT run_id, epoch, becomes, "
+        "state_hash_after, platform, agrees, recorded_ms FROM other.replays JOIN temp.becomes USING (attempt) WHERE run_id = ?1 AND is_new "
+        "ON CONFLICT DO NOTHING",
+        run_id);
+    std::vector<std::int64_t> parts;
+    database.each(
+        "SELECT evaluation_id FROM other.evaluation_parts o WHERE run_id = ?1 AND NOT EXISTS (SELECT 1 FROM main.evaluation_parts m WHERE "
+        "m.run_id = o.run_id AND m.condition = o.condition AND m.part = o.part)",
+        [&](SQLite::Statement& row) { parts.push_back(row.getColumn(0).getInt64()); }, run_id);
+    database.each(
+        "SELECT o.condition, o.part, o.metric FROM other.evaluations o JOIN main.evaluations m USING (run_id, condition, part, metric) "
+        "WHERE run_id = ?1 "
+        "AND (m.value IS NOT o.value OR m.kind <> o.kind)",
+        [&](SQLite::Statement& row) {
+          merged.notes.push_back("run " + run_id.substr(0, 10) + ": " + row.getColumn(2).getString() + " of " +
+                                 row.getColumn(1).getString() + " under " + row.getColumn(0).getString() +
+                                 " differs there; what stood here stands");
+        },
+        run_id);
+    for (const std::int64_t part : parts) evaluation(part);
+    for (const FileRow& file : files) {
+      if (file.kind == "checkpoint")
+        database.execute("INSERT INTO main.checkpoints (run_id, attempt, epoch, path, sha256, bytes, state, recorded_ms) VALUES (?1, ?2, "
+                         "?3, ?4, ?5, ?6, "
+                         "'live', ?7) ON CONFLICT DO NOTHING",
+                         run_id, file.attempt, file.epoch, file.path, file.sha256, file.bytes, now);
+      else
+        database.execute(
+            "INSERT INTO main.artifacts (run_id, kind, path, attempt, sha256, bytes, recorded_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON "
+            "CONFLICT DO NOTHING",
+            run_id, file.kind, file.path, file.attempt, file.sha256, file.bytes, now);
+    }
+    database.execute(
+        "INSERT INTO main.events (at_ms, kind, run_id, text) SELECT at_ms, kind, run_id, text FROM other.events o WHERE run_id = ?1 AND "
+        "NOT "
+        "EXISTS (SELECT 1 FROM main.events m WHERE m.run_id = o.run_id AND m.at_ms = o.at_ms AND m.kind = o.kind AND m.text = o.text)",
+        run_id);
+    database.execute("INSERT INTO main.efficiency SELECT * FROM other.efficiency WHERE run_id = ?1 ON CONFLICT DO NOTHING", run_id);
+    const std::string known = before.empty() ? "PLANNED" : before;
+    const std::string after = known == "COMPLETE"                         ? known
+                              : there == "RUNNING"                        ? "INTERRUPTED"
+                              : there == "COMPLETE" || known == "PLANNED" ? there
+                                                                          : known;
+    if (after != known) impl.set_status(run_id, status_named(after));
+    if (after == "COMPLETE" && known != "COMPLETE") {
+      ++merged.completed;
+      database.execute("UPDATE main.checkpoints SET state = 'deleted' WHERE run_id = ?1", run_id);
+    }
+  }
+
+  void evaluation(std::int64_t part) {
+    const auto id =
+        database
+            .integer(
+                "INSERT INTO main.evaluation_parts (run_id, condition, part, attempt, weights_epoch, overlap_share, windows, classes, "
+                "recorded_ms) SELECT run_id, condition, part, becomes, weights_epoch, overlap_share, windows, classes, recorded_ms FROM "
+                "other.evaluation_parts JOIN temp.becomes USING (attempt) WHERE evaluation_id = ?1 RETURNING evaluation_id",
+                part)
+            .value();
+    database.execute("INSERT INTO main.conditions SELECT c.* FROM other.conditions c JOIN other.evaluation_parts p USING (condition) WHERE "
+                     "p.evaluation_id = ?1 ON CONFLICT DO NOTHING",
+                     part);
+    database.execute(
+        "INSERT INTO main.evaluations (run_id, condition, part, metric, value, kind, attempt, weights_epoch) SELECT v.run_id, v.condition, "
+        "v.part, v.metric, v.value, v.kind, b.becomes, v.weights_epoch FROM other.evaluations v JOIN other.evaluation_parts p ON p.run_id "
+        "= "
+        "v.run_id AND p.condition = v.condition AND p.part = v.part JOIN temp.becomes b ON b.attempt = v.attempt WHERE p.evaluation_id = "
+        "?1",
+        part);
+    database.execute(
+        "INSERT INTO main.predictions SELECT ?2, window, person, label, predicted FROM other.predictions WHERE evaluation_id = ?1", part,
+        id);
+    database.execute("INSERT INTO main.confusion SELECT ?2, label, predicted, windows FROM other.confusion WHERE evaluation_id = ?1", part,
+                     id);
+    database.execute(
+        "INSERT INTO main.attention SELECT ?2, person, label, query, key, weight, windows FROM other.attention WHERE evaluation_id = ?1",
+        part, id);
+    ++merged.evaluations;
+  }
+};
+
+Merged Store::merge(const std::filesystem::path& other, const CopyRunFile& copy) {
+  refuse_held(other, impl_->options.identity);
+  std::error_code error;
+  if (std::filesystem::equivalent(other, path(), error))
+    throw InputError(other.string() + ": this is the store itself; name another to merge into it");
+  Database& database = impl_->database;
+  const Attached attached(database, other);
+  Merging merging{*impl_, copy, {}};
+  std::vector<std::string> runs;
+  database.each("SELECT run_id FROM other.runs ORDER BY first_seen_ms, run_id",
+                [&](SQLite::Statement& row) { runs.push_back(row.getColumn(0).getString()); });
+  impl_->write([&] {
+    database.script("INSERT INTO main.sweeps SELECT * FROM other.sweeps WHERE true ON CONFLICT DO NOTHING;"
+                    "INSERT INTO main.datasets SELECT * FROM other.datasets WHERE true ON CONFLICT DO NOTHING;"
+                    "INSERT INTO main.hosts SELECT * FROM other.hosts WHERE true ON CONFLICT DO NOTHING");
+  });
+  for (const std::string& run_id : runs) {
+    merging.run(run_id);
+    heartbeat();
+  }
+  impl_->write([&] {
+    database.script("INSERT INTO main.sweep_runs SELECT * FROM other.sweep_runs WHERE true ON CONFLICT DO NOTHING");
+    impl_->event("merged", "",
+                 other.string() + ": " + std::to_string(merging.merged.runs) + " new runs, " + std::to_string(merging.merged.epochs) +
+                     " epochs, " + std::to_string(merging.merged.evaluations) + " evaluations");
+  });
+  return merging.merged;
+}
+
+} // namespace stdualx
