@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -26,7 +27,7 @@ constexpr int most_messages_at_once = 256; // before the clock and the launcher 
 constexpr auto longest_sleep = 2ms;        // see the agent: waiting must not cost training its cores
 constexpr auto longest_parting = 10s;      // an agent that hangs is then left to the launcher, which ends mpirun
 constexpr double seconds_between_ticks = 0.5;
-constexpr double seconds_between_heartbeats = 5; // of the store's fence; a lease is 60 s
+constexpr double seconds_between_heartbeats = 5; // of the store's fence; a lease is at least four of them
 
 double seconds_now() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
 
@@ -116,6 +117,8 @@ private:
   static Store open_store(const Job& job) {
     StoreOptions options;
     options.job = slurm_job();
+    options.lease = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::duration<double>(std::clamp(job.shortest_lease, 4 * seconds_between_heartbeats, 60.0)));
     for (const auto deadline = Clock::now() + std::chrono::duration<double>(job.claim_patience);; ::usleep(100'000)) {
       try {
         return Store::open_for_writing(job.store, options);

@@ -23,7 +23,12 @@ Bytes encode(const Message& message) {
 }
 
 Message decode(std::span<const std::uint8_t> body) {
-  Json json = Json::from_cbor(body.begin(), body.end(), true, false);
+  Json json;
+  try {
+    json = Json::from_cbor(body.begin(), body.end(), true, false);
+  } catch (const Json::exception& error) { // told not to throw, it still does of a length that nothing can have
+    throw ProtocolError("a message of " + std::to_string(body.size()) + " bytes is damaged: " + error.what());
+  }
   if (!json.is_object() || !json.contains("type") || !json["type"].is_string())
     throw ProtocolError("a message of " + std::to_string(body.size()) + " bytes is damaged: no CBOR object with a type");
   Message message{json["type"].get<std::string>(), {}};

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import unittest
 
-from harness import Workplace
+from harness import Workplace, wait_until
 
 
 class BadInput(Workplace):
@@ -168,6 +168,70 @@ class FullDisk(Workplace):
         self.run_sweep(sweep, "--workers", 2, store=store)
         self.assert_whole(store)
         self.assertLessEqual(set(recorded), set(self.ask("SELECT run_id, epoch, state_hash_after FROM epochs", store=store)))
+
+
+class ReadOnlyDisk(Workplace):
+    """Checkpoints on a file system that becomes read-only under a running job, as one does after an error of its disk."""
+    stub = False
+
+    def test_a_file_system_that_becomes_read_only_ends_the_job_with_75_and_nothing_is_lost(self):
+        undisturbed = self.folder / "undisturbed.db"
+        spec = self.sweep(variants=["stdual_x"], fixed={"training": {"epochs": 12, "batch_size": 8}})
+        self.run_sweep(spec, "--workers", 2, store=undisturbed)
+        disk = self.folder / "results.db.d"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", disk], capture_output=True, text=True)
+        if mounted.returncode != 0:
+            self.skipTest(f"a file system of its own needs the right to mount: {mounted.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        process = self.start("run", spec, "--workers", 2)
+        self.wait_for_epochs(4)
+        # The kernel refuses while a checkpoint is being written; after an error it would not ask.
+        wait_until(lambda: subprocess.run(["mount", "-o", "remount,ro", disk], capture_output=True).returncode == 0, 30, "a moment without a write")
+        text = self.finish(process, 75, seconds=60)
+        self.assertIn("Read-only file system", text)
+        self.assertIn(str(disk), text)
+        recorded = set(self.epochs())
+        self.assertGreaterEqual(len(recorded), 4)
+        self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts WHERE end_reason NOT IN ('complete', 'drained', 'stopped')"), [])
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        self.run_sweep(spec, "--workers", 2)
+        self.assertLessEqual(recorded, set(self.epochs()))
+        for what in (self.epochs, self.evaluations, self.predictions):
+            self.assertEqual(what(), what(undisturbed))
+
+
+class HostileNames(Workplace):
+    """Names are data: no shell, no SQL, no path is made of them."""
+    HOSTILE = """a b'; DROP TABLE runs;-- "$(touch pwned)" `touch pwned` %s %n \\ & | > pwned"""
+
+    def test_names_of_folders_sweeps_variants_people_and_activities_are_only_names(self):
+        place = self.folder / self.HOSTILE.replace("/", "")
+        place.mkdir()
+        (self.folder / "tiny").rename(place / "tiny")
+        manifest = place / "tiny" / "manifest.json"
+        text = json.loads(manifest.read_text(encoding="utf-8"))
+        text["classes"] = ["x'); DROP TABLE epochs;--" if name == "slow" else "$(touch pwned)" for name in text["classes"]]
+        text["name"] = "own'; DELETE FROM runs;--"
+        manifest.write_text(json.dumps(text), encoding="utf-8")
+        csv = place / "tiny" / "tiny.csv"
+        csv.write_text(csv.read_text(encoding="utf-8").replace(",slow,", ",x'); DROP TABLE epochs;--,").replace(",fast,", ",$(touch pwned),"), encoding="utf-8")
+        store = place / "results'.db"
+        spec = self.sweep(f"{place.name}/sweep.json", name=self.HOSTILE, dataset=str(manifest), variants=[{"name": "v'; DROP TABLE runs;--", "base": "stdual_x"}], folds=[0])
+        self.run_sweep(spec, "--workers", 1, store=store)
+        self.assertEqual(self.ask("SELECT name FROM sweeps", store=store), [(self.HOSTILE,)])
+        self.assertEqual(self.ask("SELECT status, variant, dataset FROM runs", store=store), [("COMPLETE", "v'; DROP TABLE runs;--", "own'; DELETE FROM runs;--")])
+        for words in (["status"], ["runs", "--sweep", self.HOSTILE], ["runs", "--sweep", "' OR 1=1;--"], ["report"], ["report", "--format", "latex"], ["report", "--format", "csv"],
+                      ["compare", "v'; DROP TABLE runs;--", "v'; DROP TABLE runs;--"], ["db", "check"], ["db", "backup", place / "copy'.db"],
+                      ["submit", spec, "--dry-run", "--nodes", "1", "--workers-per-node", "1"]):
+            process = self.start(*words, store=store)
+            process.communicate(timeout=60)
+            self.assertIn(process.returncode, (0, 2), words)
+        script = self.finish(self.start("submit", spec, "--dry-run", "--nodes", "1", "--workers-per-node", "1", store=store))
+        self.assertEqual(subprocess.run(["bash", "-n"], input=script, text=True).returncode, 0)
+        self.assert_whole(store)
+        self.assertEqual(self.ask("SELECT count(*) FROM runs", store=store), [(1,)])
+        self.assertEqual([path for folder in (self.folder, place) for path in folder.glob("pwned*")], [])
 
 
 class Help(Workplace):

@@ -238,6 +238,26 @@ class Failures(Workplace):
         self.assertEqual(self.statuses(), {"COMPLETE": 6})
         self.assertEqual(self.ask("SELECT count(*) FROM attempts"), [(9,)])
 
+    def test_retry_and_run_try_the_failed_go_on_with_the_interrupted_and_leave_the_complete(self):
+        # ray-project/ray#16891 and #30584: a restart that reran nothing, or marked unfinished trials done.
+        self.wishes |= {"epoch_ms": 60, "fail": "bad", "fail_reason": "not_finite"}
+        sweep = self.sweep(protocols=[{"kind": "leave_persons_out", "folds": 5, "split_seed": 1, "validation_share": 0.3}], variants=[
+            {"name": "good", "base": "stdual_x"}, {"name": "bad", "base": "without_csa", "folds": [0, 1, 2]},
+            {"name": "long", "base": "without_contrastive", "set": {"training.epochs": 60}, "folds": [0, 1]}])
+        process = self.start("run", sweep, "--workers", 4)
+        wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM sqlite_schema WHERE name = 'runs'") == [(1,)] and
+                   dict(self.ask("SELECT status, count(*) FROM runs GROUP BY 1")) == {"COMPLETE": 5, "FAILED": 3, "RUNNING": 2}, 60, "five done, three failed, two running")
+        os.kill(process.pid, signal.SIGINT)
+        self.finish(process, 75)
+        self.assertEqual(self.statuses(), {"COMPLETE": 5, "FAILED": 3, "INTERRUPTED": 2})
+        self.assertIn("3 runs are planned again", self.finish(self.start("retry", "--failed")))
+        self.wishes = {"marks": str(self.folder)}
+        self.assertIn("5 runs to do, 5 complete", self.run_sweep(sweep, "--workers", 4))
+        self.assertEqual(self.statuses(), {"COMPLETE": 10})
+        self.assertEqual(self.ask("SELECT variant, attempt, min(resume_epoch) > 0, end_reason, count(*) FROM attempts JOIN runs USING (run_id) GROUP BY 1, 2, 4 ORDER BY 1, 2"),
+                         [("bad", 1, 0, "not_finite", 3), ("bad", 2, 0, "complete", 3), ("good", 1, 0, "complete", 5), ("long", 1, 0, "drained", 2), ("long", 2, 1, "complete", 2)])
+        self.assertEqual(self.ask("SELECT count(*) FROM replays"), [(0,)])
+
     def test_a_run_that_always_fails_is_tried_three_times_and_put_aside(self):
         self.wishes["fail"] = "without_csa"
         text = self.run_sweep(self.sweep(folds=[0]), "--workers", 2, status=3)

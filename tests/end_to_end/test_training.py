@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 import unittest
+import unittest.mock
 
 from harness import BUILD, SOURCE, Workplace, trainers, wait_until
 
@@ -84,6 +85,35 @@ class DemoKills(Kills):
     def small_sweep(self):
         (self.folder / "watch-data").symlink_to(SOURCE / "watch-data")
         return SOURCE / "experiments/sweeps/demo.json"
+
+
+class InstructionSets(RealTraining):
+    def test_a_weaker_instruction_set_still_runs_and_the_ledger_says_why_bits_differ(self):
+        sweep = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 6, "batch_size": 8}})
+        self.run_sweep(sweep, "--workers", 1, store=self.undisturbed)
+        platforms = {self.ask("SELECT platform FROM attempts", store=self.undisturbed)[0][0]}
+        for isa in ("sse4", "avx2"):
+            with unittest.mock.patch.dict(os.environ, STDUALX_ISA=isa):
+                store = self.folder / f"{isa}.db"
+                self.run_sweep(sweep, "--workers", 1, store=store)
+                self.run_sweep(sweep, "--workers", 1, store=self.folder / f"{isa}-again.db")
+                self.assertEqual(self.epochs(store), self.epochs(self.folder / f"{isa}-again.db"), "equal platform, equal bits")
+                platforms.add(self.ask("SELECT platform FROM attempts", store=store)[0][0])
+        self.assertEqual(len(platforms), 3, platforms)
+        # An epoch computed twice on two platforms: the run goes on, and the ledger names both.
+        process = self.start("run", sweep, "--workers", 1)
+        self.wait_for_epochs(3)
+        self.kill_job(process)
+        for path in (self.folder / "results.db.d").glob("*/*/epoch-*"):
+            path.unlink()
+        with unittest.mock.patch.dict(os.environ, STDUALX_ISA="sse4"):
+            self.run_sweep(sweep, "--workers", 1)
+        text = self.finish(self.start("db", "check", "--ledger"), 0)
+        if self.ask("SELECT count(*) FROM replays WHERE NOT agrees")[0][0]:
+            self.assertIn("was computed again on another platform, where equal bits are not promised", text)
+            self.assertIn("up to SSE4_2", text)
+        with unittest.mock.patch.dict(os.environ, STDUALX_ISA="mmx"):
+            self.assertIn("STDUALX_ISA: expected sse4, avx2 or avx512, found 'mmx'", self.run_sweep(sweep, "--workers", 1, store=self.folder / "mmx.db", status=3))
 
 
 class Training(RealTraining):
