@@ -37,7 +37,7 @@ constexpr std::uint64_t longest_header = 100'000'000; // the format's own limit,
 } // namespace
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata, const std::function<void(std::string_view)>& see) {
   Json header = Json::object(); // its keys are sorted, so equal input gives equal bytes
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::vector<at::Tensor> data; // in the order of their offsets
@@ -60,10 +60,13 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Name
   const auto length = static_cast<std::uint64_t>(text.size());
 
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(&length), sizeof length);
-  file.write(text.data(), static_cast<std::streamsize>(text.size()));
-  for (const at::Tensor& tensor : data)
-    file.write(static_cast<const char*>(tensor.const_data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
+  const auto put = [&](const void* bytes, std::size_t size) {
+    file.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
+    if (see) see({static_cast<const char*>(bytes), size});
+  };
+  put(&length, sizeof length);
+  put(text.data(), text.size());
+  for (const at::Tensor& tensor : data) put(tensor.const_data_ptr(), tensor.nbytes());
   file.close();
   if (!file)
     throw StorageError(path.string() + ": could not be written: " + std::strerror(errno) + "; is the folder there, and is there space?");

@@ -10,8 +10,10 @@
 #include "model/network.h"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace stdualx {
@@ -23,9 +25,10 @@ struct SafetensorsFile {
 
 /// Types: float32, float64, int64, int32, uint8, bool. Tensors may lie on any device and in any layout. A plain write: whoever
 /// needs durability writes to a temporary name, syncs and renames. Equal input gives equal bytes.
-/// Throws StorageError when the file cannot be written, std::invalid_argument for a doubled name or another type.
+/// `see` is shown all that is written, in order and in pieces. Throws StorageError when the file cannot be written, std::invalid_argument
+/// for a doubled name or another type.
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {}, const std::function<void(std::string_view)>& see = {});
 
 /// Throws StorageError that names the file and what is damaged: shorter than it says, a header that is no JSON, a tensor
 /// whose offsets do not match its type and shape, overlap or leave gaps.

@@ -12,8 +12,10 @@
 #include <ATen/ATen.h>
 
 #include <chrono>
+#include <future>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 namespace stdualx {
 
@@ -23,7 +25,10 @@ constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
 class Attempt {
 public:
   Attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device, Reporter& reporter)
-      : assignment_(assignment), data_(data), communicator_(communicator), reporter_(reporter), step_([this] { reporter_.step(); }),
+      : assignment_(assignment), data_(data), communicator_(communicator), reporter_(reporter), step_([this] {
+          reporter_.step();
+          if (writing_ && writing_->file.wait_for(std::chrono::seconds(0)) == std::future_status::ready) tell();
+        }),
         training_(assignment.run, data.windows, data.train, communicator, device), placement_(this_placement(device)) {}
 
   void resume();
@@ -36,7 +41,9 @@ private:
   EvaluationReport evaluated(const std::string& part, const std::vector<std::int64_t>& rows, double overlap_share,
                              const Prediction& prediction);
   void add_details(EvaluationReport& report, const Prediction& prediction);
-  void write_checkpoint(EpochReport& report);
+  void begin_checkpoint(const EpochReport& report);
+  void tell(); // the epoch whose checkpoint is being written, as soon as it is
+  void tell(const EpochReport& report);
   std::vector<NamedTensor> weights_file() const; // what best.safetensors holds; the weights are the training's own
   void write_best_weights();
   void write_embedding(const EvaluationReport& report, const at::Tensor& embedding);
@@ -57,6 +64,13 @@ private:
   const Placement placement_;
   Json history_ = Json::array(); // the reports of the epochs so far, an earlier attempt's too: every file can tell all of them
   std::vector<Artifact> artifacts_;
+
+  /// A checkpoint that is written while the next epoch is trained: its disk is waited for, and its hash computed, beside that.
+  struct Writing {
+    EpochReport report;
+    std::future<WrittenFile> file; // its end waits for the writer
+  };
+  std::optional<Writing> writing_;
 };
 
 void Attempt::resume() {
@@ -108,17 +122,39 @@ AttemptResult Attempt::run() {
 bool Attempt::train() {
   while (training_.progress().epoch < assignment_.run.training.epochs) {
     const EpochReport report = next_epoch();
-    if (leads()) reporter_.epoch(report);
-    // The report just told is not acknowledged yet, the one before it is: with its checkpoint and this one, two are kept.
-    if (keeps_files())
-      remove_checkpoints(assignment_.store_directory, assignment_.run_id, assignment_.attempt, reporter_.acknowledged() - 1);
+    tell();
+    if (keeps_files()) {
+      reporter_.settle(); // never more than this epoch and the next are unknown to the store
+      begin_checkpoint(report);
+    } else {
+      tell(report);
+    }
     if (report.epoch < assignment_.run.training.epochs && group_drains()) {
       fault_point(FaultPoint::trainer_drains);
+      tell();
       if (leads()) reporter_.settle();
       return false;
     }
   }
+  tell();
   return true;
+}
+
+void Attempt::tell() {
+  if (!writing_) return;
+  Writing written = std::move(*writing_);
+  writing_.reset();
+  const WrittenFile file = written.file.get();
+  written.report.checkpoint_sha256 = file.sha256;
+  written.report.checkpoint_bytes = file.bytes;
+  history_.push_back(to_json_all(written.report));
+  tell(written.report);
+  // The report just told is not acknowledged yet, the one before it is: with its checkpoint and this one, two are kept.
+  remove_checkpoints(assignment_.store_directory, assignment_.run_id, assignment_.attempt, reporter_.acknowledged() - 1);
+}
+
+void Attempt::tell(const EpochReport& report) {
+  if (leads()) reporter_.epoch(report);
 }
 
 void Attempt::evaluate_test() {
@@ -147,7 +183,7 @@ EpochReport Attempt::next_epoch() {
   report.run_id = assignment_.run_id;
   report.attempt = assignment_.attempt;
   report.state_hash_before = state_hash_;
-  const EpochOutcome outcome = training_.train_epoch(step_);
+  const TrainedEpoch outcome = training_.train_epoch(step_);
 
   const bool validated = !data_.validation.empty();
   Measures measures{not_measured, not_measured, not_measured, not_measured, {}, {}};
@@ -169,8 +205,6 @@ EpochReport Attempt::next_epoch() {
   report.communication_seconds = outcome.communication_seconds;
   report.best_epoch = training_.progress().best_epoch;
   report.state_hash_after = state_hash_;
-  report.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (keeps_files()) write_checkpoint(report);
   report.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
@@ -203,22 +237,26 @@ void Attempt::add_details(EvaluationReport& report, const Prediction& prediction
   if (keeps_files()) write_embedding(report, prediction.embedding);
 }
 
-void Attempt::write_checkpoint(EpochReport& report) {
+void Attempt::begin_checkpoint(const EpochReport& epoch) {
+  EpochReport report = epoch;
   report.checkpoint_path = checkpoint_path(assignment_.run_id, assignment_.attempt, report.epoch);
-  const WrittenFile file = write_tensors(assignment_.store_directory, report.checkpoint_path, training_.state(),
-                                         {{"format", "stdualx checkpoint"},
-                                          {"format_version", "1"},
-                                          {"run_id", assignment_.run_id},
-                                          {"attempt", std::to_string(assignment_.attempt)},
-                                          {"epoch", std::to_string(report.epoch)},
-                                          {"progress", to_json_all(training_.progress()).dump()},
-                                          {"report", to_json_all(report).dump()},
-                                          {"history", history_.dump()},
-                                          {"placement", to_json_all(placement_).dump()},
-                                          {"identity", run_identity_text(assignment_.run)}});
-  report.checkpoint_sha256 = file.sha256;
-  report.checkpoint_bytes = file.bytes;
-  history_.push_back(to_json_all(report));
+  Metadata metadata = {{"format", "stdualx checkpoint"},
+                       {"format_version", "1"},
+                       {"run_id", assignment_.run_id},
+                       {"attempt", std::to_string(assignment_.attempt)},
+                       {"epoch", std::to_string(report.epoch)},
+                       {"progress", to_json_all(training_.progress()).dump()},
+                       {"report", to_json_all(report).dump()},
+                       {"history", history_.dump()},
+                       {"placement", to_json_all(placement_).dump()},
+                       {"identity", run_identity_text(assignment_.run)}};
+  std::vector<NamedTensor> state = training_.state();
+  for (NamedTensor& each : state) each.tensor = each.tensor.to(at::kCPU, each.tensor.scalar_type(), false, true); // a copy, on any device
+  const std::string path = report.checkpoint_path;
+  writing_ = Writing{std::move(report), std::async(std::launch::async, [state = std::move(state), metadata = std::move(metadata), path,
+                                                                        directory = assignment_.store_directory] {
+                       return write_tensors(directory, path, state, metadata);
+                     })};
 }
 
 Metadata Attempt::metadata_of(const char* format) const {

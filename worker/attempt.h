@@ -1,8 +1,8 @@
 // One attempt at a run: data, epochs, checkpoints, evaluations, and what is told about them in which order.
 //
-// Per epoch: train, validate the averaged weights, write the checkpoint, report. At the end: write best.safetensors and evaluate the
-// best weights; or nothing but that, from the best.safetensors of an earlier attempt. Checkpoints are removed only when what replaces them
-// is acknowledged, so at every moment a checkpoint named by a committed report lies on the disk.
+// Per epoch: train, validate the averaged weights, write the checkpoint (while the next epoch is trained), report. At the end: write
+// best.safetensors and evaluate the best weights; or nothing but that, from the best.safetensors of an earlier attempt. Checkpoints are
+// removed only when what replaces them is acknowledged, so at every moment a checkpoint named by a committed report lies on the disk.
 #pragma once
 
 #include "experiments/spec/assignment.h"

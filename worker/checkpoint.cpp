@@ -3,6 +3,7 @@
 
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/errors.h"
+#include "experiments/spec/sha256.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -17,11 +18,18 @@ WrittenFile write_tensors(const fs::path& store_directory, const std::string& pa
                           const Metadata& metadata) {
   return write_run_file(store_directory, path, [&](const fs::path& temporary) {
     errno = 0;
+    Sha256 digest;
+    FileHash hash;
     try {
-      write_safetensors(temporary, tensors, metadata);
+      write_safetensors(temporary, tensors, metadata, [&](std::string_view piece) {
+        digest.update(piece);
+        hash.bytes += static_cast<std::int64_t>(piece.size());
+      });
     } catch (const StorageError& failure) {
       throw_write_error(store_directory / path, failure.what(), errno);
     }
+    hash.sha256 = digest.hex();
+    return hash;
   });
 }
 

@@ -13,6 +13,20 @@
 namespace stdualx {
 
 namespace {
+/// Builds what is read, but gives up where it nests deeper than any message of ours: the library would recurse until the stack ends.
+class ShallowReader : public nlohmann::detail::json_sax_dom_parser<Json> {
+public:
+  explicit ShallowReader(Json& result) : json_sax_dom_parser(result, false) {}
+  bool start_object(std::size_t size) { return ++depth_ <= deepest && json_sax_dom_parser::start_object(size); }
+  bool start_array(std::size_t size) { return ++depth_ <= deepest && json_sax_dom_parser::start_array(size); }
+  bool end_object() { return depth_-- > 0 && json_sax_dom_parser::end_object(); }
+  bool end_array() { return depth_-- > 0 && json_sax_dom_parser::end_array(); }
+
+private:
+  static constexpr int deepest = 32;
+  int depth_ = 0;
+};
+
 constexpr std::size_t largest_body = std::size_t{1} << 30; // a length beyond this is a damaged frame
 } // namespace
 
@@ -24,12 +38,14 @@ Bytes encode(const Message& message) {
 
 Message decode(std::span<const std::uint8_t> body) {
   Json json;
+  ShallowReader reader(json);
+  bool whole = false;
   try {
-    json = Json::from_cbor(body.begin(), body.end(), true, false);
+    whole = Json::sax_parse(body.begin(), body.end(), &reader, Json::input_format_t::cbor);
   } catch (const Json::exception& error) { // told not to throw, it still does of a length that nothing can have
     throw ProtocolError("a message of " + std::to_string(body.size()) + " bytes is damaged: " + error.what());
   }
-  if (!json.is_object() || !json.contains("type") || !json["type"].is_string())
+  if (!whole || !json.is_object() || !json.contains("type") || !json["type"].is_string())
     throw ProtocolError("a message of " + std::to_string(body.size()) + " bytes is damaged: no CBOR object with a type");
   Message message{json["type"].get<std::string>(), {}};
   json.erase("type");

@@ -5,6 +5,7 @@
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fault.h"
 #include "experiments/spec/run_spec.h"
+#include "experiments/spec/sha256.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -20,12 +21,6 @@ namespace stdualx {
 namespace fs = std::filesystem;
 
 namespace {
-std::string read_bytes(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::string bytes(std::istreambuf_iterator<char>(stream), {});
-  if (!stream.is_open() || stream.bad()) throw StorageError("cannot read " + path.string() + ": " + std::strerror(errno));
-  return bytes;
-}
 
 /// The number of a name like "epoch-000007.safetensors" (or its temporary form).
 std::optional<std::int64_t> epoch_of(const std::string& name) {
@@ -53,20 +48,16 @@ std::string best_weights_path(const std::string& run_id, std::int64_t attempt) {
 
 std::string embedding_path(const std::string& run_id, std::int64_t attempt) { return path_in(run_id, attempt, "embedding.safetensors"); }
 
-WrittenFile write_run_file(const fs::path& store_directory, const std::string& path, const std::function<void(const fs::path&)>& write) {
-  WrittenFile written{path, "", 0};
-  // Hashed as the file system gives it back, so a write that went wrong unnoticed is not vouched for.
-  write_durably(store_directory / path, write, [&](const fs::path& temporary) {
-    const std::string bytes = read_bytes(temporary);
-    written.sha256 = sha256_hex(bytes);
-    written.bytes = static_cast<std::int64_t>(bytes.size());
-  });
-  return written;
+WrittenFile write_run_file(const fs::path& store_directory, const std::string& path,
+                           const std::function<FileHash(const fs::path&)>& write) {
+  FileHash hash;
+  write_durably(store_directory / path, [&](const fs::path& temporary) { hash = write(temporary); });
+  return {path, hash.sha256, hash.bytes};
 }
 
 void check_run_file(const fs::path& store_directory, const std::string& path, const std::string& sha256) {
   const fs::path file = store_directory / path;
-  const std::string found = sha256_hex(read_bytes(file));
+  const std::string found = hash_of(file).sha256;
   if (found != sha256)
     throw StorageError(file.string() + " is damaged: its SHA-256 is " + found + ", but " + sha256 + " was recorded when it was written");
 }
@@ -77,8 +68,18 @@ void set_aside(const fs::path& store_directory, const std::string& path) {
 }
 
 FileHash hash_of(const fs::path& file) {
-  const std::string bytes = read_bytes(file);
-  return {sha256_hex(bytes), static_cast<std::int64_t>(bytes.size())};
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream.is_open()) throw StorageError("cannot read " + file.string() + ": " + std::strerror(errno));
+  FileHash hash;
+  Sha256 digest;
+  std::vector<char> block(std::size_t{1} << 20);
+  while (stream.read(block.data(), static_cast<std::streamsize>(block.size())) || stream.gcount() > 0) {
+    digest.update({block.data(), static_cast<std::size_t>(stream.gcount())});
+    hash.bytes += stream.gcount();
+  }
+  if (stream.bad()) throw StorageError("cannot read " + file.string() + ": " + std::strerror(errno));
+  hash.sha256 = digest.hex();
+  return hash;
 }
 
 namespace {

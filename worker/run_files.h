@@ -36,21 +36,22 @@ std::string best_weights_path(const std::string& run_id, std::int64_t attempt);
 /// "<run_id>/<attempt>/embedding.safetensors"
 std::string embedding_path(const std::string& run_id, std::int64_t attempt);
 
+struct FileHash {
+  std::string sha256;
+  std::int64_t bytes = 0;
+};
+
 /// Writes `path` (relative to `store_directory`) so that after the return it survives a power failure, and after a failure the
-/// name holds what it held before. `write` fills a temporary file. Throws StorageError naming the file, the system's reason and the
-/// free bytes.
+/// name holds what it held before. `write` fills a temporary file and tells the hash of what it meant to write: a write that went wrong
+/// unnoticed shows when the file is loaded. Throws StorageError naming the file, the system's reason and the free bytes.
 WrittenFile write_run_file(const std::filesystem::path& store_directory, const std::string& path,
-                           const std::function<void(const std::filesystem::path& temporary)>& write);
+                           const std::function<FileHash(const std::filesystem::path& temporary)>& write);
 
 /// Throws StorageError naming the file when it is missing or its SHA-256 is not `sha256`.
 void check_run_file(const std::filesystem::path& store_directory, const std::string& path, const std::string& sha256);
 /// Gives a damaged file another name, for whoever wants to look into it. Errors are ignored.
 void set_aside(const std::filesystem::path& store_directory, const std::string& path);
 
-struct FileHash {
-  std::string sha256;
-  std::int64_t bytes = 0;
-};
 /// StorageError: the file cannot be read.
 FileHash hash_of(const std::filesystem::path& file);
 

@@ -87,7 +87,7 @@ StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::s
   return {(terms.cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach()};
 }
 
-EpochOutcome Training::train_epoch(const StepObserver& observer) {
+TrainedEpoch Training::train_epoch(const StepObserver& observer) {
   const auto start = Clock::now();
   const auto epoch = static_cast<std::uint32_t>(progress_.epoch + 1);
   data_seconds_ = 0;
@@ -95,7 +95,7 @@ EpochOutcome Training::train_epoch(const StepObserver& observer) {
   const std::vector<std::int64_t> order = epoch_order(train_rows_, run_.seed, epoch);
 
   at::Tensor losses = at::empty({steps_per_epoch()}, at::TensorOptions().dtype(type_).device(device_));
-  EpochOutcome outcome;
+  TrainedEpoch outcome;
   double loss_sum = 0;
   std::int64_t checked = 0;
   for (std::int64_t step = 0; step < steps_per_epoch(); ++step) {

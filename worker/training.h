@@ -44,7 +44,7 @@ struct Progress {
 };
 
 /// One epoch of training: the mean of the steps' losses weighted by their windows, and where the time went.
-struct EpochOutcome {
+struct TrainedEpoch {
   double train_loss = 0;
   double learning_rate = 0; // of the last step
   std::int64_t windows = 0;
@@ -77,7 +77,7 @@ public:
   ~Training();
 
   /// The next epoch (progress().epoch + 1). Throws NotFinite naming epoch and step, GroupBroken, what `observer` throws.
-  EpochOutcome train_epoch(const StepObserver& observer);
+  TrainedEpoch train_epoch(const StepObserver& observer);
   /// One step on a global batch; `step` counts within the epoch (from 1). Afterwards gradient() is the group's, clipped.
   StepOutcome train_step(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch);
 

@@ -53,8 +53,7 @@ void throw_write_error(const fs::path& file, const std::string& reason, int erro
 
 void sync_folder(const fs::path& folder) { sync(folder, O_RDONLY | O_DIRECTORY); }
 
-void write_durably(const fs::path& file, const std::function<void(const fs::path&)>& write,
-                   const std::function<void(const fs::path&)>& look) {
+void write_durably(const fs::path& file, const std::function<void(const fs::path&)>& write) {
   const fs::path temporary = file.string() + temporary_suffix;
   std::error_code error;
   // Folders that are new must be synced into their parents, or the file's name is lost with them.
@@ -74,7 +73,6 @@ void write_durably(const fs::path& file, const std::function<void(const fs::path
     }
     pass(FaultPoint::file_before_sync, file);
     sync(temporary, O_RDWR);
-    if (look) look(temporary);
     pass(FaultPoint::file_before_rename, file);
     fs::rename(temporary, file, error);
     if (error) throw_write_error(file, error.message(), error.value());

@@ -12,10 +12,9 @@ namespace stdualx {
 inline constexpr const char* temporary_suffix = ".writing";
 
 /// After the return `file` survives a power failure; after a failure the name holds what it held before. `write` fills the temporary
-/// file it is given; `look` sees it once more after it was synced, as the file system gives it back. Folders that are missing are
-/// made. StorageError names the file, the system's reason, the free bytes and what to do; what `write` and `look` throw passes through.
-void write_durably(const std::filesystem::path& file, const std::function<void(const std::filesystem::path&)>& write,
-                   const std::function<void(const std::filesystem::path&)>& look = {});
+/// file it is given. Folders that are missing are made. StorageError names the file, the system's reason, the free bytes and what to do;
+/// what `write` throws passes through.
+void write_durably(const std::filesystem::path& file, const std::function<void(const std::filesystem::path&)>& write);
 
 /// Syncs a folder, so that names made or changed in it survive. StorageError.
 void sync_folder(const std::filesystem::path& folder);

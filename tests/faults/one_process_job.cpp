@@ -190,6 +190,7 @@ private:
                                  {"state", state_},
                                  {"report", to_json_all(report).dump()},
                                  {"identity", run_identity_text(current_->run)}});
+      return hash_of(temporary);
     });
     report.checkpoint_sha256 = file.sha256;
     report.checkpoint_bytes = file.bytes;
@@ -202,6 +203,7 @@ private:
     const WrittenFile weights =
         write_run_file(store_directory_, best_weights_path(current_->run_id, current_->attempt), [&](const fs::path& temporary) {
           write_metadata(temporary, {{"format", "stdualx weights"}, {"run_id", current_->run_id}, {"state", state_}});
+          return hash_of(temporary);
         });
     artifacts_ = {{"weights", weights.path, weights.sha256, weights.bytes}};
     for (const char* part : {"validation", "test"}) {

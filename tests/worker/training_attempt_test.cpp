@@ -282,7 +282,7 @@ TEST_F(Attempt, CheckpointsHoldTheReportThatAStoreIsRebuiltFrom) {
 
 TEST_F(Attempt, DrainsAfterTheRunningEpochAndItsAcknowledgement) {
   RecordingReporter reporter;
-  reporter.on_epoch = [&] { reporter.drain = true; };
+  reporter.on_step = [&] { reporter.drain = true; };
   EXPECT_EQ(run(test::small_assignment(store.path), reporter), "drained");
   EXPECT_EQ(reporter.epochs.size(), 1u);
   EXPECT_EQ(reporter.acknowledged(), 1);

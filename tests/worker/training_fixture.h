@@ -115,7 +115,9 @@ public:
     if (on_epoch) on_epoch();
   }
   void evaluation(const EvaluationReport& report) override { evaluations.push_back(report); }
-  void settle() override { acknowledged_ = epochs.back().epoch; }
+  void settle() override {
+    if (!epochs.empty()) acknowledged_ = epochs.back().epoch;
+  }
   std::int64_t acknowledged() const override { return acknowledged_; }
   bool draining() override { return drain; }
 

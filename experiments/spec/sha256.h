@@ -1,0 +1,26 @@
+// SHA-256 of what comes in pieces. Of bytes at hand: sha256_hex (run_spec.h).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct evp_md_ctx_st; // OpenSSL's
+
+namespace stdualx {
+
+class Sha256 {
+public:
+  Sha256();
+  void update(std::string_view bytes);
+  /// 64 lower-case hex digits. Nothing may follow.
+  std::string hex();
+
+private:
+  struct Free {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
+
+} // namespace stdualx
