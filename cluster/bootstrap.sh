@@ -38,6 +38,8 @@ libgmock-dev tests
 libbenchmark-dev benchmarks
 clang-format make format, make lint
 clang-tidy make lint
+clang the fuzz targets
+libclang-rt-14-dev the same: libFuzzer
 sqlite3 tests read the store as a person would
 procps tests look for left-over processes
 slurm-wlm tests submit to a Slurm that they start themselves
