@@ -98,7 +98,7 @@ int backup(const options::variables_map& values) {
 fs::path set_store_aside(const fs::path& store) {
   int number = 1;
   while (fs::exists(fmt::format("{}.damaged-{}", store.string(), number))) ++number;
-  const fs::path aside = fmt::format("{}.damaged-{}", store.string(), number);
+  fs::path aside = fmt::format("{}.damaged-{}", store.string(), number);
   for (const char* suffix : {"", "-wal", "-shm", "-journal"})
     if (fs::exists(store.string() + suffix)) fs::rename(store.string() + suffix, aside.string() + suffix);
   sync_folder(store.parent_path());

@@ -100,9 +100,11 @@ Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
   for (std::size_t i = 0; i < states.size(); ++i) {
     const RunState& state = states[i];
     left.epochs += state.epochs_recorded;
-    if (state.known && state.status == RunStatus::complete && missing_evaluations(plan.runs[i], state).empty()) ++left.complete;
-    else if (state.known && state.status == RunStatus::complete && state.failures >= CoordinatorOptions{}.most_failures) ++left.failed;
-    else if (state.known && (state.status == RunStatus::failed || state.status == RunStatus::quarantined)) ++left.failed;
+    const bool trained = state.known && state.status == RunStatus::complete;
+    const bool given_up = state.status == RunStatus::failed || state.status == RunStatus::quarantined ||
+                          (trained && state.failures >= CoordinatorOptions{}.most_failures); // of its later evaluations
+    if (trained && missing_evaluations(plan.runs[i], state).empty()) ++left.complete;
+    else if (state.known && given_up) ++left.failed;
     else ++left.open;
   }
   return left;
