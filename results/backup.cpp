@@ -38,6 +38,10 @@ void backup_store(const std::filesystem::path& store, const std::filesystem::pat
     throw InputError(to.string() + ": this is the store itself; name another file for its copy");
   Database database = opened(store);
   store_version(database, schema_version());
+  if (std::filesystem::exists(to, error)) { // an older copy may be written over, but nothing else
+    Database older = opened(to);
+    store_version(older, schema_version());
+  }
   copy_whole(database, to);
 }
 

@@ -73,19 +73,21 @@ std::vector<const Recipe*> pointers(const std::vector<Recipe>& recipes) {
 
 /// What the stored predictions of a pair of recipes say.
 struct Predictions {
-  std::int64_t only_first = 0, only_second = 0; // windows, of the lowest shared seed
+  std::int64_t only_first = 0, only_second = 0; // windows, of the seed that most folds share, the lowest of several
   std::vector<double> people;                   // difference of accuracy of each person, over all pairs
 };
 
 Predictions predictions_of(Reader& reader, const RecipePair& pair) {
   Predictions found;
-  std::int64_t lowest = pair.runs.front().first->seed;
-  for (const auto& runs : pair.runs) lowest = std::min(lowest, runs.first->seed);
+  std::map<std::int64_t, std::int64_t> folds_of; // by seed
+  for (const auto& runs : pair.runs) ++folds_of[runs.first->seed];
+  const std::int64_t chosen =
+      std::max_element(folds_of.begin(), folds_of.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
   std::map<std::int64_t, Cluster> people;
   // Groups of validation people share one test part: its windows count once.
   std::set<std::int64_t> counted;
   for (const auto& runs : pair.runs) {
-    const bool counts = runs.first->seed == lowest && (!has_one_test_part(pair.first->protocol) || counted.insert(lowest).second);
+    const bool counts = runs.first->seed == chosen && (!has_one_test_part(pair.first->protocol) || counted.insert(chosen).second);
     for (const auto& [person, windows] : paired_people(reader, runs.first->run_id, runs.second->run_id, pair.first->part)) {
       if (counts) {
         found.only_first += static_cast<std::int64_t>(windows.only_first);

@@ -115,6 +115,12 @@ void Scores::add(const RecipeRun& run, double value) {
   train_windows += run.train_windows;
 }
 
+void Scores::add_person(const RecipeRun& run, std::int64_t person, Cluster counts) {
+  Cluster& sum = people[run.fold][person];
+  sum.hits += counts.hits;
+  sum.windows += counts.windows;
+}
+
 std::vector<double> Scores::fold_means() const {
   std::vector<double> means;
   for (const auto& [fold, of_seeds] : values) means.push_back(mean(of_seeds));
@@ -142,10 +148,18 @@ std::optional<PairedResult> Scores::result() const {
                              : 1.0 / static_cast<double>(std::max<std::int64_t>(recipe->expected_folds() - 1, 1));
     return PairedResult{corrected_resampled_interval(means, ratio), corrected_resampled_test(means, ratio).p};
   }
-  if (people.size() < fewest_test_people) return PairedResult{{mean(means), nan, nan}, nan};
+  // As in the mean of the folds' means: a fold of more seeds weighs no more than another.
+  std::map<std::int64_t, Cluster> over_folds;
+  for (const auto& [fold, of_fold] : people)
+    for (const auto& [person, counts] : of_fold) {
+      const auto seeds = static_cast<double>(values.at(fold).size());
+      over_folds[person].hits += counts.hits / seeds;
+      over_folds[person].windows += counts.windows / seeds;
+    }
+  if (over_folds.size() < fewest_test_people) return PairedResult{{mean(means), nan, nan}, nan};
   std::vector<Cluster> clusters;
-  clusters.reserve(people.size());
-  for (const auto& [person, cluster] : people) clusters.push_back(cluster);
+  clusters.reserve(over_folds.size());
+  for (const auto& [person, cluster] : over_folds) clusters.push_back(cluster);
   PairedResult result = paired_cluster_bootstrap(clusters);
   result.difference.mean = mean(means);
   return result;
@@ -188,10 +202,7 @@ Scores accuracies_of(Reader& reader, const Recipe& recipe, const std::map<std::s
     if (!run.complete || value == values.end()) continue;
     scores.add(run, value->second);
     if (!has_one_test_part(recipe.protocol)) continue;
-    for (const auto& [person, cluster] : people_of(reader, run.run_id, "clean", recipe.part)) {
-      scores.people[person].hits += cluster.hits;
-      scores.people[person].windows += cluster.windows;
-    }
+    for (const auto& [person, cluster] : people_of(reader, run.run_id, "clean", recipe.part)) scores.add_person(run, person, cluster);
   }
   return scores;
 }
@@ -251,10 +262,8 @@ PairedScores paired_accuracies(Reader& reader, const RecipePair& pair, const std
     if (std::isnan(both.train_windows)) both.train_windows = runs.second->train_windows; // what is fitted in one go has no epochs
     scores.difference.add(both, one->second - other->second);
     if (!has_one_test_part(pair.first->protocol)) continue;
-    for (const auto& [person, counts] : paired_people(reader, runs.first->run_id, runs.second->run_id, pair.first->part)) {
-      scores.difference.people[person].hits += counts.only_first - counts.only_second;
-      scores.difference.people[person].windows += counts.windows;
-    }
+    for (const auto& [person, counts] : paired_people(reader, runs.first->run_id, runs.second->run_id, pair.first->part))
+      scores.difference.add_person(*runs.first, person, {counts.only_first - counts.only_second, counts.windows});
   }
   return scores;
 }

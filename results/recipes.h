@@ -59,9 +59,10 @@ struct Scores {
   std::map<Fold, std::vector<double>> values;
   std::int64_t runs = 0;
   double overlap_sum = 0, test_windows = 0, train_windows = 0; // over these runs
-  std::map<std::int64_t, Cluster> people;                      // where all folds share one test part: over these runs
+  std::map<Fold, std::map<std::int64_t, Cluster>> people;      // where all folds share one test part: over these runs
 
   void add(const RecipeRun& run, double value);
+  void add_person(const RecipeRun& run, std::int64_t person, Cluster counts);
   bool empty() const { return runs == 0; }
   std::vector<double> fold_means() const;
   bool has_all_folds() const;

@@ -30,15 +30,16 @@ std::vector<Claim> claims_of(Reader& reader) {
 }
 
 /// Which of a claim's findings stands for it: the paper's hardware and data sets before others, random windows apart, `default`
-/// before other presets, then whatever rests on more runs. Never which one agrees.
+/// before other presets, splits by person before splits of sessions, what has an interval before what can have none, then whatever rests
+/// on more runs. Never which one agrees.
 const Finding* standing_for(const ReportContext& context, const std::vector<Finding>& findings, bool random) {
   // The paper names PAMAP2 first; where it does not say on what, so do we.
   constexpr std::array<std::string_view, 4> order{"pamap2", "opportunity-gestures", "opportunity-locomotion", "uci-har"};
   const auto rank = [&](const Finding& finding) {
     return std::make_tuple(finding.verdict == "OTHER HARDWARE", !context.is_of_paper(finding.dataset),
                            std::find(order.begin(), order.end(), finding.dataset) - order.begin(), finding.dataset,
-                           finding.preset != "default", finding.preset, !has_one_test_part(finding.protocol), -finding.runs,
-                           finding.protocol_text);
+                           finding.preset != "default", finding.preset, !is_by_person(finding.protocol), std::isnan(finding.ours->low),
+                           !has_one_test_part(finding.protocol), -finding.runs, finding.protocol_text);
   };
   const Finding* best = nullptr;
   for (const Finding& finding : findings)

@@ -94,10 +94,8 @@ Robustness robustness_of(Reader& reader, const Recipe& recipe, const std::map<st
       for (const auto& [person, cluster] : people_of(reader, run.run_id, draw.condition, "test")) {
         if (!clean.contains(person)) continue;
         const double share = 1 / static_cast<double>(draws.size());
-        result.accuracy.people[person].hits += cluster.hits * share;
-        result.accuracy.people[person].windows += cluster.windows * share;
-        result.difference.people[person].hits += (cluster.hits - clean.at(person).hits) * share;
-        result.difference.people[person].windows += cluster.windows * share;
+        result.accuracy.add_person(run, person, {cluster.hits * share, cluster.windows * share});
+        result.difference.add_person(run, person, {(cluster.hits - clean.at(person).hits) * share, cluster.windows * share});
       }
   }
   return result;

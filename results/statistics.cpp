@@ -55,11 +55,11 @@ std::vector<double> average_ranks(const std::vector<double>& values, double& tie
   return ranks;
 }
 
-/// P(rank sum <= `limit`) for n untied differences: subsets of {1..n} by their sum, each as likely.
-double signed_rank_tail(std::size_t n, std::size_t limit) {
-  std::vector<double> share(n * (n + 1) / 2 + 1, 0.0);
+/// P(rank sum <= `limit`): subsets of the ranks by their sum, each as likely. Ranks and limit are doubled, so that those of ties are whole.
+double signed_rank_tail(const std::vector<std::size_t>& doubled_ranks, std::size_t limit) {
+  std::vector<double> share(std::accumulate(doubled_ranks.begin(), doubled_ranks.end(), std::size_t{0}) + 1, 0.0);
   share[0] = 1;
-  for (std::size_t rank = 1; rank <= n; ++rank)
+  for (const std::size_t rank : doubled_ranks)
     for (std::size_t sum = share.size(); sum-- > 0;) share[sum] = 0.5 * (share[sum] + (sum >= rank ? share[sum - rank] : 0.0));
   return std::accumulate(share.begin(), share.begin() + static_cast<std::ptrdiff_t>(limit) + 1, 0.0);
 }
@@ -188,8 +188,11 @@ TestResult wilcoxon_signed_rank(std::span<const double> differences) {
     if (signs[i] > 0) positive += ranks[i];
   const double n = static_cast<double>(ranks.size());
   const double statistic = std::min(positive, n * (n + 1) / 2 - positive);
-  if (tie_term == 0 && ranks.size() <= 50)
-    return {statistic, std::min(1.0, 2 * signed_rank_tail(ranks.size(), static_cast<std::size_t>(std::llround(statistic))))};
+  if (ranks.size() <= 50) { // exact, given the ties
+    std::vector<std::size_t> doubled;
+    for (const double rank : ranks) doubled.push_back(static_cast<std::size_t>(std::llround(2 * rank)));
+    return {statistic, std::min(1.0, 2 * signed_rank_tail(doubled, static_cast<std::size_t>(std::llround(2 * statistic))))};
+  }
   const double variance = (n * (n + 1) * (2 * n + 1) - tie_term / 2) / 24;
   const double z = (statistic - n * (n + 1) / 4) / std::sqrt(variance);
   return {statistic, std::min(1.0, 2 * boost::math::cdf(boost::math::normal(), z))};

@@ -61,8 +61,8 @@ using CopyRunFile = std::function<std::string(const std::string& from, const std
 
 /// What a merge brought.
 struct Merged {
-  std::int64_t runs = 0;      // new ones
-  std::int64_t completed = 0; // that were not COMPLETE here
+  std::int64_t runs = 0;              // new ones
+  std::vector<std::string> completed; // that were not COMPLETE here: they need their checkpoints no more
   std::int64_t epochs = 0;
   std::int64_t evaluations = 0;
   bool faults = false;            // states differ on an equal platform

@@ -223,7 +223,7 @@ struct Store::Merging {
                                                                           : known;
     if (after != known) impl.set_status(run_id, status_named(after));
     if (after == "COMPLETE" && known != "COMPLETE") {
-      ++merged.completed;
+      merged.completed.push_back(run_id);
       database.execute("UPDATE main.checkpoints SET state = 'deleted' WHERE run_id = ?1", run_id);
     }
   }

@@ -7,7 +7,7 @@ namespace stdualx {
 
 namespace {
 constexpr double widest_half_width = 0.010; // of an interval that can confirm a number: 1 point
-constexpr double tolerance = 0.005;         // 0.5 points
+constexpr double tolerance = 0.005 + 1e-9;  // 0.5 points, and what their difference is rounded by
 } // namespace
 
 std::string_view verdict(const VerdictQuestion& question) {

@@ -46,6 +46,14 @@ std::int64_t operations_of(const std::string& name, c10::ArrayRef<const c10::IVa
   if (name == "aten::bmm") return 2 * tensor(0).numel() * tensor(1).size(2);
   if (name == "aten::baddbmm") return 2 * tensor(1).numel() * tensor(2).size(2);
   if (name == "aten::convolution") return 2 * product(tensor(1).sizes().slice(1)); // weight [out, in / groups, ...]
+  // Each weight of each layer and direction [4 * hidden, in] is used once for each step of each window. Which kernels do it (oneDNN's,
+  // cuDNN's, products of matrices) is not ours to know.
+  if (name == "aten::lstm") {
+    std::int64_t weights = 0;
+    for (const at::Tensor& parameter : inputs[2].toTensorVector())
+      if (parameter.dim() == 2) weights += parameter.numel();
+    return 2 * weights * tensor(0).size(0) * tensor(0).size(1);
+  }
   // Query, key, value [..., length, width]: the scores, then their sum over the values.
   if (name.starts_with("aten::_scaled_dot_product") && !name.ends_with("_math"))
     return 2 * tensor(0).numel() * tensor(1).size(-2) +
@@ -55,6 +63,10 @@ std::int64_t operations_of(const std::string& name, c10::ArrayRef<const c10::IVa
 
 /// Operations so far of the thread's running count; null while nothing is counted.
 thread_local std::int64_t* counted = nullptr;
+/// Operators that were counted whole and are running: what they call is in their count.
+thread_local int inside_counted = 0;
+
+struct Whole final : at::ObserverContext {};
 
 struct Convolution final : at::ObserverContext {
   explicit Convolution(std::int64_t each) : operations_of_each_number(each) {}
@@ -63,13 +75,17 @@ struct Convolution final : at::ObserverContext {
 
 std::unique_ptr<at::ObserverContext> on_call(const at::RecordFunction& call) {
   const std::string name = call.name();
+  if (inside_counted > 0) return nullptr;
   const std::int64_t operations = operations_of(name, call.inputs());
   if (name == "aten::convolution") return std::make_unique<Convolution>(operations);
   *counted += operations;
-  return nullptr;
+  if (name != "aten::lstm") return nullptr;
+  ++inside_counted;
+  return std::make_unique<Whole>();
 }
 
 void on_return(const at::RecordFunction& call, at::ObserverContext* context) {
+  if (dynamic_cast<Whole*>(context) != nullptr) --inside_counted;
   if (const auto* convolution = dynamic_cast<Convolution*>(context))
     *counted += convolution->operations_of_each_number * call.outputs().at(0).toTensor().numel();
 }
@@ -158,8 +174,7 @@ EfficiencyReport inference_cost(const Assignment& assignment, at::Device device,
   const at::NoGradGuard no_gradients;
   at::set_num_threads(static_cast<int>(assignment.run.threads));
   const CountingAllocator allocator;
-  const SafetensorsFile file =
-      read_weights(assignment.store_directory, assignment.resume_path, assignment.resume_sha256, assignment.run_id);
+  SafetensorsFile file = read_weights(assignment.store_directory, assignment.resume_path, assignment.resume_sha256, assignment.run_id);
   const InputShape shape = from_json<InputShape>(Json::parse(file.metadata.at("shape")));
   const at::ScalarType type = assignment.run.training.precision == "float64" ? at::kDouble : at::kFloat;
   const auto network = make_network(assignment.run.model, shape, {assignment.run.seed}, type, device);
@@ -172,6 +187,7 @@ EfficiencyReport inference_cost(const Assignment& assignment, at::Device device,
       named.tensor.detach().copy_(stored->second);
       if (tensors == &network->parameters()) parameters += static_cast<double>(named.tensor.numel());
     }
+  file.tensors.clear(); // or the weights would be counted twice
 
   const StepContext context;
   const auto windows_of = [&](std::int64_t batch) {

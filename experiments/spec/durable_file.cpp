@@ -53,12 +53,13 @@ void throw_write_error(const fs::path& file, const std::string& reason, int erro
 
 void sync_folder(const fs::path& folder) { sync(folder, O_RDONLY | O_DIRECTORY); }
 
-void write_durably(const fs::path& file, const std::function<void(const fs::path&)>& write) {
+void write_durably(const fs::path& name, const std::function<void(const fs::path&)>& write) {
+  const fs::path file = fs::absolute(name);
   const fs::path temporary = file.string() + temporary_suffix;
   std::error_code error;
   // Folders that are new must be synced into their parents, or the file's name is lost with them.
   std::vector<fs::path> new_folders;
-  for (fs::path folder = fs::absolute(file).parent_path(); !fs::exists(folder, error) && folder.has_relative_path();
+  for (fs::path folder = file.parent_path(); !fs::exists(folder, error) && folder.has_relative_path();
        folder = folder.parent_path())
     new_folders.push_back(folder);
   fs::create_directories(file.parent_path(), error);
@@ -81,7 +82,7 @@ void write_durably(const fs::path& file, const std::function<void(const fs::path
     throw;
   }
   pass(FaultPoint::file_after_rename, file);
-  sync_folder(fs::absolute(file).parent_path());
+  sync_folder(file.parent_path());
   for (const fs::path& folder : new_folders) sync_folder(folder.parent_path());
   fault_point(FaultPoint::file_after_folder_sync);
 }

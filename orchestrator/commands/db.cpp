@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -169,9 +170,11 @@ int merge(const options::variables_map& values) {
     };
     const Merged merged = writer.merge(other, copy);
     faults = faults || merged.faults;
-    std::cout << fmt::format("{}: {} new runs, {} completed here, {} epochs, {} evaluations\n", name, merged.runs, merged.completed,
+    std::cout << fmt::format("{}: {} new runs, {} completed here, {} epochs, {} evaluations\n", name, merged.runs, merged.completed.size(),
                              merged.epochs, merged.evaluations);
     for (const std::string& note : merged.notes) std::cout << "  " << note << "\n";
+    for (const RunState& state : writer.run_states(merged.completed))
+      remove_checkpoints(directory, state.run_id, state.last_attempt, std::numeric_limits<std::int64_t>::max());
   }
   return static_cast<int>(faults ? ExitStatus::runs_failed : ExitStatus::done);
 }

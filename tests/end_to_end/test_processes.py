@@ -243,7 +243,7 @@ class Failures(Workplace):
         self.wishes |= {"epoch_ms": 60, "fail": "bad", "fail_reason": "not_finite"}
         sweep = self.sweep(protocols=[{"kind": "leave_persons_out", "folds": 5, "split_seed": 1, "validation_share": 0.3}], variants=[
             {"name": "good", "base": "stdual_x"}, {"name": "bad", "base": "without_csa", "folds": [0, 1, 2]},
-            {"name": "long", "base": "without_contrastive", "set": {"training.epochs": 60}, "folds": [0, 1]}])
+            {"name": "long", "base": "without_contrastive", "set": {"training.epochs": 300}, "folds": [0, 1]}])
         process = self.start("run", sweep, "--workers", 4)
         wait_until(lambda: self.store.exists() and self.ask("SELECT count(*) FROM sqlite_schema WHERE name = 'runs'") == [(1,)] and
                    dict(self.ask("SELECT status, count(*) FROM runs GROUP BY 1")) == {"COMPLETE": 5, "FAILED": 3, "RUNNING": 2}, 60, "five done, three failed, two running")

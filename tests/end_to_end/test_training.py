@@ -161,6 +161,14 @@ class Training(RealTraining):
         for one, two in pairs:
             self.assertLess(abs(one - two) / one, 1e-4)
 
+    def test_a_run_is_the_same_alone_and_in_company_on_any_worker(self):
+        sweep = self.sweep(variants=["stdual_x"])
+        self.run_sweep(sweep, "--workers", 3, store=self.undisturbed)
+        self.assertEqual(self.ask("SELECT count(DISTINCT pid) FROM attempts", store=self.undisturbed), [(3,)])
+        for fold in (2, 0, 1):  # each alone in its job, on its one worker
+            self.run_sweep(self.sweep(f"{fold}.json", variants=["stdual_x"], folds=[fold]), "--workers", 1)
+        self.same_as_undisturbed()
+
     def test_a_damaged_checkpoint_costs_one_epoch_and_no_bit(self):
         spec = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 40, "batch_size": 16}})
         self.run_sweep(spec, "--workers", 1, store=self.undisturbed)

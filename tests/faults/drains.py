@@ -64,7 +64,7 @@ class Drains(FaultInRealJob):
             self.same_as_undisturbed(store)
             self.assertEqual(self.ask("SELECT count(*) FROM replays WHERE agrees = 0", store=store), [(0,)])
             self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts WHERE end_reason NOT IN ('complete', 'drained', 'stopped')", store=store), [])
-        self.assertEqual(mpi_leftovers() - before, set())
+        self.nothing_left_of_mpi(before)
         print(f"STDUALX_SEED={seed}: {done} warnings, {sweep} sweeps; {dict(tally)}; the job ended after {statistics.median(seconds):.2f} s "
               f"(median, at most {max(seconds):.2f} s)", flush=True)
 

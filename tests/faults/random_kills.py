@@ -97,7 +97,7 @@ class RandomKills(FaultInRealJob):
         wait_until(lambda: not self.processes(), 10, "the job's processes to end")
         tally["epochs computed again"] += self.ask("SELECT count(*) FROM replays", store=store)[0][0]
         tally["sweeps"] += 1
-        self.assertEqual(mpi_leftovers() - before, set(), "shared memory or a folder of Open MPI is left")
+        self.nothing_left_of_mpi(before)
         return disturbed
 
     def under_fire(self, kills, seed, a_sweep, spec, gap):

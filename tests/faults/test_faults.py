@@ -69,6 +69,10 @@ class FaultInRealJob(Workplace):
         self.assertEqual(self.ask("SELECT text FROM events WHERE kind IN ('hash_mismatch', 'evaluation_differs')", store=store), [])
         self.assert_whole(store)
 
+    def nothing_left_of_mpi(self, before):
+        # A job that somebody else runs here meanwhile has such files, too, until it ends.
+        wait_until(lambda: not mpi_leftovers() - before, 60, "shared memory and folders of Open MPI to be removed")
+
     def kill_at(self, point, spec, *arguments):
         store, mark = self.folder / f"{point}.db", self.folder / f"{point}.mark"
         before = mpi_leftovers()
@@ -89,7 +93,7 @@ class FaultInRealJob(Workplace):
         self.assertTrue(mark.exists(), "the point was never reached: nothing was disturbed")
         self.same_as_undisturbed(store)
         wait_until(lambda: not self.processes(), 10, "the job's processes to end")
-        self.assertEqual(mpi_leftovers() - before, set())
+        self.nothing_left_of_mpi(before)
         for path in (store, store.with_name(store.name + "-wal")):
             path.unlink(missing_ok=True)
 

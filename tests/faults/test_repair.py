@@ -114,6 +114,14 @@ class Repair(Workplace):
         self.same_as_undisturbed()
         self.assertEqual(self.ask("SELECT max(resume_epoch) FROM attempts"), [(done,)], "from the merged checkpoint")
         self.assertEqual(self.ask("SELECT count(*) FROM artifacts WHERE kind = 'weights'"), [(2,)])
+        # The other way round: what one store has finished, the one that was stopped in the midst of it has no more to do.
+        self.db("merge", self.store, store=other)
+        self.assertIn("nothing to do", self.run_sweep("second.json", store=other))
+        self.assertEqual(list(pathlib.Path(str(other) + ".d").glob("*/*/epoch-*")), [])
+        self.db("check", store=other)
+        self.db("backup", "copy.db")  # a relative name
+        self.assertTrue((self.folder / "copy.db").exists())
+        self.assertIn("is not an SQLite database", self.db("backup", "sweep.json", status=2))
 
     def test_what_is_wrong_with_the_words_is_said(self):
         self.assertIn("expected check, backup, rebuild or merge, found 'chekc'", self.db("chekc", status=2))

@@ -61,6 +61,9 @@ TEST_F(Repair, ABackupTakenWhileASweepWritesHoldsWhatWasCommitted) {
   Reader newer(folder / "copy.db");
   EXPECT_EQ(text_at(newer, "SELECT status FROM runs WHERE run_id = '" + begun_id + "'"), "WAITING");
   EXPECT_THAT(message_of<InputError>([&] { backup_store(file, file); }), HasSubstr("the store itself"));
+  std::ofstream(folder / "letter.txt") << "to somebody, and more than a few bytes of it";
+  EXPECT_THAT(message_of<InputError>([&] { backup_store(file, folder / "letter.txt"); }),
+              HasSubstr("letter.txt: this file is not an SQLite database"));
   EXPECT_THAT(message_of<InputError>([&] { backup_store(folder / "none.db", folder / "copy.db"); }), HasSubstr("there is no store"));
 }
 
@@ -210,7 +213,7 @@ TEST_F(Repair, MergingTakesOverWhatIsNewAndAgainNothing) {
   Copies copies;
   const Merged merged = store.merge(other_file, copies.copy());
   EXPECT_EQ(merged.runs, 1);
-  EXPECT_EQ(merged.completed, 1);
+  EXPECT_THAT(merged.completed, ElementsAre(begun_id));
   EXPECT_EQ(merged.epochs, 2); // epoch 2 of `begun`, epoch 1 of `third`
   EXPECT_EQ(merged.evaluations, 1);
   EXPECT_THAT(merged.notes, IsEmpty());
@@ -228,7 +231,8 @@ TEST_F(Repair, MergingTakesOverWhatIsNewAndAgainNothing) {
   const Table before = reader.query("SELECT * FROM attempts"), epochs = reader.query("SELECT * FROM epochs");
 
   const Merged again = store.merge(other_file, copies.copy());
-  EXPECT_EQ(again.runs + again.completed + again.epochs + again.evaluations, 0);
+  EXPECT_EQ(again.runs + again.epochs + again.evaluations, 0);
+  EXPECT_THAT(again.completed, IsEmpty());
   EXPECT_THAT(again.notes, IsEmpty());
   EXPECT_THAT(copies.made, SizeIs(1));
   EXPECT_EQ(reader.query("SELECT * FROM attempts").rows, before.rows);

@@ -61,8 +61,27 @@ TEST(InferenceCost, OfAFinishedRunFitsItsNetwork) {
   EXPECT_EQ(report.run_id, assignment.run_id);
   EXPECT_EQ(report.device, "cpu");
 
+  EXPECT_LT(metrics.at("allocator_peak_bytes"), 8 * parameters + 2e6) << "the weights once, and what a forward pass needs";
+
   assignment.run.model.sensor_width = 8;
   EXPECT_THROW(inference_cost(assignment, at::kCPU, {}), InputError) << "weights of another network";
+}
+
+TEST(InferenceCost, CountsTheOperationsOfAnLstmWhicheverKernelsDoIt) {
+  const at::NoGradGuard no_gradients;
+  constexpr std::int64_t steps = 12, batch = 3, width = 9, hidden = 5;
+  for (const auto type : {at::kFloat, at::kDouble}) { // oneDNN's kernel, and products of matrices
+    const auto weights = [&](std::int64_t in) { return at::randn({4 * hidden, in}, type); };
+    std::vector<at::Tensor> parameters;
+    for (const std::int64_t in : {width, 2 * hidden}) // two layers
+      for (int direction = 0; direction < 2; ++direction)
+        for (const at::Tensor& each : {weights(in), weights(hidden), at::zeros({4 * hidden}, type), at::zeros({4 * hidden}, type)})
+          parameters.push_back(each);
+    const at::Tensor input = at::randn({batch, steps, width}, type), state = at::zeros({4, batch, hidden}, type);
+    const std::int64_t counted = count_operations([&] { at::lstm(input, {state, state}, parameters, true, 2, 0.0, false, true, true); });
+    const std::int64_t by_hand = 2 * steps * batch * 2 * 4 * hidden * ((width + hidden) + (2 * hidden + hidden));
+    EXPECT_EQ(counted, by_hand) << c10::toString(type);
+  }
 }
 
 } // namespace
