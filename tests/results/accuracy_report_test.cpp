@@ -235,6 +235,23 @@ TEST_F(AccuracyReport, ValidationGroupsOfTheOfficialSplitAreItsFolds) {
   EXPECT_EQ(rows[0].text("folds x seeds"), "3 of 4 x 1, 3 of 4 runs");
 }
 
+TEST_F(AccuracyReport, FoldsOfUnequallyManySeedsWeighAlikeInMeanAndInterval) {
+  // Two groups of validation people beside one test part: the first has one seed yet, the second three.
+  const auto run = [](std::int64_t group, std::int64_t seed) {
+    RunSpec spec = with_protocol("official", 0, group, seed);
+    spec.protocol.validation_people = {group + 1};
+    return spec;
+  };
+  add(run(0, 1), 1000, 1000, 9);
+  for (std::int64_t seed = 1; seed <= 3; ++seed) add(run(1, seed), 900, 1000, 9);
+  const auto tables = report();
+  const auto rows = rows_of(tables[0], "uci-har");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_NEAR(rows[0].share("ours (mean)"), 0.95, 1e-12);
+  EXPECT_LE(rows[0].share("95 % low"), 0.95);
+  EXPECT_GE(rows[0].share("95 % high"), 0.95) << "a mean within its interval";
+}
+
 TEST_F(AccuracyReport, GroupsOfTwoSweepsAreDifferentFoldsThoughNumberedAlike) {
   for (const std::int64_t first_person : {1, 11})
     for (std::int64_t group = 0; group < 2; ++group) {
