@@ -2,7 +2,7 @@
 # lint want one that is set up.
 BUILD := build
 
-.PHONY: demo test build format lint bench gpu asan clean
+.PHONY: demo test build format lint bench gpu asan lab lab-down clean
 
 demo: ## a real sweep on real recordings: watch, two workers
 	cluster/bootstrap.sh demo
@@ -38,6 +38,12 @@ gpu: ## what only a GPU can show; on a machine that has one, after `make test`
 	cmake --preset release -DSTDUALX_BENCHMARKS=ON
 	cmake --build $(BUILD)
 	tests/benchmarks/gpu.sh
+
+lab: ## a Slurm of three hosts on this machine; root
+	python3 cluster/lab/lab.py up
+
+lab-down:
+	python3 cluster/lab/lab.py down
 
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format -i

@@ -44,6 +44,7 @@ sqlite3 tests read the store as a person would
 procps tests look for left-over processes
 slurm-wlm tests submit to a Slurm that they start themselves
 munge the same: Slurm signs its messages with it
+iproute2 the lab makes hosts of network namespaces
 '
 missing=()
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p')

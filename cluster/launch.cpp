@@ -79,16 +79,25 @@ std::string mpirun_program() {
   return std::filesystem::exists(built_with) ? built_with : "mpirun";
 }
 
-SpawnOptions mpirun_command(const LaunchOptions& options, int input) {
+SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std::string>& hosts, int input) {
+  const int workers =
+      hosts.empty() ? options.workers : std::min(options.workers, options.workers_per_host * static_cast<int>(hosts.size()));
   SpawnOptions spawn;
   // --bind-to none: the default pins a rank's threads, and its trainer's, to one core. --oversubscribe: the coordinator
   // is one rank more than there are cores to train on.
-  spawn.arguments = {mpirun_program(), "--oversubscribe", "--bind-to", "none", "-n", std::to_string(options.workers + 1)};
+  spawn.arguments = {mpirun_program(), "--oversubscribe", "--bind-to", "none", "-n", std::to_string(workers + 1)};
   if (::geteuid() == 0) spawn.arguments.insert(spawn.arguments.begin() + 1, "--allow-run-as-root");
   // Over the nodes of an allocation in turn, so that each has its share of workers and the first one the coordinator besides.
   const bool mapped = std::any_of(options.mpirun_arguments.begin(), options.mpirun_arguments.end(),
                                   [](const std::string& argument) { return argument.starts_with("--map-by"); });
   if (std::getenv("SLURM_JOB_ID") != nullptr && !mapped) spawn.arguments.insert(spawn.arguments.end(), {"--map-by", "node"});
+  if (!hosts.empty()) {
+    std::string list;
+    for (const std::string& host : hosts) list += (list.empty() ? "" : ",") + host;
+    spawn.arguments.insert(spawn.arguments.end(), {"--host", list});
+    // The step of the mpirun before holds its share of the hosts until Slurm has given up the lost one.
+    spawn.arguments.insert(spawn.arguments.end(), {"--mca", "plm_slurm_args", "--overlap"});
+  }
   // To other hosts mpirun takes nothing of the environment that it is not told to.
   if (std::getenv("STDUALX_ISA") != nullptr) spawn.arguments.insert(spawn.arguments.end(), {"-x", "STDUALX_ISA"});
   spawn.arguments.insert(spawn.arguments.end(), options.mpirun_arguments.begin(), options.mpirun_arguments.end());
@@ -124,10 +133,11 @@ LaunchEnd launch(const LaunchOptions& options) {
   int restarts = 0;
   long progress = options.progress ? options.progress() : 0;
   double back_off = options.first_back_off_seconds;
+  std::vector<std::string> hosts; // none: all
   while (true) {
     auto [read_end, write_end] = make_pipe();
     fault_point(FaultPoint::launcher_before_spawn);
-    ChildProcess mpirun = ChildProcess::spawn(mpirun_command(options, read_end.get()));
+    ChildProcess mpirun = ChildProcess::spawn(mpirun_command(options, hosts, read_end.get()));
     read_end.reset();
     std::ofstream(number_file(options.job.parent_path())) << mpirun.pid() << "\n"; // unwritten, its leftovers stay; no more
     fault_point(FaultPoint::launcher_after_spawn);
@@ -187,6 +197,12 @@ LaunchEnd launch(const LaunchOptions& options) {
     }
     remove_mpi_leftovers(mpirun.pid(), options.job.parent_path());
     back_off *= 2;
+    if (options.live_hosts) {
+      hosts = options.live_hosts();
+      std::string list;
+      for (const std::string& host : hosts) list += " " + host;
+      if (!hosts.empty()) options.say("hosts that answer:" + list);
+    }
   }
 }
 

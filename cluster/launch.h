@@ -10,14 +10,17 @@
 namespace stdualx {
 
 struct LaunchOptions {
-  std::filesystem::path program;               // run as rank: `program rank JOB`
-  std::filesystem::path job;                   // the job file
-  std::filesystem::path outcome;               // appears when the job ended by its own decision
-  int workers = 1;                             // ranks besides the coordinator
-  std::vector<std::string> mpirun_arguments;   // further ones, as a site needs them
-  int most_restarts = 3;                       // without progress in between
-  double first_back_off_seconds = 1;           // doubled at each restart
-  double drain_seconds = 600;                  // the coordinator stops after these; if it does not, the launcher does, some seconds later
+  std::filesystem::path program;             // run as rank: `program rank JOB`
+  std::filesystem::path job;                 // the job file
+  std::filesystem::path outcome;             // appears when the job ended by its own decision
+  int workers = 1;                           // ranks besides the coordinator
+  std::vector<std::string> mpirun_arguments; // further ones, as a site needs them
+  int most_restarts = 3;                     // without progress in between
+  double first_back_off_seconds = 1;         // doubled at each restart
+  double drain_seconds = 600;                // the coordinator stops after these; if it does not, the launcher does, some seconds later
+  // The hosts that are left, asked before a job that died is started again; empty, or none given: mpirun's own choice.
+  std::function<std::vector<std::string>()> live_hosts;
+  int workers_per_host = 1;                    // of those
   std::function<long()> progress;              // a number that grows while work is done (recorded epochs)
   std::function<void(const std::string&)> say; // a sentence for the person
 };

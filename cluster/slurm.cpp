@@ -4,13 +4,21 @@
 #include "cluster/process.h"
 #include "experiments/spec/errors.h"
 
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 
@@ -157,6 +165,65 @@ std::string send_batch_script(const std::filesystem::path& script, const std::ve
   if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos)
     throw InputError("sbatch took the job but named no number for it: '" + words + "'; `squeue --me` lists it");
   return number;
+}
+
+namespace {
+
+/// The word after `key` ("NodeAddr=") in a line of scontrol; "": there is none.
+std::string value_of(const std::string& line, const std::string& key) {
+  const std::size_t start = line.find(key);
+  if (start == std::string::npos) return "";
+  const std::size_t begin = start + key.size();
+  return line.substr(begin, line.find_first_of(" \n", begin) - begin);
+}
+
+/// Whether something listens there.
+bool answers(const std::string& address, const std::string& port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(address.c_str(), port.c_str(), &hints, &found) != 0) return false;
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> places(found, &::freeaddrinfo);
+  constexpr int patience_ms = 2000;
+  for (const addrinfo* place = found; place != nullptr; place = place->ai_next) {
+    const int descriptor = ::socket(place->ai_family, place->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, place->ai_protocol);
+    if (descriptor < 0) continue;
+    bool reached = ::connect(descriptor, place->ai_addr, place->ai_addrlen) == 0;
+    if (!reached && errno == EINPROGRESS) {
+      pollfd watched{descriptor, POLLOUT, 0};
+      int error = 0;
+      socklen_t size = sizeof error;
+      reached = ::poll(&watched, 1, patience_ms) == 1 && ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+    }
+    ::close(descriptor);
+    if (reached) return true;
+  }
+  return false;
+}
+
+} // namespace
+
+std::vector<std::string> live_nodes() {
+  const char* nodes = std::getenv("SLURM_JOB_NODELIST");
+  if (nodes == nullptr) return {};
+  try {
+    const Finished described = run_to_end({"scontrol", "show", "node", "--oneliner", nodes});
+    const Finished configuration = run_to_end({"scontrol", "show", "config"});
+    if (described.status != 0 || configuration.status != 0) return {};
+    std::istringstream settings(configuration.output);
+    std::string line, port = "6818"; // Slurm's own default
+    while (std::getline(settings, line))
+      if (line.starts_with("SlurmdPort")) port = trimmed(line.substr(line.find('=') + 1));
+    std::vector<std::string> live;
+    std::istringstream lines(described.output);
+    while (std::getline(lines, line)) {
+      const std::string name = value_of(line, "NodeName="), address = value_of(line, "NodeAddr="), own_port = value_of(line, " Port=");
+      if (!name.empty() && answers(address.empty() ? name : address, own_port.empty() ? port : own_port)) live.push_back(name);
+    }
+    return live;
+  } catch (const std::system_error&) { // no scontrol here
+    return {};
+  }
 }
 
 std::string go_on_after_warning(const std::string& job_id, const std::filesystem::path& script) {

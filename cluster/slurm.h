@@ -43,6 +43,10 @@ std::int64_t slurm_seconds(const std::string& time);
 /// Sends a script by `sbatch`; the job's number. Throws InputError with sbatch's own words, or with what to do where there is none.
 std::string send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {});
 
+/// Nodes of the allocation that this process is in, whose slurmd answers within two seconds, in Slurm's order: its own state of a dead
+/// node lags by SlurmdTimeout. Empty outside of an allocation, or where Slurm cannot be asked.
+std::vector<std::string> live_nodes();
+
 /// For a job that drained at a warning, to be called when all is recorded: it is started again (`scontrol requeue`), or, where the site
 /// forbids that, exactly one successor is sent that begins when it has ended. Says which, or what to type when neither could be had.
 /// Slurm sends TERM as soon as it has agreed (3 to 20 ms later); from here on it is ignored, so that the sentence can be told.

@@ -34,6 +34,17 @@ constexpr std::uint64_t longest_header = 100'000'000; // the format's own limit,
   throw StorageError(path.string() + ": not a valid safetensors file: " + what + "; restore it or write it again");
 }
 
+/// The library would cast a number like 1e300, which is undefined.
+std::vector<std::uint64_t> whole_numbers(const std::filesystem::path& path, const std::string& name, const Json& list) {
+  std::vector<std::uint64_t> numbers;
+  if (!list.is_array()) damaged(path, "tensor '" + name + "' has no list of numbers for its shape or its data_offsets");
+  for (const Json& number : list) {
+    if (!number.is_number_unsigned()) damaged(path, "tensor '" + name + "' has a size or an offset that is no whole number from 0");
+    numbers.push_back(number.get<std::uint64_t>());
+  }
+  return numbers;
+}
+
 } // namespace
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
@@ -104,8 +115,9 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
       const auto type_name = entry.at("dtype").get<std::string>();
       const auto* type = std::find_if(types.begin(), types.end(), [&](const Type& candidate) { return type_name == candidate.name; });
       if (type == types.end()) damaged(path, "tensor '" + name + "' has the unknown type " + type_name);
-      const auto shape = entry.at("shape").get<std::vector<std::uint64_t>>();
-      const auto offsets = entry.at("data_offsets").get<std::array<std::uint64_t, 2>>();
+      const std::vector<std::uint64_t> shape = whole_numbers(path, name, entry.at("shape"));
+      const std::vector<std::uint64_t> offsets = whole_numbers(path, name, entry.at("data_offsets"));
+      if (offsets.size() != 2) damaged(path, "tensor '" + name + "' has not two data_offsets");
       // Bytes that the shape asks for; checked against the file at each factor, so that a damaged number neither overflows nor allocates.
       std::uint64_t bytes = c10::elementSize(type->type);
       const bool empty = std::find(shape.begin(), shape.end(), 0u) != shape.end();

@@ -253,6 +253,10 @@ int run_command(const Command& command, const std::vector<std::string>& argument
                                                         : count_cores();
   if (launch_options.workers < 1) throw InputError("--workers: expected a number from 1, found " + std::to_string(launch_options.workers));
   if (values.count("mpirun-arg") != 0) launch_options.mpirun_arguments = values["mpirun-arg"].as<std::vector<std::string>>();
+  if (const char* nodes = std::getenv("SLURM_JOB_NUM_NODES"); nodes != nullptr && std::atoi(nodes) > 1) {
+    launch_options.live_hosts = live_nodes;
+    launch_options.workers_per_host = (launch_options.workers + std::atoi(nodes) - 1) / std::atoi(nodes);
+  }
   launch_options.progress = [&] {
     try {
       return what_is_left(store, job.plan).epochs;

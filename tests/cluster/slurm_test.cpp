@@ -71,7 +71,7 @@ TEST(BatchScript, AsksForWhatWasAskedAndForNothingElse) {
   EXPECT_THAT(asked,
               ElementsAre("--job-name=tiny", "--nodes=4", "--ntasks-per-node=8", "--cpus-per-task=6", "--gres=gpu:8", "--time=1-12:00",
                           "--partition=gpu", "--account=\"lab 7\"", "--output=/shared/results.db.d/submissions/tiny-1/log-%j.txt",
-                          "--open-mode=append", "--requeue", "--no-kill", "--signal=B:USR1@90", "--mem=64G", "--no-requeue"));
+                          "--open-mode=append", "--requeue", "--signal=B:USR1@90", "--mem=64G", "--no-requeue"));
 }
 
 TEST(BatchScript, EndsInTheProgramAndHidesGpusThatNobodyAskedFor) {

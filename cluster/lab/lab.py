@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""A Slurm cluster of three hosts on one machine: lab.py up | down | kill NODE | start NODE | run COMMAND...
+
+  make lab         brings it up (some seconds; root)
+  make lab-down    takes it down and leaves nothing behind
+
+Hosts are network namespaces on a bridge, each with its name, its /tmp and its own view of /etc/hosts; the daemons (munged, slurmctld, three
+slurmd) are Debian's, started on files of the lab alone. The machine's own Slurm and MUNGE are not touched. Each host has 4 CPUs and two GPUs, which are plain
+files. All see the machine's file system but /tmp: jobs work below `shared`. `up` first clears away what a crash left; processes are known by
+number and start time, or by the namespace that they are in, never by name.
+
+Partitions: normal (preempted with requeue), scrap (preempted by cancelling), urgent (preempts both).
+"""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+LAB = pathlib.Path("/run/stdualx-lab")
+SHARED = pathlib.Path("/var/tmp/stdualx-lab")
+BRIDGE, NETWORK = "sdxlab", "10.213.77"
+NODES = ("node1", "node2", "node3")
+CONTROLLER_PORT, NODE_PORT = 26817, 26818
+CONFIGURATION = f"""\
+ClusterName=stdualx-lab
+SlurmctldHost=head({NETWORK}.1)
+SlurmctldPort={CONTROLLER_PORT}
+SlurmdPort={NODE_PORT}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+# A requeued job waits as long as a credential lives: 120 s by default.
+AuthInfo=socket={LAB}/munge.socket,cred_expire=5
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerParameters=batch_sched_delay=0,sched_interval=2,requeue_setup_env_fail
+SlurmdParameters=config_overrides
+ReturnToService=2
+SlurmdTimeout=10
+SlurmctldTimeout=10
+KillWait=5
+GresTypes=gpu
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmctldParameters=preempt_send_user_signal
+StateSaveLocation={LAB}/state
+SlurmdSpoolDir={LAB}/spool-%n
+SlurmctldPidFile={LAB}/slurmctld.pid
+SlurmdPidFile={LAB}/slurmd-%n.pid
+SlurmctldLogFile={LAB}/slurmctld.log
+SlurmdLogFile={LAB}/slurmd-%n.log
+""" + "".join(f"NodeName={node} NodeAddr={NETWORK}.{11 + i} CPUs=4 RealMemory=2000 Gres=gpu:2 State=UNKNOWN\n" for i, node in enumerate(NODES)) + """\
+PartitionName=normal Nodes=ALL Default=YES MaxTime=60 State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=10
+PartitionName=scrap Nodes=ALL MaxTime=60 State=UP PriorityTier=1 PreemptMode=CANCEL GraceTime=10
+PartitionName=urgent Nodes=ALL MaxTime=60 State=UP PriorityTier=10 PreemptMode=OFF
+"""
+
+
+class LabError(Exception):
+    """What cannot be done here, and what to do."""
+
+
+def find(program):
+    found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin")
+    if not found:
+        raise LabError(f"{program} is not installed: `cluster/bootstrap.sh test` installs slurm-wlm, munge, iproute2 and util-linux")
+    return found
+
+
+def call(program, *arguments, check=True):
+    done = subprocess.run([find(program), *map(str, arguments)], capture_output=True, text=True, env=environment(), timeout=60)
+    if check and done.returncode != 0:
+        raise LabError(f"{program} {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def environment():
+    """What leads Slurm's commands, and programs that call them, to the lab."""
+    return dict(os.environ, SLURM_CONF=str(LAB / "slurm.conf"))
+
+
+def start_of(pid):
+    """Clock ticks after boot; None: there is no such process."""
+    with contextlib.suppress(OSError):
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19])
+    return None
+
+
+def known_processes():
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads((LAB / "processes.json").read_text(encoding="utf-8"))
+    return {}
+
+
+def end(processes, seconds=8):
+    """SIGTERM, then SIGKILL, to processes given as [number, start]."""
+    alive = [(pid, start) for pid, start in processes if start_of(pid) == start]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid, _ in alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        limit = time.monotonic() + seconds
+        while alive and time.monotonic() < limit:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, os.WNOHANG)
+            alive = [(pid, start) for pid, start in alive if start_of(pid) == start and not is_zombie(pid)]
+            time.sleep(0.02)
+        if not alive:
+            return
+
+
+def is_zombie(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "Z"
+    return True
+
+
+def namespace(node):
+    return f"{BRIDGE}-{node}"
+
+
+def inside(node):
+    """Processes of a host."""
+    listed = subprocess.run([find("ip"), "netns", "pids", namespace(node)], capture_output=True, text=True)
+    return [(pid, start_of(pid)) for pid in map(int, listed.stdout.split())]
+
+
+def daemon(name, *command):
+    """Starts one that outlives us, its words in NAME.out, and remembers it."""
+    with open(LAB / f"{name}.out", "w", encoding="utf-8") as words:
+        process = subprocess.Popen([find(command[0]), *map(str, command[1:])], stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment(), start_new_session=True)
+    known = known_processes()
+    known[name] = [process.pid, start_of(process.pid)]
+    (LAB / "processes.json").write_text(json.dumps(known), encoding="utf-8")
+    return process
+
+
+def wait(condition, what, seconds=30):
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if value := condition():
+            return value
+        for name, (pid, start) in known_processes().items():
+            if start_of(pid) != start or is_zombie(pid):
+                raise LabError(f"{name} ended before {what}: {(LAB / f'{name}.out').read_text(encoding='utf-8')[-800:]}")
+        time.sleep(0.05)
+    raise LabError(f"waited {seconds} s in vain for {what}; {LAB} holds the daemons' logs")
+
+
+def host_script(name):
+    """What a host is before its daemon starts: a name, a /tmp, and the lab's hosts file."""
+    return f"hostname {name} && mount -t tmpfs tmpfs /tmp && chmod 1777 /tmp && mount --bind {LAB}/hosts /etc/hosts && exec \"$@\""
+
+
+def start_node(node):
+    daemon(f"slurmd-{node}", "nsenter", f"--net=/var/run/netns/{namespace(node)}", "unshare", "--mount", "--uts", "sh", "-c", host_script(node), "sh",
+           find("slurmd"), "-D", "-N", node, "-f", LAB / "slurm.conf")
+
+
+def start_controller():
+    daemon("slurmctld", "unshare", "--mount", "--uts", "sh", "-c", f"hostname head && mount --bind {LAB}/hosts /etc/hosts && exec \"$@\"", "sh",
+           find("slurmctld"), "-D", "-f", LAB / "slurm.conf")
+
+
+def states():
+    """State of each node, as sinfo says it."""
+    return dict(line.split() for line in call("sinfo", "--noheader", "--Node", "--partition=normal", "--format=%N %T", check=False).splitlines() if len(line.split()) == 2)
+
+
+def up():
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces and bridges: start it as root")
+    began = time.monotonic()
+    down()
+    for folder in (LAB, LAB / "state", SHARED):
+        folder.mkdir(parents=True, exist_ok=True)
+    for folder in (LAB, SHARED):
+        folder.chmod(0o755)
+    key = LAB / "munge.key"
+    key.touch(0o600)
+    key.write_bytes(os.urandom(128))
+    (LAB / "slurm.conf").write_text(CONFIGURATION, encoding="utf-8")
+    (LAB / "gres.conf").write_text("".join(f"NodeName={node} Name=gpu File={LAB}/gpu-{node}-[0-1]\n" for node in NODES), encoding="utf-8")
+    (LAB / "hosts").write_text(f"127.0.0.1 localhost\n{NETWORK}.1 head\n" + "".join(f"{NETWORK}.{11 + i} {node}\n" for i, node in enumerate(NODES)), encoding="utf-8")
+    try:
+        call("ip", "link", "add", BRIDGE, "type", "bridge")
+        call("ip", "address", "add", f"{NETWORK}.1/24", "dev", BRIDGE)
+        call("ip", "link", "set", BRIDGE, "up")
+        for i, node in enumerate(NODES):
+            for gpu in range(2):
+                (LAB / f"gpu-{node}-{gpu}").touch()
+            (LAB / f"spool-{node}").mkdir()
+            outer, inner = f"{BRIDGE}{i + 1}", f"{BRIDGE}{i + 1}i"
+            call("ip", "netns", "add", namespace(node))
+            call("ip", "link", "add", outer, "type", "veth", "peer", "name", inner, "netns", namespace(node))
+            call("ip", "link", "set", outer, "master", BRIDGE, "up")
+            call("ip", "-n", namespace(node), "address", "add", f"{NETWORK}.{11 + i}/24", "dev", inner)
+            call("ip", "-n", namespace(node), "link", "set", inner, "up")
+            call("ip", "-n", namespace(node), "link", "set", "lo", "up")
+            call("ip", "-n", namespace(node), "route", "add", "default", "via", f"{NETWORK}.1")
+    except LabError as error:
+        down()
+        raise LabError(f"network namespaces are not permitted here, so there is no lab: {error}") from error
+    try:
+        daemon("munged", "munged", "--foreground", "--force", f"--socket={LAB}/munge.socket", f"--key-file={key}", f"--pid-file={LAB}/munged.pid",
+               f"--log-file={LAB}/munged.log", f"--seed-file={LAB}/munged.seed")
+        wait((LAB / "munge.socket").exists, "munged's socket")
+        start_controller()
+        for node in NODES:
+            start_node(node)
+        wait(lambda: list(states().values()) == ["idle"] * len(NODES), "three idle nodes")
+    except BaseException:
+        down()
+        raise
+    print(f"lab: three idle hosts after {time.monotonic() - began:.1f} s; export SLURM_CONF={LAB}/slurm.conf, and work below {SHARED}")
+
+
+def down():
+    for node in NODES:
+        end(inside(node))
+    known = known_processes()
+    end([tuple(known[name]) for name in sorted(known, reverse=True)])
+    for i, node in enumerate(NODES):
+        subprocess.run([find("ip"), "netns", "delete", namespace(node)], capture_output=True)
+        subprocess.run([find("ip"), "link", "delete", f"{BRIDGE}{i + 1}"], capture_output=True)
+    subprocess.run([find("ip"), "link", "delete", BRIDGE], capture_output=True)
+    shutil.rmtree(LAB, ignore_errors=True)
+    shutil.rmtree(SHARED, ignore_errors=True)
+
+
+def main():
+    what, words = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    try:
+        if what == "up":
+            up()
+        elif what == "down":
+            down()
+        elif what == "kill" and words and words[0] in NODES:  # as if its power were cut
+            for pid, _ in inside(words[0]):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        elif what == "start" and words and words[0] in NODES:
+            start_node(words[0])
+        elif what == "run" and words:
+            os.execvpe(words[0], words, environment())
+        else:
+            print(__doc__)
+            return 2
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
