@@ -158,7 +158,7 @@ def wait(condition, what, seconds=30):
 
 def host_script(name):
     """What a host is before its daemon starts: a name, a /tmp, and the lab's hosts file."""
-    return f"hostname {name} && mount -t tmpfs tmpfs /tmp && chmod 1777 /tmp && mount --bind {LAB}/hosts /etc/hosts && exec \"$@\""
+    return f"hostname {name} && mount -t tmpfs tmpfs /tmp && chmod 1777 /tmp && mount -t tmpfs tmpfs /dev/shm && mount --bind {LAB}/hosts /etc/hosts && exec \"$@\""
 
 
 def start_node(node):

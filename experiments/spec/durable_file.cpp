@@ -59,8 +59,7 @@ void write_durably(const fs::path& name, const std::function<void(const fs::path
   std::error_code error;
   // Folders that are new must be synced into their parents, or the file's name is lost with them.
   std::vector<fs::path> new_folders;
-  for (fs::path folder = file.parent_path(); !fs::exists(folder, error) && folder.has_relative_path();
-       folder = folder.parent_path())
+  for (fs::path folder = file.parent_path(); !fs::exists(folder, error) && folder.has_relative_path(); folder = folder.parent_path())
     new_folders.push_back(folder);
   fs::create_directories(file.parent_path(), error);
   if (error) throw_write_error(file, error.message(), error.value());

@@ -56,7 +56,7 @@ class Lab(Workplace):
         return lab.call("squeue", "--noheader", f"--job={job}", "--format=%T %B", check=False).strip()
 
     def wait_for_end(self, job, seconds=150):
-        wait_until(lambda: not self.state(job) or self.state(job).split()[0] not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED"), seconds, "the job to end")
+        wait_until(lambda: (self.state(job) or "GONE").split()[0] not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "PREEMPTED"), seconds, "the job to end")
 
     def same_as_undisturbed(self):
         for what in (self.epochs, self.evaluations, self.predictions):
