@@ -190,6 +190,7 @@ TestResult wilcoxon_signed_rank(std::span<const double> differences) {
   const double statistic = std::min(positive, n * (n + 1) / 2 - positive);
   if (ranks.size() <= 50) { // exact, given the ties
     std::vector<std::size_t> doubled;
+    doubled.reserve(ranks.size());
     for (const double rank : ranks) doubled.push_back(static_cast<std::size_t>(std::llround(2 * rank)));
     return {statistic, std::min(1.0, 2 * signed_rank_tail(doubled, static_cast<std::size_t>(std::llround(2 * statistic))))};
   }
