@@ -32,7 +32,6 @@ std::optional<std::int64_t> attempt_of(const fs::path& folder) {
 void add_file(FoundRun& run, std::int64_t attempt, const fs::path& store_directory, const fs::path& file) {
   const std::string path = file.lexically_relative(store_directory).generic_string();
   const Metadata metadata = read_metadata(file);
-  check_size(file);
   const auto text = [&](const char* key) {
     const auto found = metadata.find(key);
     if (found == metadata.end()) throw StorageError(std::string("it has no '") + key + "'");
@@ -54,8 +53,7 @@ void add_file(FoundRun& run, std::int64_t attempt, const fs::path& store_directo
   }
   if (text("format") != "stdualx checkpoint") return;
   const auto own = from_json<EpochReport>(history.back());
-  const FileHash hash = hash_of(file);
-  run.checkpoints.push_back({attempt, own.epoch, path, hash.sha256, hash.bytes, own.state_hash_after});
+  run.checkpoints.push_back({attempt, own.epoch, path, "", 0, own.state_hash_after});
 }
 
 } // namespace
@@ -85,6 +83,14 @@ FoundFiles files_of_runs(const fs::path& store_directory) {
     if (!run.epochs.empty()) found.runs.push_back(std::move(run));
   }
   return found;
+}
+
+void hash_checkpoints(FoundRun& run, const fs::path& store_directory) {
+  for (FoundCheckpoint& checkpoint : run.checkpoints) {
+    const FileHash hash = hash_of(store_directory / checkpoint.path);
+    checkpoint.sha256 = hash.sha256;
+    checkpoint.bytes = hash.bytes;
+  }
 }
 
 } // namespace stdualx

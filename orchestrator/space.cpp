@@ -19,12 +19,12 @@ std::int64_t embedding_width(const RunSpec& run) {
 }
 } // namespace
 
-SpaceNeeded space_needed(const std::vector<const PlannedRun*>& open, const DataPaths& paths, const SizeOf& sizes) {
+SpaceNeeded space_needed(const std::vector<const PlannedRun*>& open, const DataPaths& paths, const SizesOf& sizes_of) {
   SpaceNeeded needed;
   std::map<std::string, WindowSet> sets;                              // by source and windows
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> parts; // by set, protocol and fold: validation and test windows
   std::map<std::string, std::size_t> networks;                        // by set, model and precision: place in `asked`
-  std::vector<std::pair<const RunSpec*, InputShape>> asked;
+  std::vector<NetworkAsked> asked;
   std::vector<std::size_t> network_of;
   for (const PlannedRun* planned : open) {
     const RunSpec& run = planned->run;
@@ -45,14 +45,14 @@ SpaceNeeded space_needed(const std::vector<const PlannedRun*>& open, const DataP
                           (validation + test * conditions) * bytes_of_prediction;
     needed.kept_bytes += test * (embedding_width(run) * 4 + 24);
     const auto [place, is_new] = networks.emplace(set + to_json_all(run.model).dump() + run.training.precision, asked.size());
-    if (is_new) asked.emplace_back(&run, windows.shape());
+    if (is_new) asked.push_back({run.model, windows.shape(), run.training.precision});
     network_of.push_back(place->second);
   }
-  const auto found = sizes(asked);
+  const std::vector<NetworkSize> sizes = sizes_of(asked);
   for (const std::size_t network : network_of) {
-    const auto [checkpoint, weights] = found.at(network);
-    needed.kept_bytes += weights + bytes_of_header;
-    needed.largest_checkpoint = std::max(needed.largest_checkpoint, checkpoint + bytes_of_header);
+    const NetworkSize& size = sizes.at(network);
+    needed.kept_bytes += size.weights_bytes + bytes_of_header;
+    needed.largest_checkpoint = std::max(needed.largest_checkpoint, size.checkpoint_bytes + bytes_of_header);
   }
   return needed;
 }

@@ -3,6 +3,7 @@
 
 #include "experiments/catalog.h"
 #include "experiments/spec/plan.h"
+#include "worker/network_size.h"
 
 #include <cstdint>
 #include <functional>
@@ -16,11 +17,11 @@ struct SpaceNeeded {
   std::int64_t largest_checkpoint = 0; // two of them lie in STORE.d for each run in training
 };
 
-/// Bytes of a network's files: {checkpoint, weights}.
-using SizeOf = std::function<std::vector<std::pair<std::int64_t, std::int64_t>>(const std::vector<std::pair<const RunSpec*, InputShape>>&)>;
+/// Who knows the sizes of networks (the trainer, which has torch), one for each that is asked.
+using SizesOf = std::function<std::vector<NetworkSize>(const std::vector<NetworkAsked>&)>;
 
 /// For `open` runs of a plan, whose windows are opened (or cut). An estimate to some per cent: rows of the store are counted at what SQLite
 /// needs for them on average.
-SpaceNeeded space_needed(const std::vector<const PlannedRun*>& open, const DataPaths& paths, const SizeOf& sizes);
+SpaceNeeded space_needed(const std::vector<const PlannedRun*>& open, const DataPaths& paths, const SizesOf& sizes_of);
 
 } // namespace stdualx

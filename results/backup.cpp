@@ -14,11 +14,10 @@ namespace stdualx {
 
 namespace {
 constexpr const char* name_start = "before-coordinator-";
-constexpr int patience_ms = 20000; // for a writer's lock
 
 Database opened(const std::filesystem::path& store) {
   check_store_path(store, true);
-  return {store, SQLite::OPEN_READONLY, patience_ms};
+  return {store, SQLite::OPEN_READONLY, lock_patience_ms};
 }
 } // namespace
 
@@ -26,9 +25,7 @@ void copy_whole(Database& database, const std::filesystem::path& to) {
   write_durably(to, [&](const std::filesystem::path& temporary) {
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored); // left by a death; SQLite wants to make the file itself
-    std::string quoted;
-    for (const char letter : temporary.string()) quoted += letter == '\'' ? "''" : std::string(1, letter);
-    database.script("VACUUM INTO '" + quoted + "'");
+    database.execute("VACUUM INTO ?1", temporary.string());
   });
 }
 

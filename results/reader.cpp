@@ -20,9 +20,6 @@ namespace stdualx {
 
 namespace {
 
-// A rollback journal's writer keeps readers out for a commit; a WAL's never does.
-constexpr int busy_timeout_ms = 20000;
-
 struct FinalizeStatement {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
@@ -95,7 +92,7 @@ void bind(sqlite3_stmt* statement, int index, const Parameter& parameter) {
 
 struct Reader::Impl {
   explicit Impl(const std::filesystem::path& path)
-      : database(path, SQLite::OPEN_READONLY | SQLite::OPEN_URI, busy_timeout_ms, uri_of(path)) {
+      : database(path, SQLite::OPEN_READONLY | SQLite::OPEN_URI, lock_patience_ms, uri_of(path)) {
     database.script("PRAGMA query_only = ON; PRAGMA mmap_size = 0");
     const std::int64_t version = store_version(database, schema_version());
     if (version == 0) throw InputError(path.string() + ": this file is empty; `stdualx run SWEEP --store FILE` makes a store of it");
@@ -127,7 +124,7 @@ Reader::Reader(const std::filesystem::path& path) {
 std::optional<Reader> Reader::open_if_there(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   {
-    Database probe(path, SQLite::OPEN_READONLY | SQLite::OPEN_URI, busy_timeout_ms, uri_of(path));
+    Database probe(path, SQLite::OPEN_READONLY | SQLite::OPEN_URI, lock_patience_ms, uri_of(path));
     if (store_version(probe, schema_version()) < schema_version()) return std::nullopt;
   }
   return Reader(path);

@@ -8,6 +8,9 @@ namespace stdualx {
 
 class Database;
 
+/// How long a reader waits for a lock: a rollback journal's writer keeps readers out for a commit; a WAL's never does.
+constexpr int lock_patience_ms = 20000;
+
 /// `must_exist`: for reading. Throws InputError (a directory, no such file or folder, not SQLite), StorageError (permissions).
 void check_store_path(const std::filesystem::path& path, bool must_exist);
 

@@ -41,7 +41,7 @@ private:
   EvaluationReport evaluated(const std::string& part, const std::vector<std::int64_t>& rows, double overlap_share,
                              const Prediction& prediction);
   void add_details(EvaluationReport& report, const Prediction& prediction);
-  void begin_checkpoint(const EpochReport& report);
+  void begin_checkpoint(EpochReport report);
   void tell(); // the epoch whose checkpoint is being written, as soon as it is
   void tell(const EpochReport& report);
   std::vector<NamedTensor> weights_file() const; // what best.safetensors holds; the weights are the training's own
@@ -237,8 +237,7 @@ void Attempt::add_details(EvaluationReport& report, const Prediction& prediction
   if (keeps_files()) write_embedding(report, prediction.embedding);
 }
 
-void Attempt::begin_checkpoint(const EpochReport& epoch) {
-  EpochReport report = epoch;
+void Attempt::begin_checkpoint(EpochReport report) {
   report.checkpoint_path = checkpoint_path(assignment_.run_id, assignment_.attempt, report.epoch);
   Metadata metadata = {{"format", "stdualx checkpoint"},
                        {"format_version", "1"},

@@ -15,7 +15,6 @@ NetworkSize network_size(const NetworkAsked& asked) {
     for (const NamedTensor& each : tensors) sum += each.tensor.numel() * static_cast<std::int64_t>(each.tensor.element_size());
     return sum;
   };
-  for (const NamedTensor& parameter : network->parameters()) size.parameters += parameter.tensor.numel();
   const std::int64_t parameters = bytes(network->parameters()), buffers = bytes(network->buffers());
   size.checkpoint_bytes = 5 * parameters + 3 * buffers; // themselves, two moments, averages, best; themselves, averages, best
   size.weights_bytes = parameters + buffers;

@@ -21,14 +21,12 @@ struct NetworkAsked {
 
 /// Bytes of the tensors in its files (worker/checkpoint.h); the header adds some kilobytes.
 struct NetworkSize {
-  std::int64_t parameters = 0;
   std::int64_t checkpoint_bytes = 0;
   std::int64_t weights_bytes = 0;
 
   static const auto& fields() {
     using N = NetworkSize;
-    static const auto all = std::make_tuple(field("parameters", &N::parameters, 0, "numbers that are trained"),
-                                            field("checkpoint_bytes", &N::checkpoint_bytes, 0, "of one checkpoint"),
+    static const auto all = std::make_tuple(field("checkpoint_bytes", &N::checkpoint_bytes, 0, "of one checkpoint"),
                                             field("weights_bytes", &N::weights_bytes, 0, "of the weights that are kept"));
     return all;
   }

@@ -24,9 +24,8 @@ constexpr const char* usage =
     "  stdualx-trainer --assignment run.json --threads 1 | tail -n 1\n";
 
 struct Options {
-  std::string assignment; // or what else is to be read
-  bool measure = false;
-  bool sizes = false;
+  std::string what; // "--assignment", "--measure" or "--sizes"; empty: serve an agent
+  std::string file;
   std::int64_t threads = 0;
 };
 
@@ -39,16 +38,15 @@ Options parse(const std::vector<std::string>& arguments) {
       throw stdualx::InputError((known ? "no value after '" : "unknown argument '") + arguments[i] + "'\n" + usage);
     const std::string& value = arguments[++i];
     if (arguments[i - 1] != "--threads") {
-      options.assignment = value;
-      options.measure = arguments[i - 1] == "--measure";
-      options.sizes = arguments[i - 1] == "--sizes";
+      options.what = arguments[i - 1];
+      options.file = value;
     } else {
       if (value.empty() || value.find_first_not_of("0123456789") != std::string::npos || value.size() > 4 || std::stoi(value) < 1)
         throw stdualx::InputError("--threads: expected a number from 1 to 9999, found '" + value + "'");
       options.threads = std::stoi(value);
     }
   }
-  if (options.assignment.empty() && options.threads > 0)
+  if (options.file.empty() && options.threads > 0)
     throw stdualx::InputError(std::string("--threads goes with --assignment or --measure\n") + usage);
   return options;
 }
@@ -83,20 +81,20 @@ int main(int count, char** values) {
   try {
     const Options options = parse(arguments);
     stdualx::limit_instruction_set();
-    if (options.sizes) {
-      print_sizes(options.assignment);
+    if (options.what == "--sizes") {
+      print_sizes(options.file);
       return 0;
     }
     const at::Device device = stdualx::training_device();
     stdualx::make_deterministic(device);
-    if (options.measure) {
-      stdualx::Assignment assignment = read_assignment(options.assignment);
+    if (options.what == "--measure") {
+      stdualx::Assignment assignment = read_assignment(options.file);
       if (options.threads > 0) assignment.run.threads = options.threads;
       std::cout << stdualx::to_json_all(stdualx::inference_cost(assignment, device)).dump() << std::endl;
       return 0;
     }
-    if (!options.assignment.empty()) {
-      const auto end = stdualx::run_alone(read_assignment(options.assignment), options.threads, device, stdualx::open_run_data, std::cout);
+    if (options.what == "--assignment") {
+      const auto end = stdualx::run_alone(read_assignment(options.file), options.threads, device, stdualx::open_run_data, std::cout);
       return static_cast<int>(end.reason == "complete" ? ExitStatus::done : ExitStatus::runs_failed);
     }
     // The launcher takes the signals and tells the agents what to do; a terminal or Slurm sends them to every process.

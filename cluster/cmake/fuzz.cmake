@@ -7,6 +7,7 @@ if(STDUALX_FUZZ)
     target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
   endfunction()
   stdualx_fuzz_target(sweep stdualx_experiments)
+  target_include_directories(sweep_fuzz PRIVATE "${CMAKE_SOURCE_DIR}/tests/experiments") # its made-up data set
   stdualx_fuzz_target(manifest stdualx_experiments_data)
   stdualx_fuzz_target(archive stdualx_experiments_data)
   stdualx_fuzz_target(message stdualx_messages)

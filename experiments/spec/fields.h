@@ -2,9 +2,9 @@
 //
 // A noun of this folder declares `static const auto& fields()`, a tuple of Field. From it follow
 //   to_json(value)        every field, for messages and the store
-//   from_identity_json<T>(json)  the way back
 //   identity_json(value)  the fields that differ from their neutral value, for the SHA-256 of a run: a field added later,
 //                         at its neutral value, changes no old identity; a changed default does
+//   from_identity_json<T>(json)  the way back
 //   from_json(json, ...)  strict: an unknown key, a wrong type or a value out of range is an InputError that names the
 //                         JSON pointer and the nearest known key
 //   schema<Struct>()      JSON Schema (draft 2020-12) for editors

@@ -1,5 +1,4 @@
 // `stdualx bench`: what trained networks cost to use, on this machine, into the store and beside the paper's numbers.
-#include "cluster/process.h"
 #include "experiments/spec/assignment.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/job.h"
@@ -7,8 +6,6 @@
 #include "results/tables.h"
 
 #include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -55,14 +52,8 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
   assignment.evaluate_only = true;
   assignment.resume_path = measured.weights.path;
   assignment.resume_sha256 = measured.weights.sha256;
-  const std::filesystem::path file = store_directory / fmt::format("bench-{}.json", ::getpid());
-  write_whole_file(file, to_json_all(assignment).dump());
-  const Finished finished = run_to_end({(own_executable().parent_path() / "stdualx-trainer").string(), "--measure", file.string()});
-  std::filesystem::remove(file);
-  if (finished.status != 0)
-    throw StorageError(fmt::format("measuring run {} failed ({}): {}", measured.run_id.substr(0, 10), describe_wait_status(finished.status),
-                                   finished.errors));
-  return from_json<EfficiencyReport>(Json::parse(finished.output));
+  return from_json<EfficiencyReport>(
+      ask_trainer("--measure", to_json_all(assignment), store_directory, "measuring run " + measured.run_id.substr(0, 10)));
 }
 
 } // namespace

@@ -131,11 +131,12 @@ int rebuild(const options::variables_map& values) {
   if (!fs::exists(store) && !put_backup_in_place(store))
     std::cout << "there is no backup of it; it is made anew from the files of its runs\n";
 
-  const FoundFiles found = files_of_runs(directory);
+  FoundFiles found = files_of_runs(directory);
   for (const std::string& sentence : found.unreadable) std::cout << "left where it is: " << sentence << "\n";
   Store writer = Store::open_for_writing(store);
   std::size_t epochs = 0, runs = 0;
-  for (const FoundRun& run : found.runs) {
+  for (FoundRun& run : found.runs) {
+    hash_checkpoints(run, directory);
     const Restored restored = writer.restore(run);
     runs += restored.new_run;
     epochs += restored.epochs.size();

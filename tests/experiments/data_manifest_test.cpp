@@ -108,6 +108,13 @@ struct Apart {
     for (int i = 0; i < 18; ++i) belt += fmt::format("a,1,{}\n", 100 + 0.05 * i);
     for (int i = 0; i < 5; ++i) shoe += fmt::format("1,a,{}\n", 200 + 2.5 * i);
   }
+  /// Nothing but headers, with a column of times.
+  void empty_with_times() {
+    manifest["time_column"] = "t";
+    wrist = "person,set,label,y,x,t\n";
+    belt = "set,person,b,t\n";
+    shoe = "person,set,s,t\n";
+  }
   Dataset read() {
     write_text(folder.path() / "wrist.csv", wrist);
     write_text(folder.path() / "belt.csv", belt);
@@ -155,10 +162,7 @@ TEST(ManifestOfSensorsApart, GapsAndEndsOfASensorAreGapsOfTheRecording) {
 
 TEST(ManifestOfSensorsApart, ATimeColumnSetsTheClocks) {
   Apart apart;
-  apart.manifest["time_column"] = "t";
-  apart.wrist = "person,set,label,y,x,t\n";
-  apart.belt = "set,person,b,t\n";
-  apart.shoe = "person,set,s,t\n";
+  apart.empty_with_times();
   // The belt starts half a second before the wrist, the shoe a quarter of a second.
   for (int i = 0; i < 12; ++i)
     if (i != 5) apart.wrist += fmt::format("1,a,row,0,{},{:.1f}\n", i, 1700000000 + 0.1 * i);
@@ -195,10 +199,7 @@ TEST(ManifestOfTimes, StampsThatComeInPairsDoNotStretchTime) {
 
 TEST(ManifestOfSensorsApart, TimesOfAnotherRateAreRefused) {
   Apart apart;
-  apart.manifest["time_column"] = "t";
-  apart.wrist = "person,set,label,y,x,t\n";
-  apart.belt = "set,person,b,t\n";
-  apart.shoe = "person,set,s,t\n";
+  apart.empty_with_times();
   for (int i = 0; i < 12; ++i) apart.wrist += fmt::format("1,a,row,0,{},{:.1f}\n", i, 0.1 * i);
   for (int i = 0; i < 40; ++i) apart.belt += fmt::format("a,1,{},{:.2f}\n", i, 0.1 * i); // the manifest says 20 Hz
   for (int i = 0; i < 8; ++i) apart.shoe += fmt::format("1,a,{},{:.2f}\n", i, 0.25 * i);
@@ -246,10 +247,10 @@ TEST(ManifestOfSensorsApart, MistakesAreNamed) {
   times.manifest["time_column"] = "y";
   EXPECT_THAT(times.error(), HasSubstr("belt.csv line 1: there is no column 'y', which the manifest's /time_column names"));
   Apart clocks;
-  clocks.manifest["time_column"] = "t";
-  clocks.wrist = "person,set,label,y,x,t\n1,a,row,0,0,5\n1,a,row,0,0,5\n";
-  clocks.belt = "set,person,b,t\na,1,1,0\na,1,2,1\n";
-  clocks.shoe = "person,set,s,t\n1,a,1,4\n1,a,1,6\n";
+  clocks.empty_with_times();
+  clocks.wrist += "1,a,row,0,0,5\n1,a,row,0,0,5\n";
+  clocks.belt += "a,1,1,0\na,1,2,1\n";
+  clocks.shoe += "1,a,1,4\n1,a,1,6\n";
   EXPECT_THAT(clocks.error(), HasSubstr("wrist.csv line 3, column 't': expected a time after that of the row before, found '5'"));
   clocks.wrist = "person,set,label,y,x,t\n1,a,row,0,0,5\n1,a,row,0,0,6\n";
   EXPECT_THAT(clocks.error(), AllOf(HasSubstr("belt.csv: recording 'a' of person 1: sensor 'belt' has no value of 'b' while"),

@@ -2,6 +2,8 @@
 #include "experiments/variants.h"
 #include "sweep_fixture.h"
 
+#include <gtest/gtest.h>
+
 #include <set>
 
 namespace stdualx::sweep_tests {

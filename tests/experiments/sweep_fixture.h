@@ -4,8 +4,6 @@
 #include "experiments/plan.h"
 #include "experiments/sweep.h"
 
-#include <gtest/gtest.h>
-
 #include <numeric>
 #include <string>
 #include <vector>

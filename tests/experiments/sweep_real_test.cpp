@@ -2,6 +2,8 @@
 #include "data_fixtures.h"
 #include "sweep_fixture.h"
 
+#include <gtest/gtest.h>
+
 #include "experiments/split.h"
 
 #include <cstdlib>

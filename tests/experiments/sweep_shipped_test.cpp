@@ -1,6 +1,8 @@
 // The sweeps that come with the program, and the schema for editors.
 #include "sweep_fixture.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>

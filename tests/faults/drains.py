@@ -4,7 +4,6 @@ undisturbed sweep. Half of the jobs have a limit of 0.05 s for the drain, which 
 
   python3 tests/faults/drains.py --drains 100             (STDUALX_BUILD names the build folder)
 """
-import argparse
 import collections
 import os
 import pathlib
@@ -15,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_faults import FaultInRealJob, mpi_leftovers  # noqa: E402
+from test_faults import FaultInRealJob, mpi_leftovers, random_seed, run_by_hand  # noqa: E402
 from harness import wait_until  # noqa: E402
 
 SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "USR1": signal.SIGUSR1, "HUP": signal.SIGHUP}
@@ -25,7 +24,7 @@ class Drains(FaultInRealJob):
     stub = False
 
     def test_the_warning_at_random_instants_ends_in_time_and_goes_on(self):
-        seed = int(os.environ.get("STDUALX_SEED", time.time_ns() % 1_000_000))
+        seed = random_seed()
         drains = int(os.environ.get("STDUALX_DRAINS", 12))
         chance, tally, seconds = random.Random(seed), collections.Counter(), []
         spec = self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2, "folds": [0]}], fixed={"training": {"epochs": 6, "batch_size": 16}})
@@ -69,17 +68,5 @@ class Drains(FaultInRealJob):
               f"(median, at most {max(seconds):.2f} s)", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--drains", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
-    given = parser.parse_args()
-    os.environ.update(STDUALX_DRAINS=str(given.drains), STDUALX_SEED=str(given.seed))
-    import unittest
-
-    case = Drains("test_the_warning_at_random_instants_ends_in_time_and_goes_on")
-    return 0 if unittest.TextTestRunner(verbosity=1).run(unittest.TestSuite([case])).wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_by_hand(__doc__, "drains", 12, {"": Drains}))

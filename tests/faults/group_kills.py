@@ -6,7 +6,6 @@ must be ready again, and no process may be left, not even a zombie; at the end t
 
 The times that it prints are from SIGKILL to the recorded end of the attempt, and to the start of the next one on both ranks.
 """
-import argparse
 import contextlib
 import os
 import pathlib
@@ -17,7 +16,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_faults import FaultInRealJob  # noqa: E402
+from test_faults import FaultInRealJob, random_seed, run_by_hand  # noqa: E402
 from harness import read_stat, trainers, wait_until  # noqa: E402
 
 
@@ -36,7 +35,7 @@ class GroupKills(FaultInRealJob):
         return found
 
     def test_a_member_killed_inside_the_all_reduce_again_and_again(self):
-        seed = int(os.environ.get("STDUALX_SEED", time.time_ns() % 1_000_000))
+        seed = random_seed()
         kills = int(os.environ.get("STDUALX_KILLS", 20))
         chance = random.Random(seed)
         spec = self.sweep(variants=[{"name": "two", "ranks": 2}], seeds=list(range(1, 5)), fixed={"training": {"epochs": 4, "batch_size": 32}})
@@ -86,17 +85,5 @@ class GroupKills(FaultInRealJob):
               f"(at most {max(going_on):.3f} s)", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
-    given = parser.parse_args()
-    os.environ.update(STDUALX_KILLS=str(given.kills), STDUALX_SEED=str(given.seed))
-    import unittest
-
-    case = GroupKills("test_a_member_killed_inside_the_all_reduce_again_and_again")
-    return 0 if unittest.TextTestRunner(verbosity=1).run(unittest.TestSuite([case])).wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_by_hand(__doc__, "kills", 20, {"": GroupKills}))

@@ -7,7 +7,6 @@ undisturbed sweep.
 A kill is SIGKILL to the launcher, mpirun, the coordinator, an agent or a trainer; one in five is SIGSTOP, and SIGCONT a moment later,
 to one process or to the whole job. The seed is printed and repeats the choice of moments and processes, though not their outcome.
 """
-import argparse
 import collections
 import contextlib
 import os
@@ -18,7 +17,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_faults import FaultInRealJob, mpi_leftovers  # noqa: E402
+from test_faults import FaultInRealJob, mpi_leftovers, random_seed, run_by_hand  # noqa: E402
 from harness import command_line, descendants, read_stat, wait_until  # noqa: E402
 
 
@@ -111,7 +110,7 @@ class RandomKills(FaultInRealJob):
         return tally
 
     def test_thirty_at_random_change_no_bit(self):
-        seed = int(os.environ.get("STDUALX_SEED", time.time_ns() % 1_000_000))
+        seed = random_seed()
         kills = int(os.environ.get("STDUALX_KILLS", 30))
         print(f"STDUALX_SEED={seed}", flush=True)
         spec = self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2, "folds": [0]}])
@@ -124,24 +123,11 @@ class ManyRuns(RandomKills):
     stub = True
 
     def test_thirty_at_random_change_no_bit(self):
-        seed = int(os.environ.get("STDUALX_SEED", time.time_ns() % 1_000_000))
+        seed = random_seed()
         print(f"STDUALX_SEED={seed}", flush=True)
         spec = self.sweep(variants=["stdual_x"], seeds=list(range(1, 68)), fixed={"training": {"epochs": 3, "batch_size": 32}})
         self.under_fire(int(os.environ.get("STDUALX_KILLS", 20)), seed, 1000, spec, (0.1, 1.0))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=30, help="disturbances in all")
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
-    parser.add_argument("--stub", action="store_true", help="200 runs of milliseconds instead of real training")
-    given = parser.parse_args()
-    os.environ.update(STDUALX_KILLS=str(given.kills), STDUALX_SEED=str(given.seed))
-    import unittest
-
-    case = (ManyRuns if given.stub else RandomKills)("test_thirty_at_random_change_no_bit")
-    return 0 if unittest.TextTestRunner(verbosity=1).run(unittest.TestSuite([case])).wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_by_hand(__doc__, "kills", 30, {"": RandomKills, "stub": ManyRuns}))

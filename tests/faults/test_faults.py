@@ -3,6 +3,7 @@ person does: `run` again. The store is then that of an undisturbed sweep, and no
 
 Repeat one by hand: STDUALX_FAULT=POINT:NTH:kill STDUALX_FAULT_ONCE=FILE stdualx run SPEC
 """
+import argparse
 import os
 import pathlib
 import re
@@ -31,6 +32,27 @@ def all_points():
     """As the program itself lists them."""
     said = subprocess.run([str(PROGRAM), "run", "no-such-file.json"], env=dict(os.environ, STDUALX_FAULT="none"), capture_output=True, text=True)
     return re.search(r"Points: ([a-z_, ]+)\.", said.stderr).group(1).split(", ")
+
+
+def random_seed():
+    """STDUALX_SEED, or another one each time; whoever draws with it prints it."""
+    return int(os.environ.get("STDUALX_SEED", time.time_ns() % 1_000_000))
+
+
+def run_by_hand(doc, count, usual, tests):
+    """main() of a script of this folder: `tests` are methods by the option that asks for them ("": none), which read `count` in STDUALX_...
+    and the seed. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(f"--{count}", type=int, default=usual, help="how often, in all")
+    parser.add_argument("--seed", type=int, default=random_seed())
+    for option in tests:
+        if option:
+            parser.add_argument(f"--{option}", action="store_true", help=tests[option].__doc__)
+    given = vars(parser.parse_args())
+    os.environ.update({f"STDUALX_{count.upper()}": str(given[count]), "STDUALX_SEED": str(given["seed"])})
+    case = next((tests[option] for option in tests if option and given[option]), tests[""])
+    names = unittest.defaultTestLoader.getTestCaseNames(case)
+    return 0 if unittest.TextTestRunner(verbosity=1).run(unittest.TestSuite(map(case, names))).wasSuccessful() else 1
 
 
 def mpi_leftovers():

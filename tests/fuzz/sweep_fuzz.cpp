@@ -1,8 +1,7 @@
 // A sweep file, planned on made-up recordings.
 #include "experiments/plan.h"
 #include "fuzz.h"
-
-#include <numeric>
+#include "sweep_fixture.h"
 
 using namespace stdualx;
 
@@ -14,16 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       runs += part.settings.size() * part.variants.size() * part.protocols.size() * part.seeds.size() * (part.folds.size() + 40);
     if (runs > 5000) return;
     make_plan(sweep, [](const std::string& name, const WindowSpec& windows) {
-      DatasetFacts facts;
-      facts.name = facts.source = "set " + name;
-      facts.dataset_hash = "0123456789abcdef";
-      facts.windows = windows;
-      if (facts.windows.steps == 0) facts.windows.steps = 128;
-      if (facts.windows.stride == 0) facts.windows.stride = 64;
-      if (facts.windows.label_threshold == 0) facts.windows.label_threshold = 0.5;
-      facts.people.resize(30);
-      std::iota(facts.people.begin(), facts.people.end(), 1);
-      facts.official_test_people = {2, 4, 9};
+      DatasetFacts facts = sweep_tests::facts_of(name, windows);
       facts.challenge = true;
       return facts;
     });
