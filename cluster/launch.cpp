@@ -79,6 +79,12 @@ std::string mpirun_program() {
   return std::filesystem::exists(built_with) ? built_with : "mpirun";
 }
 
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string all;
+  for (const std::string& word : words) all += (all.empty() ? "" : between) + word;
+  return all;
+}
+
 SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std::string>& hosts, int input) {
   const int workers =
       hosts.empty() ? options.workers : std::min(options.workers, options.workers_per_host * static_cast<int>(hosts.size()));
@@ -92,9 +98,7 @@ SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std:
                                   [](const std::string& argument) { return argument.starts_with("--map-by"); });
   if (std::getenv("SLURM_JOB_ID") != nullptr && !mapped) spawn.arguments.insert(spawn.arguments.end(), {"--map-by", "node"});
   if (!hosts.empty()) {
-    std::string list;
-    for (const std::string& host : hosts) list += (list.empty() ? "" : ",") + host;
-    spawn.arguments.insert(spawn.arguments.end(), {"--host", list});
+    spawn.arguments.insert(spawn.arguments.end(), {"--host", joined(hosts, ",")});
     // The step of the mpirun before holds its share of the hosts until Slurm has given up the lost one.
     spawn.arguments.insert(spawn.arguments.end(), {"--mca", "plm_slurm_args", "--overlap"});
   }
@@ -199,9 +203,7 @@ LaunchEnd launch(const LaunchOptions& options) {
     back_off *= 2;
     if (options.live_hosts) {
       hosts = options.live_hosts();
-      std::string list;
-      for (const std::string& host : hosts) list += " " + host;
-      if (!hosts.empty()) options.say("hosts that answer:" + list);
+      if (!hosts.empty()) options.say("hosts that answer: " + joined(hosts, " "));
     }
   }
 }

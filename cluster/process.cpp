@@ -154,13 +154,15 @@ std::optional<int> ChildProcess::wait_for(std::chrono::milliseconds limit) {
   return status_;
 }
 
-Finished run_to_end(const std::vector<std::string>& arguments) {
+Finished run_to_end(const std::vector<std::string>& arguments, std::chrono::milliseconds limit, const std::vector<std::string>& unset) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   Descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!nothing) throw_errno("/dev/null");
   auto [output, output_end] = make_pipe();
   auto [errors, errors_end] = make_pipe();
   SpawnOptions options;
   options.arguments = arguments;
+  options.unset = unset;
   options.descriptors = {{nothing.get(), STDIN_FILENO}, {output_end.get(), STDOUT_FILENO}, {errors_end.get(), STDERR_FILENO}};
   ChildProcess child = ChildProcess::spawn(options);
   output_end.reset();
@@ -170,7 +172,10 @@ Finished run_to_end(const std::vector<std::string>& arguments) {
   pollfd watched[2] = {{output.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}};
   std::string* const texts[2] = {&finished.output, &finished.errors};
   while (watched[0].fd >= 0 || watched[1].fd >= 0) {
-    if (::poll(watched, 2, -1) < 0 && errno != EINTR) throw_errno("waiting for " + arguments.at(0));
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (left <= 0) break;
+    if (::poll(watched, 2, static_cast<int>(std::min<std::int64_t>(left, 3'600'000))) < 0 && errno != EINTR)
+      throw_errno("waiting for " + arguments.at(0));
     for (int i = 0; i < 2; ++i) {
       if (watched[i].fd < 0 || watched[i].revents == 0) continue;
       char chunk[4096];
@@ -179,7 +184,11 @@ Finished run_to_end(const std::vector<std::string>& arguments) {
       else if (count == 0 || errno != EINTR) watched[i].fd = -1;
     }
   }
-  while (!child.wait_for(std::chrono::hours(1))) continue;
+  const auto left = deadline - std::chrono::steady_clock::now();
+  if (!child.wait_for(std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(left)))) {
+    child.signal(SIGKILL);
+    while (!child.wait_for(std::chrono::hours(1))) continue;
+  }
   finished.status = *child.poll();
   return finished;
 }

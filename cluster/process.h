@@ -77,8 +77,10 @@ struct Finished {
   int status = 0; // wait status
   std::string output, errors;
 };
-/// Runs a short program to its end, with nothing on its standard input. Throws std::system_error when it cannot be started.
-Finished run_to_end(const std::vector<std::string>& arguments);
+/// Runs a short program to its end, with nothing on its standard input and `unset` taken out of its environment; after `limit` it is
+/// killed. Throws std::system_error when it cannot be started.
+Finished run_to_end(const std::vector<std::string>& arguments, std::chrono::milliseconds limit = std::chrono::hours(24),
+                    const std::vector<std::string>& unset = {});
 
 /// "exit status 3" or "killed by signal 9 (Killed)".
 std::string describe_wait_status(int status);

@@ -1,10 +1,10 @@
 // See slurm.h.
 #include "cluster/slurm.h"
 
+#include "cluster/batch_script.h"
 #include "cluster/process.h"
 #include "experiments/spec/errors.h"
 
-#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,57 +13,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <sstream>
-#include <string_view>
 #include <system_error>
 
 namespace stdualx {
 
 namespace {
-
-constexpr std::string_view letters_and_digits = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-bool is_plain(const std::string& text) {
-  return !text.empty() && text.find_first_not_of(std::string(letters_and_digits) + "_./:@%+=,-") == std::string::npos;
-}
-
-std::string for_shell(const std::string& text) {
-  if (is_plain(text)) return text;
-  std::string quoted = "'";
-  for (const char letter : text) quoted += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  return quoted + "'";
-}
-
-void refuse_control_characters(const std::string& what, const std::string& text) {
-  if (std::any_of(text.begin(), text.end(), [](unsigned char letter) { return letter < ' ' || letter == 127; }))
-    throw InputError(what + ": a line of a batch script can hold no control characters");
-}
-
-/// Slurm's own reading of #SBATCH lines: words end at blanks, '#' begins a comment, quotes hold together, a backslash escapes everywhere.
-std::string for_sbatch(const std::string& what, const std::string& text) {
-  refuse_control_characters(what, text);
-  if (is_plain(text)) return text;
-  std::string quoted = "\"";
-  for (const char letter : text) {
-    if (letter == '"' || letter == '\\') quoted += '\\';
-    quoted += letter;
-  }
-  return quoted + "\"";
-}
-
-/// In a file name Slurm replaces %j and its like; "%%" is a percent sign.
-std::string log_pattern(const std::filesystem::path& directory) {
-  std::string pattern;
-  for (const char letter : directory.string()) pattern += letter == '%' ? std::string("%%") : std::string(1, letter);
-  if (pattern.find('\\') != std::string::npos)
-    throw InputError(directory.string() + ": Slurm writes no log to a path with a backslash; --store names another place");
-  return batch_log(pattern, "%j").string();
-}
 
 std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \n\r\t"), last = text.find_last_not_of(" \n\r\t");
@@ -78,72 +40,29 @@ std::string last_words(const Finished& finished) {
 
 bool went_well(const Finished& finished) { return WIFEXITED(finished.status) && WEXITSTATUS(finished.status) == 0; }
 
+/// Names in our environment that say which allocation we are in; none outside of one. Which Slurm it is stays.
+std::vector<std::string> names_of_allocation() {
+  std::vector<std::string> names;
+  if (std::getenv("SLURM_JOB_ID") == nullptr) return names;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string name(*entry, std::strcspn(*entry, "="));
+    if (name == "SLURM_CONF" || name == "SLURM_CONF_SERVER" || name == "SLURM_CLUSTERS") continue;
+    for (const char* const start : {"SLURM_", "SLURMD_", "SBATCH_", "SRUN_", "PMIX_", "PMI_", "OMPI_", "PRTE_"})
+      if (name.starts_with(start)) names.push_back(name);
+  }
+  return names;
+}
+
+/// Runs one of Slurm's commands; nothing where it is not there.
+std::optional<Finished> ask_slurm(const std::vector<std::string>& command) {
+  try {
+    return run_to_end(command, std::chrono::seconds(10));
+  } catch (const std::system_error&) {
+    return std::nullopt;
+  }
+}
+
 } // namespace
-
-std::filesystem::path batch_log(const std::filesystem::path& log_directory, const std::string& job_id) {
-  return log_directory / ("log-" + job_id + ".txt");
-}
-
-std::string sbatch_script(const BatchJob& job) {
-  std::string script = "#!/bin/bash\n"
-                       "# Written by `stdualx submit`. One allocation does all runs; each try goes on where the last one ended.\n";
-  const auto ask = [&](const std::string& option, const std::string& value) {
-    if (!value.empty()) script += "#SBATCH --" + option + "=" + for_sbatch("--" + option, value) + "\n";
-  };
-  ask("job-name", job.name);
-  ask("nodes", std::to_string(job.nodes));
-  ask("ntasks-per-node", std::to_string(job.workers_per_node));
-  ask("cpus-per-task", std::to_string(job.cpus_per_worker));
-  if (job.gpus) ask("gres", "gpu:" + std::to_string(job.workers_per_node));
-  ask("time", job.time);
-  ask("partition", job.partition);
-  ask("account", job.account);
-  ask("output", log_pattern(job.log_directory));
-  ask("open-mode", "append"); // a requeued job must not write over the log of the try before
-  script += "#SBATCH --requeue\n";
-  ask("signal", "B:USR1@" + std::to_string(job.warning_seconds));
-  for (const auto& option : job.further) {
-    if (!option.starts_with('-')) throw InputError("--sbatch " + option + ": expected an option of sbatch, such as --mem=64G");
-    refuse_control_characters("--sbatch " + option, option);
-    script += "#SBATCH " + option + "\n";
-  }
-  script += "\necho \"== job $SLURM_JOB_ID, try $((${SLURM_RESTART_COUNT:-0} + 1)), on $SLURM_JOB_NODELIST, $(date -u +%FT%TZ)\"\n";
-  script += "cd " + for_shell(job.working_directory.string()) + " || exit 2\n";
-  if (!job.gpus) script += "export CUDA_VISIBLE_DEVICES= # none was asked for\n";
-  for (const auto& [name, value] : job.environment) script += "export " + name + "=" + for_shell(value) + "\n";
-  script += "exec";
-  for (const auto& word : job.command) script += " " + for_shell(word);
-  return script + "\n";
-}
-
-std::int64_t slurm_seconds(const std::string& time) {
-  const auto fail = [&] {
-    throw InputError("time '" + time +
-                     "': expected MINUTES, MINUTES:SECONDS, HOURS:MINUTES:SECONDS, DAYS-HOURS, DAYS-HOURS:MINUTES or "
-                     "DAYS-HOURS:MINUTES:SECONDS, more than nothing");
-  };
-  const std::size_t dash = time.find('-');
-  const bool has_days = dash != std::string::npos;
-  std::vector<std::int64_t> parts; // between the colons
-  const auto read = [&](const std::string& digits) {
-    if (digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789") != std::string::npos) fail();
-    return static_cast<std::int64_t>(std::stol(digits));
-  };
-  for (std::size_t begin = has_days ? dash + 1 : 0;;) {
-    const std::size_t end = time.find(':', begin);
-    parts.push_back(read(time.substr(begin, end - begin)));
-    if (end == std::string::npos) break;
-    begin = end + 1;
-  }
-  if (parts.size() > 3) fail();
-  // After days, and where there are three, the first part is hours; else it is minutes.
-  const std::array<std::int64_t, 3> units{3600, 60, 1};
-  const std::size_t first = has_days || parts.size() == 3 ? 0 : 1;
-  std::int64_t seconds = has_days ? 86400 * read(time.substr(0, dash)) : 0;
-  for (std::size_t i = 0; i < parts.size(); ++i) seconds += parts[i] * units.at(first + i);
-  if (seconds == 0) fail();
-  return seconds;
-}
 
 std::string send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further) {
   std::vector<std::string> command = {"sbatch", "--parsable"};
@@ -151,7 +70,7 @@ std::string send_batch_script(const std::filesystem::path& script, const std::ve
   command.push_back(script.string());
   Finished sent;
   try {
-    sent = run_to_end(command);
+    sent = run_to_end(command, std::chrono::hours(1), names_of_allocation());
   } catch (const std::system_error& error) {
     if (error.code().value() != ENOENT) throw;
     throw InputError("sbatch is not in PATH: submit from a login node of a Slurm cluster (some want `module load slurm` first); "
@@ -206,44 +125,104 @@ bool answers(const std::string& address, const std::string& port) {
 std::vector<std::string> live_nodes() {
   const char* nodes = std::getenv("SLURM_JOB_NODELIST");
   if (nodes == nullptr) return {};
-  try {
-    const Finished described = run_to_end({"scontrol", "show", "node", "--oneliner", nodes});
-    const Finished configuration = run_to_end({"scontrol", "show", "config"});
-    if (described.status != 0 || configuration.status != 0) return {};
-    std::istringstream settings(configuration.output);
-    std::string line, port = "6818"; // Slurm's own default
-    while (std::getline(settings, line))
-      if (line.starts_with("SlurmdPort")) port = trimmed(line.substr(line.find('=') + 1));
-    std::vector<std::string> live;
-    std::istringstream lines(described.output);
-    while (std::getline(lines, line)) {
-      const std::string name = value_of(line, "NodeName="), address = value_of(line, "NodeAddr="), own_port = value_of(line, " Port=");
-      if (!name.empty() && answers(address.empty() ? name : address, own_port.empty() ? port : own_port)) live.push_back(name);
-    }
-    return live;
-  } catch (const std::system_error&) { // no scontrol here
-    return {};
+  const auto described = ask_slurm({"scontrol", "show", "node", "--oneliner", nodes});
+  const auto configuration = ask_slurm({"scontrol", "show", "config"});
+  if (!described || !configuration || described->status != 0 || configuration->status != 0) return {};
+  std::istringstream settings(configuration->output);
+  std::string line, port = "6818"; // Slurm's own default
+  while (std::getline(settings, line))
+    if (line.starts_with("SlurmdPort")) port = trimmed(line.substr(line.find('=') + 1));
+  std::vector<std::string> live;
+  std::istringstream lines(described->output);
+  while (std::getline(lines, line)) {
+    const std::string name = value_of(line, "NodeName="), address = value_of(line, "NodeAddr="), own_port = value_of(line, " Port=");
+    if (!name.empty() && answers(address.empty() ? name : address, own_port.empty() ? port : own_port)) live.push_back(name);
   }
+  return live;
 }
 
-std::string go_on_after_warning(const std::string& job_id, const std::filesystem::path& script) {
+GoesOn go_on_after_warning(const std::string& job_id, const std::filesystem::path& script) {
   ::signal(SIGTERM, SIG_IGN);
   std::string refusal;
   try {
     const Finished asked = run_to_end({"scontrol", "requeue", job_id});
     // Slurm's TERM reaches every process of the job, scontrol too, and may come before scontrol has its answer.
     if (went_well(asked) || (WIFSIGNALED(asked.status) && WTERMSIG(asked.status) == SIGTERM))
-      return "Slurm starts job " + job_id + " again, and it goes on";
+      return {"Slurm starts job " + job_id + " again, and it goes on", ""};
     refusal = "Slurm did not requeue job " + job_id + " (" + last_words(asked) + ")";
   } catch (const std::system_error& error) {
     refusal = std::string("job ") + job_id + " could not ask to be requeued (" + error.what() + ")";
   }
-  const std::string after = "--dependency=afterany:" + job_id;
   try {
-    return refusal + ": job " + send_batch_script(script, {after}) + " was sent instead and goes on when it has ended";
+    const std::string successor = send_batch_script(script, {"--dependency=afterany:" + job_id});
+    return {refusal + ": job " + successor + " was sent instead and goes on when it has ended", successor};
   } catch (const std::exception& error) {
-    return refusal + ", nor was a successor taken: " + error.what() + "; type `sbatch " + for_shell(script.string()) + "` to go on";
+    return {refusal + ", nor was a successor taken: " + error.what() + "; type `sbatch " + for_shell(script.string()) + "` to go on", ""};
   }
+}
+
+JobPhase job_phase(std::string_view state) {
+  std::string word;
+  for (const char letter : state.substr(0, state.find_first_of(" +")))
+    word += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+  const auto is_one_of = [&](std::initializer_list<std::string_view> words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  // squeue(1), "JOB STATE CODES", of versions 20 to 25.
+  if (is_one_of({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD", "POWER_UP_NODE"}))
+    return JobPhase::waiting;
+  if (is_one_of({"RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING", "STAGE_OUT", "EXPEDITING",
+                 "UPDATE_DB"}))
+    return JobPhase::running;
+  if (is_one_of({"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED",
+                 "REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL"}))
+    return JobPhase::over;
+  return JobPhase::unknown;
+}
+
+std::vector<SlurmJob> ask_jobs(const std::vector<std::string>& ids) {
+  std::vector<SlurmJob> jobs;
+  std::string list;
+  for (const std::string& id : ids) {
+    jobs.push_back({id, JobPhase::unknown, "", "", ""});
+    list += (list.empty() ? "" : ",") + id;
+  }
+  if (jobs.empty()) return jobs;
+  /// Lines ID|STATE|REASON|NODES. A requeued job has one for each of its tries in sacct: the last one stands.
+  const auto take = [&](const std::optional<Finished>& told) {
+    if (!told || !went_well(*told)) return;
+    std::istringstream lines(told->output);
+    for (std::string line; std::getline(lines, line);) {
+      std::vector<std::string> words;
+      std::istringstream parts(line);
+      for (std::string word; std::getline(parts, word, '|');) words.push_back(trimmed(word));
+      words.resize(std::max<std::size_t>(words.size(), 4));
+      for (SlurmJob& job : jobs) {
+        if (job.id != words[0]) continue;
+        job.state = words[1].substr(0, words[1].find(' '));
+        job.phase = job_phase(job.state);
+        job.reason = words[2] == "None" ? "" : words[2];
+        job.nodes = words[3].starts_with("None") ? "" : words[3];
+      }
+    }
+  };
+  take(ask_slurm({"squeue", "--noheader", "--states=all", "--jobs=" + list, "--format=%i|%T|%r|%N"}));
+  if (std::any_of(jobs.begin(), jobs.end(), [](const SlurmJob& job) { return job.state.empty(); })) {
+    const std::vector<SlurmJob> from_queue = jobs;
+    take(ask_slurm({"sacct", "--noheader", "--allocations", "--parsable2", "--jobs=" + list, "--format=JobIDRaw,State,Reason,NodeList"}));
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+      if (!from_queue[i].state.empty()) jobs[i] = from_queue[i];
+  }
+  return jobs;
+}
+
+void cancel_job(const std::string& id, const std::string& signal) {
+  std::vector<std::string> command = {"scancel"};
+  if (!signal.empty()) command.insert(command.end(), {"--signal=" + signal, "--batch"});
+  command.push_back(id);
+  const auto cancelled = ask_slurm(command);
+  if (!cancelled) throw InputError("scancel is not in PATH: cancel job " + id + " from a login node of its cluster");
+  if (!went_well(*cancelled)) throw InputError("scancel did not take job " + id + ": " + last_words(*cancelled));
 }
 
 } // namespace stdualx

@@ -24,6 +24,7 @@ struct Job {
   double drain_seconds = 600;
   double shortest_lease = 60;
   double claim_patience = 0; // seconds to wait for a dying job of ours to let go of the store
+  std::string submission;    // the folder of the Slurm job's submission; "": not of `stdualx submit`
 
   static const auto& fields() {
     using J = Job;
@@ -36,6 +37,7 @@ struct Job {
         number("columns", &J::columns, 0, 20, 1000, "of the terminal"), number("rows", &J::rows, 0, 4, 1000, "of the terminal"),
         number("drain_seconds", &J::drain_seconds, 0.0, 0, 1e6, "longest drain"),
         number("claim_patience", &J::claim_patience, 0.0, 0, 1e6, "seconds to wait for the store"),
+        field("submission", &J::submission, "", "folder of the Slurm job's submission"),
         number("shortest_lease", &J::shortest_lease, 0.0, 0.1, 1e6, "seconds without a step before a trainer counts as hung"));
     return all;
   }

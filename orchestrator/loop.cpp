@@ -1,6 +1,7 @@
 // See loop.h.
 #include "orchestrator/loop.h"
 
+#include "experiments/archive.h"
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/fault.h"
 #include "orchestrator/bookkeeper.h"
@@ -42,8 +43,14 @@ public:
         books_(store_, coordinator_, progress_,
                [this](int rank, const Message& message) { world_.send(rank, MpiTag::control, encode(message)); }) {
     back_up();
-    if (const char* restarts = std::getenv("SLURM_RESTART_COUNT"))
-      store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);
+    const char* restarts = std::getenv("SLURM_RESTART_COUNT");
+    if (restarts != nullptr) store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);
+    if (!job.submission.empty()) {
+      const std::filesystem::path folder = job.submission;
+      const char* nodes = std::getenv("SLURM_JOB_NODELIST");
+      store_.record_job({slurm_job(), restarts == nullptr ? 0 : std::atol(restarts), nodes == nullptr ? "" : nodes,
+                         read_file(folder / "job.sh"), read_file(folder / "submission.json")});
+    }
   }
 
   Outcome run() {

@@ -2,10 +2,12 @@
 #include "orchestrator/submission.h"
 
 #include "experiments/archive.h"
+#include "orchestrator/job.h"
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 #include <system_error>
 
@@ -67,6 +69,51 @@ std::string compare_with_submission(const Submission& submitted, const Submissio
   }
   if (changed.empty()) add("this build of stdualx plans other runs for the same sweep");
   throw InputError("since this job was submitted, " + changed + ": submit the sweep again");
+}
+
+std::int64_t note_try(const std::filesystem::path& folder, const Try& begun) {
+  const std::filesystem::path file = folder / "tries.json";
+  std::vector<Try> tries;
+  try {
+    if (std::filesystem::exists(file)) tries = value_from_json<std::vector<Try>>(Json::parse(read_file(file)), "");
+  } catch (const std::exception&) { // damaged: counting begins anew
+  }
+  tries.push_back(begun);
+  write_whole_file(file, value_to_json(tries).dump(1) + "\n");
+  const auto other = std::find_if(tries.rbegin(), tries.rend(), [&](const Try& one) { return one.progress != begun.progress; });
+  return other - tries.rbegin();
+}
+
+namespace {
+std::vector<std::string> lines_of(const std::filesystem::path& file) {
+  std::vector<std::string> lines;
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);)
+    if (!line.empty()) lines.push_back(line);
+  return lines;
+}
+} // namespace
+
+void note_job(const std::filesystem::path& folder, const std::string& job_id) {
+  std::vector<std::string> jobs = lines_of(folder / "jobs.txt");
+  if (std::find(jobs.begin(), jobs.end(), job_id) != jobs.end()) return;
+  jobs.push_back(job_id);
+  std::string text;
+  for (const std::string& job : jobs) text += job + "\n";
+  write_whole_file(folder / "jobs.txt", text);
+}
+
+std::vector<SubmittedJobs> submitted_jobs(const std::filesystem::path& store_directory) {
+  std::vector<SubmittedJobs> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(store_directory / submissions, error))
+    if (std::filesystem::exists(entry.path() / "submission.json", error))
+      found.push_back({entry.path(), lines_of(entry.path() / "jobs.txt")});
+  // By job: a folder's number counts within one sweep's name only.
+  const auto first_job = [](const SubmittedJobs& one) { return one.job_ids.empty() ? 0L : std::atol(one.job_ids.front().c_str()); };
+  std::sort(found.begin(), found.end(),
+            [&](const auto& a, const auto& b) { return std::pair(first_job(a), a.folder) < std::pair(first_job(b), b.folder); });
+  return found;
 }
 
 std::filesystem::path SubmissionDirectory::next(const std::filesystem::path& store_directory, const std::string& sweep_name) {

@@ -2,6 +2,8 @@
 //   sweep.json       the sweep, overrides applied: the file that the job runs
 //   job.sh           the batch script
 //   submission.json  a Submission
+//   jobs.txt         numbers of its jobs, one a line: the first, and successors where Slurm refused a requeue
+//   tries.json       a list of Try: what was recorded when each began
 //   log-JOB.txt      of all tries of a job
 // So edits of the sweep file reach no waiting job, and changed recordings or another build are named.
 #pragma once
@@ -57,6 +59,36 @@ Submission read_submission(const std::filesystem::path& file);
 /// Whether what was submitted is what would run now. Throws InputError that names what has changed where runs would be other ones than
 /// those submitted. Returns a sentence when only the programs have changed, else "".
 std::string compare_with_submission(const Submission& submitted, const Submission& now);
+
+/// A job of this submission that began to run.
+struct Try {
+  std::string job_id;
+  std::int64_t restarts = 0;
+  std::int64_t progress = 0; // epochs and complete runs that were recorded before
+
+  static const auto& fields() {
+    using T = Try;
+    static const auto all =
+        std::make_tuple(field("job_id", &T::job_id, "", "Slurm's number"), field("restarts", &T::restarts, 0, "by Slurm, before"),
+                        field("progress", &T::progress, 0, "epochs and complete runs recorded before"));
+    return all;
+  }
+};
+/// So many tries in a row may begin without one epoch recorded by the one before; then a person has to look.
+inline constexpr std::int64_t most_idle_tries = 5;
+/// Writes down that a try begins, and returns how many in a row, this one included, began at this progress. Throws StorageError.
+std::int64_t note_try(const std::filesystem::path& folder, const Try& begun);
+
+/// Adds a job's number to the folder's jobs.txt, unless it is there. Throws StorageError.
+void note_job(const std::filesystem::path& folder, const std::string& job_id);
+
+/// A submission of a store, and its jobs.
+struct SubmittedJobs {
+  std::filesystem::path folder;
+  std::vector<std::string> job_ids; // the newest last; empty: it was never sent
+};
+/// Those of a store, oldest first. Reads only.
+std::vector<SubmittedJobs> submitted_jobs(const std::filesystem::path& store_directory);
 
 /// A folder STORE.d/submissions/NAME-N that is new, N counting from 1; gone again with this object, unless it is kept.
 class SubmissionDirectory {

@@ -73,7 +73,7 @@ Table run_differences(const RunSpec& first, const RunSpec& second, const std::st
   return table;
 }
 
-std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, std::int64_t now_ms, std::int64_t lease_ms) {
+std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const Moment& moment) {
   const Reader::Snapshot snapshot(reader);
   const std::string run_id = resolve_run(reader, prefix);
   const auto stored_row = reader.query("SELECT config, status, dataset_hash FROM runs WHERE run_id = ?1", {run_id}).rows.at(0);
@@ -91,7 +91,7 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   for (const auto& row :
        reader.query("SELECT s.name FROM sweeps s JOIN sweep_runs USING (sweep_id) WHERE run_id = ?1 ORDER BY s.rowid", {run_id}).rows)
     sweeps += (sweeps.empty() ? "" : ", ") + text_of(row[0]);
-  const bool interrupted = text_of(stored_row[1]) == "RUNNING" && coordinator_gone(reader, now_ms, lease_ms);
+  const bool interrupted = text_of(stored_row[1]) == "RUNNING" && coordinator_gone(reader, moment);
   head.table.rows.push_back({run_id, interrupted ? Cell("INTERRUPTED") : stored_row[1], sweeps});
   if (unknown_fields.empty()) {
     const std::string now = run_identity(stored);

@@ -18,7 +18,7 @@ struct HolderView {
   std::string words; // for a note
 };
 
-HolderView holder_of(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms) {
+HolderView holder_of(Reader& reader, const Moment& moment) {
   const Table newest = reader.query(
       "SELECT host, boot_id, pid, process_start, heartbeat_ms, released_ms, job FROM coordinators ORDER BY coordinator_id DESC LIMIT 1");
   if (newest.rows.empty()) return {true, "No coordinator ever held this store."};
@@ -27,14 +27,17 @@ HolderView holder_of(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms)
   const std::string job = text_of(row[6]);
   const std::string who = "process " + std::to_string(holder.pid) + " on host " + holder.host + (job.empty() ? "" : " (job " + job + ")");
   if (!is_null(row[5])) return {true, "No coordinator holds the store; the last one, " + who + ", gave it back."};
-  const std::int64_t silent = now_ms - integer_of(row[4]);
+  const std::int64_t silent = moment.now_ms - integer_of(row[4]);
   const std::string heard = cell_text(Duration{static_cast<double>(std::max<std::int64_t>(silent, 0)) / 1000}) + " ago";
-  switch (look_at(holder, this_process())) {
+  const Holder seen = look_at(holder, this_process());
+  const std::string slurm = seen == Holder::alive || job.empty() || !moment.job_is_gone ? "" : moment.job_is_gone(job);
+  if (!slurm.empty()) return {true, "The coordinator, " + who + ", is gone: " + slurm + ". The same `run` or `submit` again goes on."};
+  switch (seen) {
   case Holder::alive: return {false, "Held by " + who + ", last heartbeat " + heard + "."};
   case Holder::dead: return {true, "The coordinator, " + who + ", died; the same `run` again goes on."};
   case Holder::elsewhere: break;
   }
-  if (silent > lease_ms)
+  if (silent > moment.lease_ms)
     return {true, "The coordinator, " + who + ", was last heard " + heard + " and counts as dead; the same `run` again goes on."};
   return {false, "Held by " + who + ", last heartbeat " + heard + "."};
 }
@@ -43,11 +46,11 @@ constexpr std::array<const char*, 7> statuses{"PLANNED", "WAITING", "RUNNING", "
 
 } // namespace
 
-bool coordinator_gone(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms) { return holder_of(reader, now_ms, lease_ms).gone; }
+bool coordinator_gone(Reader& reader, const Moment& moment) { return holder_of(reader, moment).gone; }
 
-TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& filter, std::int64_t lease_ms) {
+TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& filter) {
   const Reader::Snapshot snapshot(reader);
-  const HolderView holder = holder_of(reader, now_ms, lease_ms);
+  const HolderView holder = holder_of(reader, moment);
   std::string status = filter.status;
   std::transform(status.begin(), status.end(), status.begin(),
                  [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
@@ -78,9 +81,9 @@ TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& fi
   return titled;
 }
 
-std::vector<TitledTable> status_tables(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms) {
+std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment) {
   const Reader::Snapshot snapshot(reader);
-  const HolderView holder = holder_of(reader, now_ms, lease_ms);
+  const HolderView holder = holder_of(reader, moment);
   std::vector<TitledTable> tables{{"sweeps", {}, {holder.words}}};
   Table& sweeps = tables[0].table;
   sweeps.columns = {"sweep", "identity", "runs"};

@@ -145,6 +145,14 @@ std::int64_t Store::register_sweep(const Plan& plan) {
   });
 }
 
+void Store::record_job(const SlurmJobRecord& job) {
+  impl_->write([&] {
+    impl_->database.execute("INSERT INTO slurm_jobs (coordinator_id, job_id, restarts, nodes, script, script_sha256, submission) "
+                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                            impl_->coordinator_id, job.job_id, job.restarts, job.nodes, job.script, sha256_hex(job.script), job.submission);
+  });
+}
+
 std::vector<RunState> Store::run_states(std::span<const std::string> run_ids) {
   std::vector<RunState> states;
   states.reserve(run_ids.size());

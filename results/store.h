@@ -49,6 +49,15 @@ enum class EpochOutcome {
   stale,          // from an attempt that is over: nothing was written but an event
 };
 
+/// A try of a job of `stdualx submit`.
+struct SlurmJobRecord {
+  std::string job_id;
+  std::int64_t restarts = 0; // how often Slurm had started it before
+  std::string nodes;         // as Slurm lists them
+  std::string script;        // the batch script
+  std::string submission;    // JSON: what was frozen
+};
+
 struct TakeOver {
   bool happened = false; // the holder before had not released the store
   std::string previous_host;
@@ -147,6 +156,8 @@ public:
   void checkpoint_deleted(const std::string& run_id, std::int64_t attempt, std::int64_t epoch);
 
   /// Something worth telling; `run_id` may be "".
+  /// What Slurm job this coordinator is part of.
+  void record_job(const SlurmJobRecord& job);
   void event(std::string_view kind, const std::string& run_id, std::string_view text);
   /// What is known of a host: a JSON object (cores, memory, devices, ...).
   void host(const std::string& name, const Json& facts);

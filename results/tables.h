@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -64,27 +65,34 @@ std::vector<EmbeddingFile> embedding_files(Reader& reader);
 /// InputError: a side that is not there, or nothing that both have run.
 std::vector<TitledTable> compare(Reader& reader, const std::string& first, const std::string& second);
 
-/// Whether no coordinator is at work on the store: dead on this host, silent for `lease_ms` before `now_ms`, or none. What stands
-/// as RUNNING is then INTERRUPTED, though a reader writes nothing; so `runs`, `status`, `explain` and `plan` show it.
-bool coordinator_gone(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms = 60000);
+/// When a reader asks, and whom it may ask besides the store.
+struct Moment {
+  std::int64_t now_ms = 0;
+  std::int64_t lease_ms = 60000;
+  /// Why no process of this Slurm job can be at work ("it ended: TIMEOUT"); "": one may be, or nobody knows. Empty: none to ask.
+  std::function<std::string(const std::string& job_id)> job_is_gone = {};
+};
+/// Whether no coordinator is at work on the store: dead on this host, of a job that Slurm says is over, silent for a lease, or none. What
+/// stands as RUNNING is then INTERRUPTED, though a reader writes nothing; so `runs`, `status`, `explain` and `plan` show it.
+bool coordinator_gone(Reader& reader, const Moment& moment);
 
 struct RunsFilter {
   std::string status; // as the store spells it, any case; "": all
   std::string sweep;  // name or start of the identity; "": all
 };
 /// One row a run, in the order of the sweeps that named them.
-TitledTable runs_table(Reader& reader, std::int64_t now_ms, const RunsFilter& filter = {}, std::int64_t lease_ms = 60000);
+TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& filter = {});
 
 /// Per sweep: runs by status, epochs done and planned; then the runs that failed or wait, with the reason. A note says who holds
 /// the store.
-std::vector<TitledTable> status_tables(Reader& reader, std::int64_t now_ms, std::int64_t lease_ms = 60000);
+std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment);
 
 /// The run whose identity starts with `prefix` (at least 4 digits). InputError: none, or several, which are named.
 std::string resolve_run(Reader& reader, const std::string& prefix);
 
 /// All about one run: fields, identity text, attempts, epochs, evaluations, events, and which fields differ from this program's
 /// defaults on the same data, that is, why a new run would be another one.
-std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, std::int64_t now_ms, std::int64_t lease_ms = 60000);
+std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const Moment& moment);
 
 /// JSON pointers at which two runs differ, with both values.
 Table run_differences(const RunSpec& first, const RunSpec& second, const std::string& first_name, const std::string& second_name);
@@ -96,5 +104,8 @@ struct CostEstimate {
   std::int64_t runs = 0;         // from how many
 };
 CostEstimate cost_of(Reader& reader, const RunSpec& run);
+
+/// Median seconds of an epoch that the store knows of runs like this one, COMPLETE or not; none: it knows none.
+std::optional<double> epoch_seconds_of(Reader& reader, const RunSpec& run);
 
 } // namespace stdualx

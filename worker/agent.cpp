@@ -4,6 +4,7 @@
 #include "experiments/spec/fault.h"
 #include "worker/exchange.h"
 #include "worker/messages.h"
+#include "worker/run_files.h"
 #include "worker/trainer_process.h"
 
 #include <poll.h>
@@ -216,7 +217,7 @@ private:
   bool pump_trainer() {
     if (!trainer_) return false;
     bool busy = false;
-    if (trainer_->stderr_descriptor() >= 0) trainer_->read_stderr();
+    if (trainer_->stderr_descriptor() >= 0) keep_stderr();
     try {
       while (trainer_) {
         auto message = trainer_->socket().receive(0);
@@ -234,7 +235,7 @@ private:
     }
     if (trainer_) {
       if (const auto status = trainer_->child().poll()) {
-        trainer_->read_stderr();
+        keep_stderr();
         lose_trainer("trainer_died", "the trainer on " + host_name() + " ended: " + describe_wait_status(*status));
         busy = true;
       } else if (!trainer_ready_ && Clock::now() - started_ > std::chrono::duration<double>(options_.longest_start_seconds)) {
@@ -244,6 +245,13 @@ private:
       }
     }
     return busy;
+  }
+
+  /// What the trainer says goes into the log of its rank and attempt, too.
+  void keep_stderr() {
+    const std::string text = trainer_->read_stderr();
+    if (!text.empty() && current_ && !current_->store_directory.empty())
+      append_log(current_->store_directory, log_path(current_->run_id, current_->attempt, current_->index), text);
   }
 
   void on_trainer(const Message& message) {
@@ -282,7 +290,7 @@ private:
   void lose_trainer(const std::string& reason, const std::string& detail) {
     trainer_->child().signal(SIGKILL);
     trainer_->child().wait_for(exit_grace);
-    trainer_->read_stderr();
+    keep_stderr();
     const bool was_ready = trainer_ready_;
     const std::string tail = trainer_->stderr_tail();
     world_.send(coordinator_rank, MpiTag::control, encode({"starting", Json::object()})); // before the end: nothing new comes here

@@ -48,6 +48,16 @@ std::string best_weights_path(const std::string& run_id, std::int64_t attempt) {
 
 std::string embedding_path(const std::string& run_id, std::int64_t attempt) { return path_in(run_id, attempt, "embedding.safetensors"); }
 
+std::string log_path(const std::string& run_id, std::int64_t attempt, std::int64_t index) {
+  return path_in(run_id, attempt, "rank-" + std::to_string(index) + ".log");
+}
+
+void append_log(const fs::path& store_directory, const std::string& path, const std::string& text) {
+  std::error_code ignored;
+  fs::create_directories((store_directory / path).parent_path(), ignored);
+  std::ofstream(store_directory / path, std::ios::app | std::ios::binary) << text;
+}
+
 WrittenFile write_run_file(const fs::path& store_directory, const std::string& path,
                            const std::function<FileHash(const fs::path&)>& write) {
   FileHash hash;
@@ -83,12 +93,7 @@ FileHash hash_of(const fs::path& file) {
 }
 
 namespace {
-struct Header {
-  Json json;
-  std::uint64_t data_bytes = 0; // that follow it
-};
-
-Header read_header(const fs::path& file) {
+Json read_header(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream.is_open()) throw StorageError("cannot read " + file.string() + ": " + std::strerror(errno));
   std::error_code error;
@@ -101,26 +106,23 @@ Header read_header(const fs::path& file) {
   stream.read(header.data(), static_cast<std::streamsize>(header_bytes));
   Json json = Json::parse(header, nullptr, false);
   if (!stream || !json.is_object()) throw StorageError(file.string() + " is no safetensors file: its header is no JSON object");
-  return {std::move(json), size - sizeof header_bytes - header_bytes};
-}
-} // namespace
-
-void check_size(const fs::path& file) {
-  const Header header = read_header(file);
+  const std::uint64_t data_bytes = size - sizeof header_bytes - header_bytes;
   std::uint64_t end = 0;
-  for (const auto& [name, tensor] : header.json.items())
+  for (const auto& [name, tensor] : json.items())
     if (name != "__metadata__" && tensor.is_object() && tensor.contains("data_offsets")) {
       const Json& offsets = tensor["data_offsets"];
       if (offsets.is_array() && offsets.size() == 2 && offsets[1].is_number_unsigned())
         end = std::max(end, offsets[1].get<std::uint64_t>());
     }
-  if (end != header.data_bytes)
-    throw StorageError(file.string() + " holds " + std::to_string(header.data_bytes) + " bytes of tensors, its header says " +
+  if (end != data_bytes)
+    throw StorageError(file.string() + " holds " + std::to_string(data_bytes) + " bytes of tensors, its header says " +
                        std::to_string(end));
+  return json;
 }
+} // namespace
 
 Metadata read_metadata(const fs::path& file) {
-  const Json json = read_header(file).json;
+  const Json json = read_header(file);
   const Json entries = json.value("__metadata__", Json::object());
   Metadata metadata;
   if (entries.is_object())

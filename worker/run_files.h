@@ -4,6 +4,7 @@
 //   STORE.d/<run_id>/<attempt>/epoch-000007.safetensors   the whole state after epoch 7
 //   STORE.d/<run_id>/<attempt>/best.safetensors           what a finished run keeps
 //   STORE.d/<run_id>/<attempt>/embedding.safetensors      the embedding of the undisturbed test part
+//   STORE.d/<run_id>/<attempt>/rank-0.log                 what the trainer of that member of the group wrote to stderr, if anything
 //   ... .writing                                          being written, or left by a death; never read
 //   ... .damaged                                          set aside since its SHA-256 is not the recorded one
 //
@@ -36,6 +37,11 @@ std::string best_weights_path(const std::string& run_id, std::int64_t attempt);
 /// "<run_id>/<attempt>/embedding.safetensors"
 std::string embedding_path(const std::string& run_id, std::int64_t attempt);
 
+/// "<run_id>/<attempt>/rank-0.log"; `index` in the group.
+std::string log_path(const std::string& run_id, std::int64_t attempt, std::int64_t index);
+/// Adds to a log. Errors are ignored: the job's own log and the last lines in the store say the same.
+void append_log(const std::filesystem::path& store_directory, const std::string& path, const std::string& text);
+
 struct FileHash {
   std::string sha256;
   std::int64_t bytes = 0;
@@ -55,10 +61,7 @@ void set_aside(const std::filesystem::path& store_directory, const std::string& 
 /// StorageError: the file cannot be read.
 FileHash hash_of(const std::filesystem::path& file);
 
-/// StorageError unless a safetensors file is as long as its header says.
-void check_size(const std::filesystem::path& file);
-
-/// The metadata of a safetensors file, without its tensors. StorageError: missing, cut, or no safetensors file.
+/// The metadata of a safetensors file, without its tensors. StorageError: missing, not as long as its header says, or no safetensors file.
 Metadata read_metadata(const std::filesystem::path& file);
 
 /// The epochs' reports (EpochReport as JSON, in their order) that a checkpoint's metadata, or that of the best weights, hold. StorageError:

@@ -84,13 +84,15 @@ std::int64_t TrainerProcess::steps() const {
   return static_cast<std::int64_t>(std::atomic_ref<std::uint64_t>(header->steps).load(std::memory_order_relaxed));
 }
 
-void TrainerProcess::read_stderr() {
+std::string TrainerProcess::read_stderr() {
+  std::string text;
   char chunk[4096];
   while (true) {
     const ssize_t count = ::read(stderr_.get(), chunk, sizeof chunk);
     if (count < 0 && errno == EINTR) continue;
     if (count == 0) stderr_.reset(); // closed: nothing to watch any more
-    if (count <= 0) return;
+    if (count <= 0) return text;
+    text.append(chunk, static_cast<std::size_t>(count));
     stderr_tail_.append(chunk, static_cast<std::size_t>(count));
     if (stderr_tail_.size() > kept_stderr_bytes) stderr_tail_.erase(0, stderr_tail_.size() - kept_stderr_bytes);
     for (ssize_t written = 0; written < count;) {

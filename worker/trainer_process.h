@@ -21,8 +21,8 @@ public:
   ChildProcess& child() { return child_; }
   MessageSocket& socket() { return socket_; }
   int stderr_descriptor() const { return stderr_.get(); }
-  /// Takes what the trainer wrote to stderr, passes it on to ours, and keeps the last lines.
-  void read_stderr();
+  /// Takes what the trainer wrote to stderr, passes it on to ours, keeps the last lines, and returns it.
+  std::string read_stderr();
   const std::string& stderr_tail() const { return stderr_tail_; }
   /// Steps since the trainer started, as its training loop counts them.
   std::int64_t steps() const;

@@ -1,11 +1,13 @@
 # The store and all that is read out of it. SQLite is seen here and nowhere else.
 set(stdualx_migration_1 "${CMAKE_SOURCE_DIR}/results/migrations/0001_first.sql")
 set(stdualx_migration_2 "${CMAKE_SOURCE_DIR}/results/migrations/0002_conditions_attention_efficiency.sql")
+set(stdualx_migration_3 "${CMAKE_SOURCE_DIR}/results/migrations/0003_slurm_jobs.sql")
 set(stdualx_paper_values "${CMAKE_SOURCE_DIR}/results/paper_values.json")
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${stdualx_migration_1} ${stdualx_migration_2} ${stdualx_paper_values})
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${stdualx_migration_1} ${stdualx_migration_2} ${stdualx_migration_3} ${stdualx_paper_values})
 set(stdualx_embedded "${CMAKE_BINARY_DIR}/generated/results/embedded.cpp")
 file(READ ${stdualx_migration_1} STDUALX_MIGRATION_0001)
 file(READ ${stdualx_migration_2} STDUALX_MIGRATION_0002)
+file(READ ${stdualx_migration_3} STDUALX_MIGRATION_0003)
 file(READ ${stdualx_paper_values} STDUALX_PAPER_VALUES)
 configure_file("${CMAKE_SOURCE_DIR}/results/embedded.cpp.in" ${stdualx_embedded} @ONLY)
 

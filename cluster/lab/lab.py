@@ -166,9 +166,9 @@ def start_node(node):
            find("slurmd"), "-D", "-N", node, "-f", LAB / "slurm.conf")
 
 
-def start_controller():
+def start_controller(*more):
     daemon("slurmctld", "unshare", "--mount", "--uts", "sh", "-c", f"hostname head && mount --bind {LAB}/hosts /etc/hosts && exec \"$@\"", "sh",
-           find("slurmctld"), "-D", "-f", LAB / "slurm.conf")
+           find("slurmctld"), "-D", *more, "-f", LAB / "slurm.conf")
 
 
 def states():

@@ -1,11 +1,19 @@
 // See command.h.
 #include "orchestrator/commands/command.h"
 
+#include "cluster/batch_script.h"
+#include "cluster/process.h"
+#include "cluster/slurm.h"
 #include "experiments/plan.h"
 #include "experiments/sweep.h"
+#include "orchestrator/job.h"
 
+#include <unistd.h>
+
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 
 namespace stdualx {
 
@@ -100,6 +108,103 @@ Plan plan_from(const options::variables_map& values) {
   Plan plan = make_plan(sweep, data_paths(values), &skipped);
   for (const std::string& part : skipped) std::cerr << "stdualx: left out: " << part << "\n";
   return plan;
+}
+
+namespace {
+
+/// Shard i of n: every n-th run of the plan, from the i-th.
+struct Shard {
+  std::size_t index = 1, count = 1;
+};
+std::optional<Shard> shard_option(const options::variables_map& values) {
+  if (values.count("shard") == 0) return std::nullopt;
+  const auto& text = values["shard"].as<std::string>();
+  const std::size_t slash = text.find('/');
+  const auto number = [&](const std::string& digits) -> std::size_t {
+    return digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789") != std::string::npos ? 0 : std::stoul(digits);
+  };
+  const Shard shard{number(text.substr(0, slash)), slash == std::string::npos ? 0 : number(text.substr(slash + 1))};
+  if (shard.index < 1 || shard.index > shard.count)
+    throw InputError("--shard: expected I/N with I from 1 to N, such as 2/8, found '" + text + "'");
+  return shard;
+}
+
+} // namespace
+
+void add_choice_options(options::options_description& described) {
+  described.add_options()("first", options::value<std::size_t>()->value_name("N"), "only the first N runs of the plan: try one before all")(
+      "shard", options::value<std::string>()->value_name("I/N"),
+      "only every N-th run, from the I-th: N jobs share a sweep, each with a store of its own (default: results.shard-I-of-N.db), and "
+      "`stdualx db merge` joins them")("if-busy", options::value<std::string>()->default_value("refuse")->value_name("WHAT"),
+                                       "when another sweep works with the store: refuse (exit 4), or wait until it lets go");
+}
+
+std::filesystem::path store_of_sweep(const options::variables_map& values) {
+  const std::optional<Shard> shard = shard_option(values);
+  if (!shard || !values["store"].defaulted()) return store_path(values);
+  return std::filesystem::absolute("results.shard-" + std::to_string(shard->index) + "-of-" + std::to_string(shard->count) + ".db");
+}
+
+std::string store_words(const options::variables_map& values) {
+  const std::filesystem::path store = store_of_sweep(values);
+  if (store == std::filesystem::absolute("results.db")) return "";
+  return " --store " + for_shell(values["store"].defaulted() ? store.filename().string() : values["store"].as<std::string>());
+}
+
+std::string if_busy_option(const options::variables_map& values) {
+  const auto& what = values["if-busy"].as<std::string>();
+  if (what != "wait" && what != "refuse") throw InputError("--if-busy: expected wait or refuse, found '" + what + "'");
+  return what;
+}
+
+void choose_runs(Plan& plan, const options::variables_map& values) {
+  if (const std::optional<Shard> shard = shard_option(values)) {
+    std::vector<PlannedRun> chosen;
+    for (std::size_t i = shard->index - 1; i < plan.runs.size(); i += shard->count) chosen.push_back(std::move(plan.runs[i]));
+    plan.runs = std::move(chosen);
+    if (plan.runs.empty()) throw InputError("--shard: this shard has no run, since the sweep has fewer runs than there are shards");
+  }
+  if (values.count("first") != 0 && values["first"].as<std::size_t>() < plan.runs.size())
+    plan.runs.resize(values["first"].as<std::size_t>());
+}
+
+Moment moment_now() {
+  Moment moment;
+  moment.now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  moment.job_is_gone = [](const std::string& id) -> std::string {
+    const SlurmJob job = ask_jobs({id}).front();
+    if (job.phase == JobPhase::running || job.phase == JobPhase::unknown) return ""; // unknown means alive
+    return (job.phase == JobPhase::over ? "Slurm ended its job: " : "its job waits in Slurm's queue: ") + job.state +
+           (job.reason.empty() ? "" : " (" + job.reason + ")");
+  };
+  return moment;
+}
+
+std::filesystem::path trainer_beside() { return own_executable().parent_path() / "stdualx-trainer"; }
+
+Json ask_trainer(const std::string& question, const Json& asked, const std::filesystem::path& folder, const std::string& doing) {
+  const std::filesystem::path file = folder / ("trainer" + question + "-" + std::to_string(::getpid()) + ".json");
+  write_whole_file(file, asked.dump());
+  const Finished finished = run_to_end({trainer_beside().string(), question, file.string()});
+  std::filesystem::remove(file);
+  if (finished.status != 0) throw StorageError(doing + " failed (" + describe_wait_status(finished.status) + "): " + finished.errors);
+  return Json::parse(finished.output);
+}
+
+std::vector<std::string> trainer_command() {
+  // Tests put a stub in its place.
+  if (const char* given = std::getenv("STDUALX_TRAINER"))
+    return std::string(given) == "none" ? std::vector<std::string>{} : std::vector<std::string>{given};
+  const std::filesystem::path beside = trainer_beside();
+  if (!std::filesystem::exists(beside))
+    throw InputError(beside.string() + ": the trainer is not there; build or install it beside stdualx");
+  return {beside.string()};
+}
+
+std::vector<std::filesystem::path> program_files() {
+  std::vector<std::filesystem::path> files = {own_executable()};
+  for (const auto& program : trainer_command()) files.emplace_back(program);
+  return files;
 }
 
 } // namespace stdualx

@@ -4,6 +4,7 @@
 #include "experiments/catalog.h"
 #include "experiments/spec/plan.h"
 #include "results/format.h"
+#include "results/tables.h"
 
 #include <boost/program_options.hpp>
 
@@ -47,6 +48,17 @@ DataPaths data_paths(const options::variables_map& values);
 void add_sweep_options(options::options_description& described);
 Plan plan_from(const options::variables_map& values);
 
+/// --first, --shard, --if-busy: which runs of a sweep, and what when its store is in use.
+void add_choice_options(options::options_description& described);
+/// Leaves only the runs that --first and --shard ask for. InputError: a shard that is none, or has no run.
+void choose_runs(Plan& plan, const options::variables_map& values);
+/// The store of these runs: --store, or one of its own for a shard.
+std::filesystem::path store_of_sweep(const options::variables_map& values);
+/// " --store FILE", to be typed with further commands; "" where it is the default.
+std::string store_words(const options::variables_map& values);
+/// "wait" or "refuse".
+std::string if_busy_option(const options::variables_map& values);
+
 /// How far the store is with the runs of a plan; it need not be there yet.
 struct Left {
   std::size_t complete = 0, failed = 0, open = 0;
@@ -54,9 +66,16 @@ struct Left {
 };
 Left what_is_left(const std::filesystem::path& store, const Plan& plan);
 
+/// Now, with Slurm to be asked for the job of a coordinator that is silent.
+Moment moment_now();
+
 /// The process number of a `stdualx run` on this host that uses the store of this folder; nothing: none.
 std::optional<int> launcher_at(const std::filesystem::path& store_directory);
 
+/// Where the trainer's program was built or installed: beside this one.
+std::filesystem::path trainer_beside();
+/// Has it answer `question` ("--measure", "--sizes") about `asked`, by way of a file in `folder`. StorageError: `doing` failed, and why.
+Json ask_trainer(const std::string& question, const Json& asked, const std::filesystem::path& folder, const std::string& doing);
 /// The trainer's program, beside this one or as STDUALX_TRAINER says; empty for "none". Throws InputError where it is not there.
 std::vector<std::string> trainer_command();
 /// The files of this program and of the trainer.
@@ -67,6 +86,9 @@ int run_command(const Command& command, const std::vector<std::string>& argument
 int submit_command(const Command& command, const std::vector<std::string>& arguments);
 int runs_command(const Command& command, const std::vector<std::string>& arguments);
 int status_command(const Command& command, const std::vector<std::string>& arguments);
+int watch_command(const Command& command, const std::vector<std::string>& arguments);
+int cancel_command(const Command& command, const std::vector<std::string>& arguments);
+int logs_command(const Command& command, const std::vector<std::string>& arguments);
 int explain_command(const Command& command, const std::vector<std::string>& arguments);
 int query_command(const Command& command, const std::vector<std::string>& arguments);
 int retry_command(const Command& command, const std::vector<std::string>& arguments);

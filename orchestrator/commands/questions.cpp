@@ -1,5 +1,4 @@
-// The commands that only read: plan, runs, status, explain, query, report, compare.
-#include "cluster/process.h"
+// The commands that only read: plan, runs, explain, query, report, compare.
 #include "experiments/spec/durable_file.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/tsne.h"
@@ -9,9 +8,6 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
-#include <chrono>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -41,25 +37,13 @@ struct Question {
   }
 };
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 std::string megabytes(std::int64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
 /// The trainer builds the networks and tells how large their files are.
-std::vector<std::pair<std::int64_t, std::int64_t>> sizes_of(const std::vector<std::pair<const RunSpec*, InputShape>>& networks) {
-  Json asked = Json::array();
-  for (const auto& [run, shape] : networks)
-    asked.push_back({{"model", to_json_all(run->model)}, {"shape", to_json_all(shape)}, {"precision", run->training.precision}});
-  const std::filesystem::path file = std::filesystem::temp_directory_path() / fmt::format("stdualx-sizes-{}.json", ::getpid());
-  write_whole_file(file, asked.dump());
-  const Finished finished = run_to_end({(own_executable().parent_path() / "stdualx-trainer").string(), "--sizes", file.string()});
-  std::filesystem::remove(file);
-  if (finished.status != 0) throw StorageError("the trainer could not tell sizes: " + finished.errors);
-  std::vector<std::pair<std::int64_t, std::int64_t>> sizes;
-  for (const Json& size : Json::parse(finished.output)) sizes.emplace_back(size.at("checkpoint_bytes"), size.at("weights_bytes"));
-  return sizes;
+std::vector<NetworkSize> sizes_of(const std::vector<NetworkAsked>& networks) {
+  return value_from_json<std::vector<NetworkSize>>(
+      ask_trainer("--sizes", value_to_json(networks), std::filesystem::temp_directory_path(), "asking the trainer for the sizes of files"),
+      "");
 }
 
 /// "" where nothing is left to do, or the trainer is not there to ask.
@@ -67,7 +51,7 @@ std::string space_words(const Plan& plan, const std::vector<RunState>& states, c
   std::vector<const PlannedRun*> open;
   for (std::size_t i = 0; i < plan.runs.size(); ++i)
     if (states[i].status != RunStatus::complete) open.push_back(&plan.runs[i]);
-  if (open.empty() || !std::filesystem::exists(own_executable().parent_path() / "stdualx-trainer")) return "";
+  if (open.empty() || !std::filesystem::exists(trainer_beside())) return "";
   const SpaceNeeded needed = space_needed(open, paths, sizes_of);
   const std::int64_t free = free_bytes(store.parent_path());
   return fmt::format(
@@ -90,7 +74,7 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
   for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
   const std::vector<RunState> states = reader ? reader->run_states(ids) : std::vector<RunState>(plan.runs.size());
   TitledTable titled{plan.name, {{"run", "data set", "protocol", "fold", "variant", "seed", "ranks", "epochs", "status", "cost"}, {}}, {}};
-  const bool gone = reader && coordinator_gone(*reader, now_ms());
+  const bool gone = reader && coordinator_gone(*reader, moment_now());
   const auto status_words = [&](const RunState& state) {
     if (!state.known) return std::string("new");
     return std::string(status_name(state.status == RunStatus::running && gone ? RunStatus::interrupted : state.status));
@@ -122,14 +106,7 @@ int runs_command(const Command& command, const std::vector<std::string>& argumen
   if (!question.parse(command, arguments)) return 0;
   Reader reader = question.reader();
   return question.show(
-      {runs_table(reader, now_ms(), {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
-}
-
-int status_command(const Command& command, const std::vector<std::string>& arguments) {
-  Question question;
-  if (!question.parse(command, arguments)) return 0;
-  Reader reader = question.reader();
-  return question.show(status_tables(reader, now_ms()));
+      {runs_table(reader, moment_now(), {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
 }
 
 int explain_command(const Command& command, const std::vector<std::string>& arguments) {
@@ -137,7 +114,7 @@ int explain_command(const Command& command, const std::vector<std::string>& argu
   question.described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity");
   if (!question.parse(command, arguments, {"RUN"})) return 0;
   Reader reader = question.reader();
-  return question.show(explain_run(reader, question.values["RUN"].as<std::string>(), now_ms()));
+  return question.show(explain_run(reader, question.values["RUN"].as<std::string>(), moment_now()));
 }
 
 int query_command(const Command& command, const std::vector<std::string>& arguments) {

@@ -1,4 +1,5 @@
 // `stdualx run`: the launcher. It decides whether anything is left to do, freezes the job, starts mpirun, and shows the table.
+#include "cluster/batch_script.h"
 #include "cluster/launch.h"
 #include "cluster/process.h"
 #include "cluster/slurm.h"
@@ -21,6 +22,8 @@
 #include <cstdlib>
 #include <iostream>
 #include <optional>
+#include <thread>
+#include <utility>
 
 namespace stdualx {
 
@@ -110,22 +113,6 @@ Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
   return left;
 }
 
-std::vector<std::string> trainer_command() {
-  // Tests put a stub in its place.
-  if (const char* given = std::getenv("STDUALX_TRAINER"))
-    return std::string(given) == "none" ? std::vector<std::string>{} : std::vector<std::string>{given};
-  const std::filesystem::path beside = own_executable().parent_path() / "stdualx-trainer";
-  if (!std::filesystem::exists(beside))
-    throw InputError(beside.string() + ": the trainer is not there; build or install it beside stdualx");
-  return {beside.string()};
-}
-
-std::vector<std::filesystem::path> program_files() {
-  std::vector<std::filesystem::path> files = {own_executable()};
-  for (const auto& program : trainer_command()) files.emplace_back(program);
-  return files;
-}
-
 namespace {
 
 void show_end(const std::filesystem::path& store, Format format) {
@@ -133,9 +120,8 @@ void show_end(const std::filesystem::path& store, Format format) {
   std::cout << format_tables(accuracy_report(reader), format);
 }
 
-/// What to type next, with the store where it is not the default one.
-std::string next_words(std::int64_t status, const options::variables_map& values) {
-  const std::string with = values["store"].defaulted() ? "" : " --store " + values["store"].as<std::string>();
+/// What to type next; `with` names the store where it is not the default one.
+std::string next_words(std::int64_t status, const std::string& with) {
   if (status == static_cast<std::int64_t>(ExitStatus::drained)) return "drained: run the same command again to go on\n";
   if (status == static_cast<std::int64_t>(ExitStatus::runs_failed))
     return fmt::format("next: stdualx status{0} says why runs failed or wait, stdualx retry --failed{0} plans failed ones again\n", with);
@@ -167,17 +153,55 @@ std::optional<Submission> take_submission(const Plan& plan) {
   return submission;
 }
 
-/// After a drain that Slurm's warning asked for. A job whose whole time was too short for one epoch is not sent round for ever.
-std::string go_on_later(const Submission& submission, bool progressed, double seconds) {
-  const char* job_id = std::getenv("SLURM_JOB_ID");
-  if (job_id == nullptr) return "drained: run the same command again to go on";
+/// Epochs and complete runs: what a try of a submitted job must add to.
+std::int64_t progress_of(const Left& left) { return left.epochs + static_cast<std::int64_t>(left.complete); }
+
+std::string slurm_job_id() {
+  const char* id = std::getenv("SLURM_JOB_ID");
+  return id == nullptr ? "" : id;
+}
+
+/// A submitted job begins: its number and this try go into the submission's folder. Returns how many tries in a row began where this one
+/// does.
+std::int64_t begin_try(const Left& left) {
+  const std::filesystem::path folder = submission_file()->parent_path();
+  const char* restarts = std::getenv("SLURM_RESTART_COUNT");
+  if (!slurm_job_id().empty()) note_job(folder, slurm_job_id());
+  return note_try(folder, {slurm_job_id(), restarts == nullptr ? 0 : std::atol(restarts), progress_of(left)});
+}
+
+/// After a drain that Slurm's warning asked for. A job that gets nowhere is not sent round for ever.
+std::string go_on_later(const Submission& submission, bool progressed, std::int64_t tries, double seconds) {
+  const std::string job_id = slurm_job_id();
+  if (job_id.empty()) return "drained: run the same command again to go on";
+  if (!progressed && tries >= most_idle_tries)
+    return fmt::format(
+        "drained and not requeued: {} tries in a row have not recorded one epoch; look at the log of this job, then submit again", tries);
   constexpr std::int64_t resolution = 60; // seconds; so much earlier than asked for Slurm may warn
   if (!progressed && submission.time_seconds > 0 &&
       seconds + static_cast<double>(submission.warning_seconds + resolution) >= static_cast<double>(submission.time_seconds))
     return fmt::format("drained and not requeued: in {:.0f} s, all that --time ({} s) and --warning-seconds ({} s) left, not one epoch was "
                        "recorded, so the next try would end the same; submit with a longer --time",
                        seconds, submission.time_seconds, submission.warning_seconds);
-  return "drained: " + go_on_after_warning(job_id, submission_file()->parent_path() / "job.sh");
+  const std::filesystem::path folder = submission_file()->parent_path();
+  const GoesOn on = go_on_after_warning(job_id, folder / "job.sh");
+  if (!on.successor.empty()) note_job(folder, on.successor);
+  return "drained: " + on.words;
+}
+
+bool was_warned() {
+  sigset_t pending;
+  return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGUSR1) == 1;
+}
+
+/// Until no coordinator works with the store. False: Slurm's warning came first.
+bool wait_for_store(const std::filesystem::path& store) {
+  for (bool told = false;; std::this_thread::sleep_for(std::chrono::seconds(1))) {
+    std::optional<Reader> reader = Reader::open_if_there(store);
+    if (!reader || coordinator_gone(*reader, moment_now())) return true;
+    if (was_warned()) return false;
+    if (!std::exchange(told, true)) std::cerr << "stdualx: another sweep works with " << store.string() << "; waiting until it lets go\n";
+  }
 }
 
 double seconds_option(const options::variables_map& values, const std::string& name, double least) {
@@ -192,12 +216,12 @@ double seconds_option(const options::variables_map& values, const std::string& n
 int run_command(const Command& command, const std::vector<std::string>& arguments) {
   options::options_description described("options");
   add_sweep_options(described);
+  add_choice_options(described);
   add_store_option(described);
   add_data_options(described);
   add_format_option(described);
   described.add_options()("workers", options::value<int>()->value_name("N"),
                           "ranks that train (default: GPUs of this host, else its cores)")(
-      "first", options::value<std::size_t>()->value_name("N"), "only the first N runs of the plan: try one before all")(
       "drain-seconds", options::value<double>()->default_value(600)->value_name("S"), "longest time that a drain may take")(
       "lease-seconds", options::value<double>()->default_value(60)->value_name("S"), "without a step for so long a trainer counts as hung")(
       "mpirun-arg", options::value<std::vector<std::string>>()->composing()->value_name("ARG"),
@@ -212,18 +236,31 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   Job job;
   job.plan = plan_from(values);
   const std::optional<Submission> submission = take_submission(job.plan);
-  if (values.count("first") != 0 && values["first"].as<std::size_t>() < job.plan.runs.size())
-    job.plan.runs.resize(values["first"].as<std::size_t>());
-  const std::filesystem::path store = store_path(values);
+  choose_runs(job.plan, values);
+  const std::filesystem::path store = store_of_sweep(values);
+  const std::string with = store_words(values);
+  const bool is_free = if_busy_option(values) == "refuse" || wait_for_store(store);
   const bool found_killed = remove_dead_jobs(store_directory(store));
   const Left before = what_is_left(store, job.plan);
+  const std::int64_t tries = submission && before.open > 0 ? begin_try(before) : 0;
+  if (tries > most_idle_tries) {
+    std::cerr << fmt::format(
+        "stdualx: given up: the last {} tries of this submission have not recorded one epoch; their log says why ({}). "
+        "Mend that, then submit again\n",
+        tries - 1, batch_log(submission_file()->parent_path(), slurm_job_id()).string());
+    return static_cast<int>(ExitStatus::runs_failed);
+  }
+  if (!is_free) {
+    std::cout << go_on_later(*submission, false, tries, 0) << "\n";
+    return static_cast<int>(ExitStatus::drained);
+  }
   if (before.open == 0) {
     const ExitStatus nothing_left = before.failed > 0 ? ExitStatus::runs_failed : ExitStatus::done;
     if (!quiet) {
       std::cout << fmt::format("nothing to do: {} of {} runs complete{}\n", before.complete, job.plan.runs.size(),
                                before.failed > 0 ? fmt::format(", {} failed", before.failed) : "");
       show_end(store, format);
-      std::cout << next_words(static_cast<std::int64_t>(nothing_left), values);
+      std::cout << next_words(static_cast<std::int64_t>(nothing_left), with);
     }
     return static_cast<int>(nothing_left);
   }
@@ -231,6 +268,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   const DataPaths paths = data_paths(values);
   job.store = store.string();
   job.store_directory = store_directory(store).string();
+  if (submission) job.submission = submission_file()->parent_path().string();
   job.data_directory = paths.data_directory.string();
   job.cache_directory = paths.cache_directory.string();
   job.trainer_command = trainer_command();
@@ -285,13 +323,13 @@ int run_command(const Command& command, const std::vector<std::string>& argument
     if (outcome.ready_seconds > 0)
       std::cout << fmt::format("\nworkers waited for their next assignment for {:.2f} % of their time ({:.2f} s of {:.0f} s)\n",
                                100 * outcome.waited_seconds / outcome.ready_seconds, outcome.waited_seconds, outcome.ready_seconds);
-    if (!goes_on) std::cout << next_words(outcome.status, values);
+    if (!goes_on) std::cout << next_words(outcome.status, with);
   }
   if (goes_on) {
     const Left after = what_is_left(store, job.plan);
     const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - began;
     std::cout.flush(); // Slurm may end us from here on
-    std::cout << go_on_later(*submission, after.epochs > before.epochs || after.open < before.open, lasted.count()) << "\n";
+    std::cout << go_on_later(*submission, progress_of(after) > progress_of(before), tries, lasted.count()) << "\n";
   }
   return static_cast<int>(outcome.status);
 }

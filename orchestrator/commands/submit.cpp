@@ -1,15 +1,20 @@
 // `stdualx submit`: checks and freezes a sweep, writes the batch script of a job that runs it, and sends it to Slurm.
+#include "cluster/batch_script.h"
 #include "cluster/process.h"
 #include "cluster/slurm.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/profile.h"
 #include "orchestrator/job.h"
 #include "orchestrator/submission.h"
 #include "results/fence.h"
+#include "results/tables.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
+#include <set>
 
 namespace stdualx {
 
@@ -55,8 +60,11 @@ BatchJob asked_for(const options::variables_map& values, const Plan& plan) {
         fmt::format("a run of this sweep needs {} ranks, and the job would have {} workers: ask for more nodes, or more on each", widest,
                     job.nodes * job.workers_per_node));
   job.time = text_option(values, "time");
+  job.memory = text_option(values, "mem");
   job.partition = text_option(values, "partition");
   job.account = text_option(values, "account");
+  job.qos = text_option(values, "qos");
+  job.constraint = text_option(values, "constraint");
   job.warning_seconds = number_option(values, "warning-seconds", least_warning, longest_warning);
   if (!job.time.empty()) {
     std::int64_t seconds = 0;
@@ -72,6 +80,7 @@ BatchJob asked_for(const options::variables_map& values, const Plan& plan) {
                       job.time, seconds, job.warning_seconds, least_warning));
   }
   job.further = list_option(values, "sbatch");
+  job.prologue = list_option(values, "prologue");
   job.working_directory = std::filesystem::current_path();
   return job;
 }
@@ -81,15 +90,34 @@ std::vector<std::string> run_words(const options::variables_map& values, const B
   std::vector<std::string> words = {own_executable().string(),
                                     "run",
                                     (folder / "sweep.json").string(),
-                                    "--store=" + store_path(values).string(),
+                                    "--store=" + store_of_sweep(values).string(),
                                     "--data=" + paths.data_directory.string(),
                                     "--cache=" + paths.cache_directory.string(),
                                     "--workers=" + std::to_string(job.nodes * job.workers_per_node),
                                     "--drain-seconds=" + std::to_string(job.warning_seconds - seconds_to_record)};
   if (values.count("first") != 0) words.push_back("--first=" + std::to_string(values["first"].as<std::size_t>()));
+  if (values.count("shard") != 0) words.push_back("--shard=" + values["shard"].as<std::string>());
+  if (if_busy_option(values) != "refuse") words.push_back("--if-busy=" + if_busy_option(values));
   if (values.count("skip-missing-data") != 0) words.emplace_back("--skip-missing-data");
   for (const auto& argument : list_option(values, "mpirun-arg")) words.push_back("--mpirun-arg=" + argument);
   return words;
+}
+
+/// Throws InputError where the store knows an epoch of these runs that fits into no try of the job.
+void refuse_long_epochs(const Plan& plan, const std::filesystem::path& store, const BatchJob& job) {
+  std::optional<Reader> reader = Reader::open_if_there(store);
+  if (!reader || job.time.empty()) return;
+  const std::int64_t limit = slurm_seconds(job.time) - seconds_to_record; // a drain lets the running epoch end
+  std::set<std::string> asked;
+  for (const PlannedRun& planned : plan.runs) {
+    if (!asked.insert(planned.run.dataset + planned.run.preset + planned.run.variant).second) continue;
+    const auto seconds = epoch_seconds_of(*reader, planned.run);
+    if (seconds && *seconds > static_cast<double>(limit))
+      throw InputError(
+          fmt::format("--time {}: that leaves a try of the job {} s, and an epoch of {} on {} has taken {:.0f} s (median, in this "
+                      "store): ask for a longer --time, more ranks a run, or fewer steps an epoch",
+                      job.time, limit, planned.run.variant, planned.run.dataset, *seconds));
+  }
 }
 
 /// A place that the nodes of a cluster seldom share with the host that submits.
@@ -105,6 +133,7 @@ bool is_of_one_host(const std::filesystem::path& path) {
 int submit_command(const Command& command, const std::vector<std::string>& arguments) {
   options::options_description described("options");
   add_sweep_options(described);
+  add_choice_options(described);
   add_store_option(described);
   add_data_options(described);
   described.add_options()("nodes", options::value<int>()->default_value(1)->value_name("N"),
@@ -114,23 +143,31 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
       "time", options::value<std::string>()->value_name("T"), "limit, as Slurm spells it: 90, 2:00:00, 1-12 (default: the site's)")(
       "partition", options::value<std::string>()->value_name("P"),
       "where (default: the site's)")("account", options::value<std::string>()->value_name("A"), "who pays (default: the site's)")(
+      "qos", options::value<std::string>()->value_name("Q"),
+      "quality of service (default: the site's)")("constraint", options::value<std::string>()->value_name("C"), "features of the hosts")(
+      "mem", options::value<std::string>()->value_name("M"), "memory of a host, as Slurm spells it: 64G (default: the site's)")(
       "job-name", options::value<std::string>()->value_name("NAME"),
       "default: the sweep's name")("warning-seconds", options::value<int>()->default_value(300)->value_name("S"),
                                    "that long before its time is up the job drains and is requeued: an epoch should fit in")(
       "sbatch", options::value<std::vector<std::string>>()->composing()->value_name("OPTION"),
-      "further option of sbatch, e.g. --sbatch=--mem=64G")("first", options::value<std::size_t>()->value_name("N"),
-                                                           "only the first N runs of the plan: try one before all")(
-      "mpirun-arg", options::value<std::vector<std::string>>()->composing()->value_name("ARG"),
-      "further argument of mpirun, as a site needs it")("dry-run", "prints the script; writes and sends nothing");
+      "further option of sbatch, e.g. --sbatch=--exclusive")(
+      "prologue", options::value<std::vector<std::string>>()->composing()->value_name("LINE"),
+      "line of shell before the program, as it is, e.g. --prologue 'module load openmpi'")(
+      "profile", options::value<std::string>()->default_value("")->value_name("NAME"),
+      ("these options, where they are not given, from " + profile_file().string() +
+       ": {\"NAME\": {\"partition\": \"gpu\", \"prologue\": [\"module load openmpi\"]}}; the profile `default` holds without asking")
+          .c_str())("mpirun-arg", options::value<std::vector<std::string>>()->composing()->value_name("ARG"),
+                    "further argument of mpirun, as a site needs it")("dry-run", "prints the script; writes and sends nothing");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"SPEC"}, values)) return 0;
+  add_profile(values["profile"].as<std::string>(), described, values);
 
   Plan plan = plan_from(values);
   Submission submission = submission_of(plan, program_files());
-  if (values.count("first") != 0 && values["first"].as<std::size_t>() < plan.runs.size())
-    plan.runs.resize(values["first"].as<std::size_t>());
-  const std::filesystem::path store = store_path(values);
+  choose_runs(plan, values);
+  const std::filesystem::path store = store_of_sweep(values);
   BatchJob job = asked_for(values, plan);
+  refuse_long_epochs(plan, store, job);
   const Left left = what_is_left(store, plan);
   if (left.open == 0) {
     std::cout << fmt::format("nothing to do: {} of {} runs complete{}; no job was sent\n", left.complete, plan.runs.size(),
@@ -161,16 +198,16 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   write_whole_file(folder / "job.sh", lay_out(folder));
   const std::string id = send_batch_script(folder / "job.sh");
   directory.keep();
+  note_job(folder, id);
 
-  const std::string with = values["store"].defaulted() ? "" : " --store " + values["store"].as<std::string>();
+  const std::string with = store_words(values);
   std::cout << fmt::format("job {}: {} runs to do, {} complete; {} x {} workers\n"
                            "script  {}\n"
                            "log     {}\n"
                            "store   {}\n"
-                           "next: squeue --job={} says where it stands, stdualx status{} what is done\n"
-                           "      scancel --signal=USR1 --batch {} drains it and has it go on later, with TERM it drains and ends\n",
+                           "next: stdualx status{} says where it stands, stdualx watch{} tells on, stdualx cancel{} has it drain and end\n",
                            id, left.open, left.complete, job.nodes, job.workers_per_node, (folder / "job.sh").string(),
-                           batch_log(folder, id).string(), store.string(), id, with, id);
+                           batch_log(folder, id).string(), store.string(), with, with, with);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 // Batch scripts as text, as bash reads them, and what is said to sbatch and scontrol, which stand-ins play here. The real ones take part
 // in tests/slurm.
+#include "cluster/batch_script.h"
 #include "cluster/slurm.h"
 
 #include "experiments/spec/errors.h"
@@ -20,7 +21,9 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
 using testing::Not;
+using testing::SizeIs;
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -56,6 +59,10 @@ TEST(BatchScript, AsksForWhatWasAskedAndForNothingElse) {
                                  "--signal=B:USR1@300"));
 
   BatchJob job = plain_job();
+  job.memory = "64G";
+  job.qos = "long";
+  job.constraint = "a100|h100";
+  job.prologue = {"module load openmpi", "export A='b c'"};
   job.nodes = 4;
   job.workers_per_node = 8;
   job.gpus = true;
@@ -68,10 +75,11 @@ TEST(BatchScript, AsksForWhatWasAskedAndForNothingElse) {
   asked.clear();
   for (const auto& line : lines_of(sbatch_script(job)))
     if (line.starts_with("#SBATCH")) asked.push_back(line.substr(8));
-  EXPECT_THAT(asked,
-              ElementsAre("--job-name=tiny", "--nodes=4", "--ntasks-per-node=8", "--cpus-per-task=6", "--gres=gpu:8", "--time=1-12:00",
-                          "--partition=gpu", "--account=\"lab 7\"", "--output=/shared/results.db.d/submissions/tiny-1/log-%j.txt",
-                          "--open-mode=append", "--requeue", "--signal=B:USR1@90", "--mem=64G", "--no-requeue"));
+  EXPECT_THAT(lines_of(sbatch_script(job)), IsSupersetOf({"module load openmpi", "export A='b c'"})) << "as they are";
+  EXPECT_THAT(asked, ElementsAre("--job-name=tiny", "--nodes=4", "--ntasks-per-node=8", "--cpus-per-task=6", "--gres=gpu:8", "--mem=64G",
+                                 "--time=1-12:00", "--partition=gpu", "--account=\"lab 7\"", "--qos=long", "--constraint=\"a100|h100\"",
+                                 "--output=/shared/results.db.d/submissions/tiny-1/log-%j.txt", "--open-mode=append", "--requeue",
+                                 "--signal=B:USR1@90", "--mem=64G", "--no-requeue"));
 }
 
 TEST(BatchScript, EndsInTheProgramAndHidesGpusThatNobodyAskedFor) {
@@ -193,33 +201,110 @@ TEST_F(SlurmStandIns, SendingTellsWhyItFailed) {
   EXPECT_THAT(send_refusal(), HasSubstr("login node"));
 }
 
+TEST_F(SlurmStandIns, NothingOfTheAllocationThatWeAreInReachesTheNewJob) {
+  program("sbatch", "env >\"${0%/*}/environment\"; echo 12");
+  const std::vector<std::pair<std::string, std::string>> names = {{"SLURM_NTASKS", "7"},
+                                                                  {"SBATCH_PARTITION", "debug"},
+                                                                  {"PMIX_RANK", "0"},
+                                                                  {"OMPI_COMM_WORLD_SIZE", "7"},
+                                                                  {"SLURM_CONF", "/etc/slurm.conf"}};
+  for (const auto& [name, value] : names) ::setenv(name.c_str(), value.c_str(), 1);
+  const auto passed_on = [&] {
+    send_batch_script("/shared/job.sh");
+    std::ifstream file(folder_ / "environment");
+    std::vector<std::string> found;
+    for (const std::string& line : lines_of({std::istreambuf_iterator<char>(file), {}}))
+      for (const auto& [name, value] : names)
+        if (line == name + "=" + value) found.push_back(name);
+    return found;
+  };
+  EXPECT_THAT(passed_on(), SizeIs(names.size())) << "on a login node they are a person's wishes";
+  ::setenv("SLURM_JOB_ID", "11", 1);
+  EXPECT_THAT(passed_on(), ElementsAre("SLURM_CONF"));
+  ::unsetenv("SLURM_JOB_ID");
+  for (const auto& [name, value] : names) ::unsetenv(name.c_str());
+}
+
+TEST(JobPhases, EveryStateOfSlurmHasOneAndAnUnknownWordIsNoEnd) {
+  for (const char* const state : {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"})
+    EXPECT_EQ(job_phase(state), JobPhase::waiting) << state;
+  for (const char* const state :
+       {"RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING", "STAGE_OUT", "running"})
+    EXPECT_EQ(job_phase(state), JobPhase::running) << state;
+  for (const char* const state : {"COMPLETED", "FAILED", "CANCELLED", "CANCELLED by 1000", "CANCELLED+", "TIMEOUT", "NODE_FAIL",
+                                  "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED", "REVOKED"})
+    EXPECT_EQ(job_phase(state), JobPhase::over) << state;
+  for (const char* const state : {"", "HIBERNATING", "CANCEL"}) EXPECT_EQ(job_phase(state), JobPhase::unknown) << state;
+}
+
+TEST_F(SlurmStandIns, JobsAreAskedForInTheQueueAndThenInTheAccounts) {
+  program("squeue", "echo '12|RUNNING|None|node[1-3]'; echo '13|PENDING|Dependency|'");
+  program("sacct", "echo '14|CANCELLED by 0|None|None assigned'; echo '12|FAILED|None|node1'");
+  const auto jobs = ask_jobs({"14", "12", "13", "15"});
+  ASSERT_THAT(jobs, SizeIs(4));
+  EXPECT_EQ(jobs[0].phase, JobPhase::over);
+  EXPECT_EQ(jobs[0].state, "CANCELLED");
+  EXPECT_EQ(jobs[0].nodes, "");
+  EXPECT_EQ(jobs[1].phase, JobPhase::running) << "the queue knows better than the accounts";
+  EXPECT_EQ(jobs[1].nodes, "node[1-3]");
+  EXPECT_EQ(jobs[2].phase, JobPhase::waiting);
+  EXPECT_EQ(jobs[2].reason, "Dependency");
+  EXPECT_EQ(jobs[3].phase, JobPhase::unknown) << "forgotten";
+  EXPECT_EQ(jobs[3].id, "15");
+}
+
+TEST_F(SlurmStandIns, WithoutSlurmOrWithOneThatDoesNotAnswerEveryJobIsUnknown) {
+  program("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1");
+  program("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1");
+  EXPECT_EQ(ask_jobs({"12"}).at(0).phase, JobPhase::unknown);
+  std::filesystem::remove(folder_ / "squeue");
+  std::filesystem::remove(folder_ / "sacct");
+  ::setenv("PATH", folder_.c_str(), 1);
+  EXPECT_EQ(ask_jobs({"12"}).at(0).phase, JobPhase::unknown);
+}
+
+TEST_F(SlurmStandIns, CancellingTellsWhatScancelSays) {
+  program("scancel", "exit 0");
+  cancel_job("12");
+  cancel_job("12", "TERM");
+  EXPECT_THAT(calls(), ElementsAre("scancel|12|", "scancel|--signal=TERM|--batch|12|"));
+  program("scancel", "echo 'Access denied' >&2; exit 1");
+  try {
+    cancel_job("12");
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("job 12: Access denied"));
+  }
+}
+
 TEST_F(SlurmStandIns, AfterAWarningTheJobIsRequeuedAndNothingElseIsSent) {
   program("sbatch", "echo 13");
   program("scontrol", "exit 0");
-  EXPECT_THAT(go_on_after_warning("12", "/shared/job.sh"), HasSubstr("starts job 12 again"));
+  EXPECT_THAT(go_on_after_warning("12", "/shared/job.sh").words, HasSubstr("starts job 12 again"));
   EXPECT_THAT(calls(), ElementsAre("scontrol|requeue|12|"));
 }
 
 TEST_F(SlurmStandIns, ARequeueWhoseTermReachesScontrolFirstIsOne) {
   program("sbatch", "echo 13");
   program("scontrol", "kill -TERM $$");
-  EXPECT_THAT(go_on_after_warning("12", "/shared/job.sh"), HasSubstr("starts job 12 again"));
+  EXPECT_THAT(go_on_after_warning("12", "/shared/job.sh").words, HasSubstr("starts job 12 again"));
   EXPECT_THAT(calls(), ElementsAre("scontrol|requeue|12|"));
 }
 
 TEST_F(SlurmStandIns, WhereRequeuesAreForbiddenExactlyOneSuccessorIsSent) {
   program("sbatch", "echo 13");
   program("scontrol", "echo 'Requested operation is presently disabled for job 12' >&2; exit 1");
-  const std::string said = go_on_after_warning("12", "/shared/job.sh");
-  EXPECT_THAT(said, HasSubstr("presently disabled"));
-  EXPECT_THAT(said, HasSubstr("job 13 was sent instead"));
+  const GoesOn on = go_on_after_warning("12", "/shared/job.sh");
+  EXPECT_EQ(on.successor, "13");
+  EXPECT_THAT(on.words, HasSubstr("presently disabled"));
+  EXPECT_THAT(on.words, HasSubstr("job 13 was sent instead"));
   EXPECT_THAT(calls(), ElementsAre("scontrol|requeue|12|", "sbatch|--parsable|--dependency=afterany:12|/shared/job.sh|"));
 }
 
 TEST_F(SlurmStandIns, WhereNeitherCanBeHadItSaysWhatToType) {
   program("sbatch", "echo 'no submissions today' >&2; exit 1");
   program("scontrol", "echo disabled >&2; exit 1");
-  const std::string said = go_on_after_warning("12", "/shared/a job.sh");
+  const std::string said = go_on_after_warning("12", "/shared/a job.sh").words;
   EXPECT_THAT(said, HasSubstr("no submissions today"));
   EXPECT_THAT(said, HasSubstr("sbatch '/shared/a job.sh'"));
 }

@@ -44,6 +44,7 @@ public:
 private:
   AttemptEnd train(const Assignment& assignment) {
     AttemptEnd end{assignment.run_id, assignment.attempt, "complete", "", ""};
+    if (wishes_.contains("say")) std::fprintf(stderr, "%s\n", wishes_.at("say").get<std::string>().c_str());
     if (!assignment.resume_path.empty()) {
       const std::string text = read(std::filesystem::path(assignment.store_directory) / assignment.resume_path);
       if (sha256_hex(text) != assignment.resume_sha256) {

@@ -82,7 +82,7 @@ TEST_F(AccuracyReport, RunsWithAndWithoutTheNullClassAreRowsOfTheirOwn) {
   EXPECT_NEAR(shares.at("leave one person out, 3 folds"), 0.95, 1e-12);
   EXPECT_NEAR(shares.at("leave one person out, 3 folds, with null class"), 0.80, 1e-12);
   Reader reader(folder / "results.db");
-  const TitledTable runs = runs_table(reader, 0);
+  const TitledTable runs = runs_table(reader, {0});
   EXPECT_EQ(std::count_if(runs.table.rows.begin(), runs.table.rows.end(),
                           [](const auto& row) { return cell_text(row[3]) == "leave one person out, 3 folds, with null class"; }),
             3);

@@ -31,7 +31,7 @@ protected:
   }
   std::string explained(const std::string& prefix) {
     Reader reader(folder / "results.db");
-    return format_tables(explain_run(reader, prefix, now), Format::markdown);
+    return format_tables(explain_run(reader, prefix, {now}), Format::markdown);
   }
 };
 
@@ -48,7 +48,7 @@ TEST_F(ExplainTest, TellsAllOfARun) {
   store.end_attempt({run_id, 2, "complete", "", "", {{"embedding", run_id + "/2/embedding.safetensors", "ab", 99}}}, RunStatus::complete);
   store.record_efficiency({run_id, "node4", "cpu", "cpu A", 1, {{"latency_median", 0.0025}}});
   Reader reader(folder / "results.db");
-  const std::string text = format_tables(explain_run(reader, run_id.substr(0, 8), now), Format::table);
+  const std::string text = format_tables(explain_run(reader, run_id.substr(0, 8), {now}), Format::table);
   EXPECT_THAT(text, AllOf(HasSubstr(run_id), HasSubstr("first, second"), HasSubstr("identity text: " + run_identity_text(run)),
                           HasSubstr("the same identity")));
   EXPECT_THAT(text, AllOf(HasSubstr("trainer_died"), HasSubstr("signal 9"), HasSubstr("std::bad_alloc\\nkilled"), HasSubstr("node4")));

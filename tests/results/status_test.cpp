@@ -40,15 +40,15 @@ protected:
   }
   std::string status() {
     Reader reader(file);
-    return format_tables(status_tables(reader, now), Format::csv);
+    return format_tables(status_tables(reader, {now}), Format::csv);
   }
   std::string notes() {
     Reader reader(file);
-    return status_tables(reader, now).at(0).notes.at(0);
+    return status_tables(reader, {now}).at(0).notes.at(0);
   }
   std::string runs(const RunsFilter& filter = {}) {
     Reader reader(file);
-    return format_tables({runs_table(reader, now, filter)}, Format::csv);
+    return format_tables({runs_table(reader, {now}, filter)}, Format::csv);
   }
 };
 

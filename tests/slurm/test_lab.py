@@ -3,9 +3,14 @@
 As root, where network namespaces are permitted; elsewhere these tests fail and say so.
 """
 import contextlib
+import hashlib
+import json
 import os
 import pathlib
-import subprocess
+import re
+import shlex
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -14,10 +19,12 @@ import unittest
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"), str(pathlib.Path(__file__).resolve().parents[2] / "cluster" / "lab")]
 
 import lab  # noqa: E402
-from harness import Workplace, wait_until  # noqa: E402
+from harness import PROGRAM, Workplace, wait_until  # noqa: E402
 
 
 class Lab(Workplace):
+    """A store on the file system that the three hosts share, and the lab idle at the start of each test."""
+
     stub = False
 
     @classmethod
@@ -35,28 +42,66 @@ class Lab(Workplace):
                 lab.start_node(node)
         wait_until(lambda: list(lab.states().values()) == ["idle"] * 3, 60, "three idle hosts")
         self.addCleanup(lab.call, "scancel", "--full", "--user=root", check=False)
-        self.undisturbed = self.folder / "undisturbed.db"
-        self.spec = self.sweep(variants=["stdual_x"], fixed={"training": {"epochs": 60, "batch_size": 16}})
-        self.run_sweep(self.spec, "--workers", 2, store=self.undisturbed)
 
     def environment(self):
         return super().environment() | {"SLURM_CONF": str(lab.LAB / "slurm.conf")}
 
-    def submit(self, *more, nodes=3):
-        text = self.finish(self.start("submit", self.spec, "--nodes", nodes, "--workers-per-node", 1, "--time", "20:00", *more))
-        job, = [line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith("job ")]
-        self.addCleanup(lambda: print(self.log(job)) if getattr(self._outcome, "success", True) is False else None)
+    def submit(self, spec, *more, nodes=3, workers=1, store=None):
+        """The job's number."""
+        text = self.finish(self.start("submit", spec, "--nodes", nodes, "--workers-per-node", workers, "--time", "20:00", *more, store=store))
+        job = re.search(r"^job (\d+): ", text, re.M)[1]
+        self.addCleanup(lambda: print(self.log(job, store)) if getattr(self._outcome, "success", True) is False else None)
         return job
 
-    def log(self, job):
-        return "".join(path.read_text(encoding="utf-8") for path in (self.folder / "results.db.d" / "submissions").glob(f"*/log-{job}.txt"))
+    def log(self, job, store=None):
+        folder = pathlib.Path(f"{store or self.store}.d") / "submissions"
+        return "".join(path.read_text(encoding="utf-8") for path in folder.glob(f"*/log-{job}.txt"))
 
     def state(self, job):
-        """The first line: state and where it runs."""
+        """The first line: state and where it runs; "": Slurm does not list it."""
         return lab.call("squeue", "--noheader", f"--job={job}", "--format=%T %B", check=False).strip()
 
+    def shown(self, job):
+        """What Slurm knows of a job; some minutes longer than squeue lists it."""
+        words = lab.call("scontrol", "--oneliner", "show", "job", job, check=False).split()
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
     def wait_for_end(self, job, seconds=150):
-        wait_until(lambda: (self.state(job) or "GONE").split()[0] not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "PREEMPTED"), seconds, "the job to end")
+        """Slurm's word for how it ended, and its exit status."""
+        alive = ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "PREEMPTED", "SUSPENDED")
+        wait_until(lambda: (self.state(job) or "GONE").split()[0] not in alive, seconds, f"job {job} to end")
+        shown = self.shown(job)
+        return shown.get("JobState"), shown.get("ExitCode", "").split(":")[0]
+
+    def warn(self, job):
+        """What Slurm does when a time limit or a preemption is near."""
+        lab.call("scancel", "--signal=USR1", "--batch", job)
+
+    def cut_power(self, node):
+        for pid, _ in lab.inside(node):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def status(self):
+        return self.finish(self.start("status"))
+
+
+class Life(Lab):
+    """What a cluster does to a job: the store is that of an undisturbed sweep afterwards."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.undisturbed = None
+
+    def setUp(self):
+        super().setUp()
+        self.spec = self.sweep(variants=["stdual_x"], fixed={"training": {"epochs": 60, "batch_size": 16}})
+        if Life.undisturbed is None:  # the same sweep for each test, here and now, without a Slurm
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="undisturbed-"))
+            self.addClassCleanup(shutil.rmtree, folder, True)
+            self.run_sweep(self.spec, "--workers", 2, store=folder / "undisturbed.db")
+            Life.undisturbed = folder / "undisturbed.db"
 
     def same_as_undisturbed(self):
         for what in (self.epochs, self.evaluations, self.predictions):
@@ -66,18 +111,16 @@ class Lab(Workplace):
         self.finish(self.start("db", "check", "--ledger"))
 
     def test_a_job_on_three_hosts_uses_each_and_is_the_sweep(self):
-        job = self.submit()
+        job = self.submit(self.spec)
         self.wait_for_end(job)
         self.same_as_undisturbed()
         self.assertEqual(sorted(self.ask("SELECT host FROM attempts")), [("node1",), ("node2",), ("node3",)])
 
     def test_a_lost_host_costs_a_relaunch_on_the_others_and_not_the_job(self):
-        job = self.submit("--sbatch=--no-kill")
+        job = self.submit(self.spec, "--sbatch=--no-kill")
         self.wait_for_epochs(15)
         lost = next(node for node in lab.NODES if node != self.state(job).split()[1])
-        for pid, _ in lab.inside(lost):  # its power is cut
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
+        self.cut_power(lost)
         cut = time.time()
         wait_until(lambda: self.ask("SELECT count(*) FROM coordinators") == [(2,)], 60, "the relaunch")
         print(f"relaunched after {time.time() - cut:.1f} s", flush=True)
@@ -87,19 +130,17 @@ class Lab(Workplace):
         self.assertNotIn((lost,), self.ask("SELECT host FROM attempts WHERE coordinator_id = 2"))
 
     def test_the_host_of_the_batch_script_is_lost_and_slurm_starts_the_job_again(self):
-        job = self.submit(nodes=2)
+        job = self.submit(self.spec, nodes=2)
         self.wait_for_epochs(15)
         lost = self.state(job).split()[1]
-        for pid, _ in lab.inside(lost):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
+        self.cut_power(lost)
         wait_until(lambda: "try 2" in self.log(job), 90, "Slurm to start it again")
         self.wait_for_end(job)
         lab.start_node(lost)
         self.same_as_undisturbed()
 
     def test_a_preempted_job_drains_at_the_warning_and_goes_on_when_the_others_are_done(self):
-        job = self.submit()
+        job = self.submit(self.spec)
         self.wait_for_epochs(15)
         urgent = lab.call("sbatch", "--parsable", "--partition=urgent", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=sleep 3").strip()
         wait_until(lambda: self.state(urgent).startswith("RUNNING") or not self.state(urgent), 60, "the urgent job to run")
@@ -109,18 +150,18 @@ class Lab(Workplace):
         self.assertIn("try 2", self.log(job))
 
     def test_a_cancelled_job_leaves_what_it_recorded_and_a_new_one_goes_on(self):
-        job = self.submit()
+        job = self.submit(self.spec)
         self.wait_for_epochs(15)
         lab.call("scancel", job)
         self.wait_for_end(job)
         recorded = set(self.epochs())
         self.assertGreaterEqual(len(recorded), 15)
-        self.wait_for_end(self.submit())
+        self.wait_for_end(self.submit(self.spec))
         self.assertLessEqual(recorded, set(self.epochs()))
         self.same_as_undisturbed()
 
     def test_a_restart_of_the_controller_disturbs_nothing(self):
-        job = self.submit()
+        job = self.submit(self.spec)
         self.wait_for_epochs(10)
         lab.end([tuple(lab.known_processes()["slurmctld"])])
         time.sleep(2)
@@ -129,6 +170,185 @@ class Lab(Workplace):
         self.wait_for_end(job)
         self.same_as_undisturbed()
         self.assertEqual(self.ask("SELECT count(*) FROM coordinators"), [(1,)])
+
+    def test_a_preempted_job_that_is_cancelled_goes_on_in_exactly_one_successor(self):
+        job = self.submit(self.spec, "--partition", "scrap")
+        self.wait_for_epochs(15)
+        urgent = lab.call("sbatch", "--parsable", "--partition=urgent", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=sleep 3").strip()
+        wait_until(lambda: self.state(urgent).startswith("RUNNING") or not self.state(urgent), 60, "the urgent job to run")
+        self.wait_for_end(urgent)
+        self.wait_for_end(job)
+        successors = [path for path in pathlib.Path(f"{self.store}.d/submissions/tiny-1/jobs.txt").read_text(encoding="utf-8").split() if path != job]
+        self.assertLessEqual(len(successors), 1)
+        for successor in successors:
+            self.wait_for_end(successor)
+        if not successors:
+            self.assertIn("try 2", self.log(job))
+        self.same_as_undisturbed()
+
+    def test_a_suspended_job_goes_on_where_it_stood(self):
+        job = self.submit(self.spec)
+        self.wait_for_epochs(15)
+        lab.call("scontrol", "suspend", job)
+        wait_until(lambda: self.state(job).startswith("SUSPENDED"), 20, "the job to stand still")
+        time.sleep(1)
+        recorded = len(self.epochs())
+        time.sleep(3)
+        self.assertEqual(len(self.epochs()), recorded)
+        self.assertIn("SUSPENDED", self.status())
+        lab.call("scontrol", "resume", job)
+        self.wait_for_end(job)
+        self.same_as_undisturbed()
+        self.assertEqual(self.ask("SELECT count(*) FROM coordinators"), [(1,)])
+        self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts"), [("complete",)])
+
+    def test_a_slurmd_that_dies_and_comes_back_disturbs_nothing(self):
+        job = self.submit(self.spec)
+        self.wait_for_epochs(10)
+        node = self.state(job).split()[1]
+        pid, _ = lab.known_processes()[f"slurmd-{node}"]
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(2)
+        lab.start_node(node)
+        self.wait_for_end(job)
+        self.same_as_undisturbed()
+        self.assertEqual(self.ask("SELECT count(*) FROM coordinators"), [(1,)])
+
+    def test_a_job_that_slurm_has_forgotten_is_unknown_and_its_sweep_goes_on(self):
+        job = self.submit(self.spec)
+        self.wait_for_epochs(15)
+        lab.end([tuple(lab.known_processes()["slurmctld"])])
+        lab.start_controller("-c")  # without its memory: the hosts' daemons end what it does not know
+        lab.wait(lambda: lab.states() and set(lab.states().values()) <= {"idle"}, "idle hosts", 60)
+        self.assertEqual(self.shown(job), {})
+        told = self.status()
+        self.assertRegex(told, rf"{job} +unknown")
+        self.assertIn("Slurm has forgotten the job", told)
+        # A job of that name may live elsewhere for all we know; the fence says when it does not.
+        again = self.submit(self.spec, "--if-busy", "wait")
+        self.wait_for_end(again)
+        self.same_as_undisturbed()
+
+
+class Commands(Lab):
+    """submit, status, watch, cancel and logs, as a person uses them on a login node; stub trainers."""
+
+    stub = True
+
+    def test_the_time_limit_without_a_warning_costs_the_running_epochs_and_no_more(self):
+        self.wishes["epoch_ms"] = 4000
+        spec = self.sweep(variants=["stdual_x"], fixed={"training": {"epochs": 8, "batch_size": 32}})
+        job = self.submit(spec, "--sbatch=--signal=B:CONT@1", nodes=1)  # the warning is a signal that nobody minds
+        self.wait_for_epochs(2)
+        lab.call("scontrol", "update", f"jobid={job}", "timelimit=1")
+        self.assertEqual(self.wait_for_end(job)[0], "TIMEOUT")
+        told = self.status()
+        self.assertIn("is gone: Slurm ended its job: TIMEOUT", told)
+        self.assertNotIn("RUNNING", self.finish(self.start("runs")))
+        recorded = set(self.epochs())
+        self.wishes["epoch_ms"] = 0
+        self.assertEqual(self.wait_for_end(self.submit(spec, nodes=1)), ("COMPLETED", "0"))
+        self.assertLessEqual(recorded, set(self.epochs()))
+        self.assertEqual(self.statuses(), {"COMPLETE": 3})
+
+    def test_status_names_the_job_its_state_and_within_a_lease_what_slurm_did_to_it(self):
+        self.wishes["epoch_ms"] = 500
+        job = self.submit(self.sweep())
+        self.wait_for_epochs(2)
+        before = sorted(os.listdir(self.folder))
+        told = self.status()
+        self.assertRegex(told, rf"{job} +RUNNING +\S+ +node\[1-3\]")
+        self.assertIn(f"(job {job}), last heartbeat", told)
+        self.assertEqual(sorted(os.listdir(self.folder)), before)  # reading writes nothing
+        lab.call("scancel", "--signal=KILL", "--full", job)
+        self.wait_for_end(job)
+        told = self.status()
+        self.assertIn("Slurm ended its job: CANCELLED", told)
+        self.assertNotIn("RUNNING", self.finish(self.start("runs")))
+        self.assertIn("INTERRUPTED", self.finish(self.start("runs")))
+
+    def test_watch_tells_what_changes_and_ends_with_the_sweep(self):
+        self.wishes["epoch_ms"] = 300
+        spec = self.sweep()
+        job = self.submit(spec)
+        text = self.finish(self.start("watch", "--seconds", 0.5))
+        self.assertIn(f"job {job}: RUNNING", text)
+        self.assertIn("6 of 6 runs complete", text)
+        self.assertTrue(text.endswith("all runs are complete\n"), text)
+
+    def test_cancel_drains_a_running_job_and_takes_a_waiting_one_from_the_queue(self):
+        self.wishes["epoch_ms"] = 500
+        running = self.submit(self.sweep(), "--sbatch=--exclusive")
+        self.wait_for_epochs(2)
+        waiting = self.submit(self.sweep("other.json", name="other", seeds=[2]), "--sbatch=--exclusive")
+        self.assertTrue(self.state(waiting).startswith("PENDING"))
+        text = self.finish(self.start("cancel"))
+        self.assertIn(f"job {running} (RUNNING) was told to drain", text)
+        self.assertIn(f"job {waiting} (PENDING) was cancelled", text)
+        self.assertEqual(self.wait_for_end(waiting)[0], "CANCELLED")
+        self.assertEqual(self.wait_for_end(running), ("FAILED", "75"))
+        self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts WHERE end_reason <> 'complete'"), [("drained",)])
+        self.assertIn("nothing to cancel", self.finish(self.start("cancel")))
+        self.assertEqual(self.finish(self.start("watch"), 75).splitlines()[-1], "nobody works on it; the same `run` or `submit` again goes on")
+
+    def test_logs_tell_what_each_attempt_said_and_where_its_job_wrote(self):
+        self.wishes["say"] = "a line of the trainer"
+        job = self.submit(self.sweep())
+        self.wait_for_end(job)
+        run, = self.ask("SELECT run_id FROM runs LIMIT 1")[0]
+        text = self.finish(self.start("logs", run[:8]))
+        self.assertIn(f"== run {run[:10]}, attempt 1, on ", text)
+        self.assertIn("rank-0.log\na line of the trainer\n", text)
+        self.assertIn(f"-- the log of job {job} is {self.store}.d/submissions/tiny-1/log-{job}.txt", text)
+        self.assertIn("no attempt 7", self.finish(self.start("logs", run[:8], "--attempt", 7), 2))
+
+    def test_a_submission_from_inside_an_allocation_knows_nothing_of_that_one(self):
+        spec = self.sweep()
+        inner = self.command("submit", spec, "--nodes", 2, "--workers-per-node", 1, "--job-name", "inner")
+        outside = {"SBATCH_TIMELIMIT": "7", "SBATCH_PARTITION": "scrap", "SLURM_EXPORT_ENV": "NONE", "PMIX_RANK": "3"}
+        outside |= {name: value for name, value in self.environment().items() if name.startswith("STDUALX_")}
+        script = self.folder / "outer.sh"
+        script.write_text("#!/bin/bash\n" + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in outside.items()) +
+                          " ".join(shlex.quote(word) for word in inner) + "\n", encoding="utf-8")
+        outer = lab.call("sbatch", "--parsable", "--partition=urgent", "--nodes=1", f"--output={self.folder}/outer.txt", script).strip()
+        self.wait_for_end(outer)
+        text = (self.folder / "outer.txt").read_text(encoding="utf-8")
+        self.assertRegex(text, r"(?m)^job \d+: ")
+        job = re.search(r"^job (\d+): ", text, re.M)[1]
+        self.assertEqual(self.wait_for_end(job), ("COMPLETED", "0"), self.log(job))
+        shown = self.shown(job)
+        self.assertEqual((shown["Partition"], shown["NumNodes"], shown["TimeLimit"]), ("normal", "2", "01:00:00"))
+
+    def test_what_was_submitted_stands_in_the_store(self):
+        job = self.submit(self.sweep())
+        self.wait_for_end(job)
+        (number, restarts, nodes, script, digest, submission), = self.ask("SELECT job_id, restarts, nodes, script, script_sha256, submission FROM slurm_jobs")
+        written = (self.store.parent / "results.db.d/submissions/tiny-1/job.sh").read_bytes()
+        self.assertEqual((number, restarts, nodes, script.encode()), (job, 0, "node[1-3]", written))
+        self.assertEqual(digest, hashlib.sha256(written).hexdigest())
+        self.assertEqual(json.loads(submission)["programs"][0], hashlib.sha256(PROGRAM.read_bytes()).hexdigest())
+
+    def test_the_second_job_on_a_store_waits_or_is_refused_and_shards_are_merged_into_the_whole(self):
+        self.wishes["epoch_ms"] = 300
+        spec = self.sweep()
+        first = self.submit(spec, nodes=1)
+        self.wait_for_epochs(1)
+        refused = self.submit(spec, nodes=1)
+        waits = self.submit(spec, "--if-busy", "wait", nodes=1)
+        self.assertEqual(self.wait_for_end(refused), ("FAILED", "4"))
+        self.assertIn("holds the store", self.log(refused))
+        self.assertEqual(self.wait_for_end(first), ("COMPLETED", "0"))
+        self.assertEqual(self.wait_for_end(waits), ("COMPLETED", "0"))
+        self.assertIn("waiting until it lets go", self.log(waits))
+        self.assertIn("nothing to do: 6 of 6 runs complete", self.log(waits))
+        self.assertEqual(self.ask("SELECT count(*) FROM coordinators"), [(1,)])
+        shards = [self.folder / f"shard{i}.db" for i in (1, 2)]
+        jobs = [self.submit(spec, "--shard", f"{i + 1}/2", nodes=1, store=store) for i, store in enumerate(shards)]
+        for job in jobs:
+            self.wait_for_end(job)
+        self.finish(self.start("db", "merge", *shards, store=self.folder / "all.db"))
+        self.assertEqual(self.epochs(self.folder / "all.db"), self.epochs())
+        self.assertEqual([self.ask("SELECT count(*) FROM runs", store=store) for store in shards], [[(3,)], [(3,)]])
 
 
 if __name__ == "__main__":

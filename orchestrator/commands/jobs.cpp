@@ -1,0 +1,241 @@
+// The commands for a job that is under way, here or on a cluster: status, watch, cancel, logs. None of them writes.
+#include "cluster/batch_script.h"
+#include "cluster/process.h"
+#include "cluster/slurm.h"
+#include "experiments/archive.h"
+#include "orchestrator/commands/command.h"
+#include "orchestrator/submission.h"
+#include "results/tables.h"
+
+#include <fmt/format.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+namespace stdualx {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_jobs_asked = 20; // the newest; older ones are long over
+
+std::string in_brackets(const std::string& words) { return words.empty() ? "" : " (" + words + ")"; }
+
+/// A job of a store as Slurm tells of it.
+struct KnownJob {
+  SlurmJob slurm;
+  fs::path folder; // of its submission
+};
+
+std::vector<KnownJob> jobs_of(const fs::path& store) {
+  std::vector<KnownJob> jobs;
+  std::vector<std::string> ids;
+  for (const SubmittedJobs& submitted : submitted_jobs(store_directory(store)))
+    for (const std::string& id : submitted.job_ids) {
+      jobs.push_back({{id, JobPhase::unknown, "", "", ""}, submitted.folder});
+      ids.push_back(id);
+    }
+  if (jobs.size() > most_jobs_asked) {
+    jobs.erase(jobs.begin(), jobs.end() - most_jobs_asked);
+    ids.erase(ids.begin(), ids.end() - most_jobs_asked);
+  }
+  const std::vector<SlurmJob> told = ask_jobs(ids);
+  for (std::size_t i = 0; i < jobs.size(); ++i) jobs[i].slurm = told[i];
+  return jobs;
+}
+
+bool may_live(const SlurmJob& job) { return job.phase == JobPhase::waiting || job.phase == JobPhase::running; }
+
+TitledTable jobs_table(const std::vector<KnownJob>& jobs) {
+  TitledTable titled{"jobs", {{"job", "state", "reason", "nodes", "log"}, {}}, {}};
+  for (const KnownJob& job : jobs) {
+    const fs::path log = batch_log(job.folder, job.slurm.id);
+    titled.table.rows.push_back({job.slurm.id, job.slurm.state.empty() ? "unknown" : job.slurm.state,
+                                 job.slurm.reason.empty() ? Cell() : Cell(job.slurm.reason),
+                                 job.slurm.nodes.empty() ? Cell() : Cell(job.slurm.nodes), fs::exists(log) ? Cell(log.string()) : Cell()});
+  }
+  if (std::any_of(jobs.begin(), jobs.end(), [](const KnownJob& job) { return job.slurm.state.empty(); }))
+    titled.notes.emplace_back("unknown: Slurm has forgotten the job, or cannot be asked from here. What the store says stands.");
+  return titled;
+}
+
+/// What a person sees: sweeps, what failed or waits, jobs.
+std::vector<TitledTable> status_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
+  std::vector<TitledTable> tables;
+  if (jobs.empty() || fs::exists(store)) { // a job that waits has made no store yet
+    Reader reader(store);
+    tables = status_tables(reader, moment_now());
+  }
+  if (!jobs.empty()) tables.push_back(jobs_table(jobs));
+  return tables;
+}
+
+struct Standing {
+  std::int64_t runs = 0, complete = 0, failed = 0, epochs = 0;
+  bool alive = false; // somebody works on the rest
+  std::string words;
+
+  ExitStatus exit_status() const {
+    return runs > 0 && complete == runs ? ExitStatus::done : failed > 0 ? ExitStatus::runs_failed : ExitStatus::drained;
+  }
+};
+
+Standing standing_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
+  Standing standing;
+  standing.alive = std::any_of(jobs.begin(), jobs.end(), [](const KnownJob& job) { return may_live(job.slurm); });
+  if (fs::exists(store)) {
+    Reader reader(store);
+    const Table counts = reader.query("SELECT count(*), count(*) FILTER (WHERE status = 'COMPLETE'), count(*) FILTER (WHERE status IN "
+                                      "('FAILED', 'QUARANTINED')), coalesce(sum(epochs_done), 0) FROM v_runs");
+    const auto number = [&](std::size_t i) { return std::get<std::int64_t>(counts.rows.at(0).at(i)); };
+    standing.runs = number(0), standing.complete = number(1), standing.failed = number(2), standing.epochs = number(3);
+    standing.alive = standing.alive || !coordinator_gone(reader, moment_now());
+  }
+  standing.words = fmt::format("{} of {} runs complete{}, {} epochs recorded", standing.complete, standing.runs,
+                               standing.failed > 0 ? fmt::format(", {} failed", standing.failed) : "", standing.epochs);
+  for (const KnownJob& job : jobs)
+    if (may_live(job.slurm)) standing.words += fmt::format("; job {}: {}{}", job.slurm.id, job.slurm.state, in_brackets(job.slurm.reason));
+  return standing;
+}
+
+void cancel_here(int launcher, bool at_once) {
+  for (int i = 0; i < (at_once ? 2 : 1); ++i) {
+    if (::kill(launcher, SIGTERM) != 0)
+      throw InputError(fmt::format("process {} cannot be told to end: {}", launcher, std::strerror(errno)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100)); // or two signals of a kind are one
+  }
+  std::cout << fmt::format("process {} on this host was told to {}\n", launcher,
+                           at_once ? "stop: the running epochs are given up" : "drain: the running epochs are finished and recorded");
+}
+
+void cancel_in_slurm(const SlurmJob& job, bool at_once) {
+  const bool drains = job.phase == JobPhase::running && !at_once;
+  cancel_job(job.id, drains ? "TERM" : "");
+  std::cout << fmt::format("job {} ({}) {}\n", job.id, job.state,
+                           drains ? "was told to drain: the running epochs are finished and recorded, then it ends" : "was cancelled");
+}
+
+} // namespace
+
+int status_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_store_option(described);
+  add_format_option(described);
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {}, values)) return 0;
+  const Format format = output_format(values);
+  const fs::path store = store_path(values);
+  std::cout << format_tables(status_of(store, jobs_of(store)), format);
+  return 0;
+}
+
+int watch_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_store_option(described);
+  described.add_options()("seconds", options::value<double>()->default_value(5)->value_name("S"), "between two looks");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {}, values)) return 0;
+  const double seconds = values["seconds"].as<double>();
+  if (!(seconds >= 0.1 && seconds <= 86400)) throw InputError(fmt::format("--seconds: expected 0.1 to 86400, found {}", seconds));
+  const fs::path store = store_path(values);
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  std::string told;
+  while (true) {
+    const std::vector<KnownJob> jobs = jobs_of(store);
+    if (jobs.empty()) Reader reader(store); // says what to do where there is neither
+    const Standing standing = standing_of(store, jobs);
+    if (terminal) std::cout << "\x1b[H\x1b[J" << format_tables(status_of(store, jobs), Format::table);
+    else if (standing.words != told) std::cout << standing.words << "\n";
+    std::cout.flush();
+    told = standing.words;
+    if (!standing.alive) {
+      const ExitStatus status = standing.exit_status();
+      std::cout << (status == ExitStatus::done          ? "all runs are complete\n"
+                    : status == ExitStatus::runs_failed ? "nobody works on it; `stdualx status` says why runs failed\n"
+                                                        : "nobody works on it; the same `run` or `submit` again goes on\n");
+      return static_cast<int>(status);
+    }
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  }
+}
+
+int cancel_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_store_option(described);
+  described.add_options()("now", "give up the running epochs instead of finishing them");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {}, values)) return 0;
+  const bool at_once = values.count("now") != 0;
+  const fs::path store = store_path(values);
+  bool found = false;
+  std::string unknown;
+  for (const KnownJob& job : jobs_of(store)) {
+    if (may_live(job.slurm)) {
+      cancel_in_slurm(job.slurm, at_once);
+      found = true;
+    } else if (job.slurm.state.empty()) {
+      unknown += (unknown.empty() ? "" : ", ") + job.slurm.id;
+    }
+  }
+  if (const auto launcher = launcher_at(store_directory(store)); launcher && !found) {
+    cancel_here(*launcher, at_once);
+    found = true;
+  }
+  if (!found)
+    std::cout << "nothing to cancel: no process of this host and no job that Slurm knows works with " << store.string()
+              << (unknown.empty() ? "" : "; Slurm has forgotten, or cannot be asked for, job " + unknown) << "\n";
+  else std::cout << "what is recorded stands; the same `run` or `submit` again goes on\n";
+  return 0;
+}
+
+int logs_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_store_option(described);
+  described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity")(
+      "attempt", options::value<std::int64_t>()->default_value(0)->value_name("N"), "only that one (default: all)");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {"RUN"}, values)) return 0;
+  const fs::path store = store_path(values), directory = store_directory(store);
+  Reader reader(store);
+  const std::string run_id = resolve_run(reader, values["RUN"].as<std::string>());
+  const std::int64_t only = values["attempt"].as<std::int64_t>();
+  const Table attempts = reader.query("SELECT attempt, host, slurm_job_id, coalesce(end_reason, 'runs, or its coordinator died'), "
+                                      "coalesce(end_detail, ''), coalesce(stderr_tail, ''), datetime(started_ms / 1000, 'unixepoch') "
+                                      "FROM attempts WHERE run_id = ?1 AND (?2 = 0 OR attempt = ?2) ORDER BY attempt",
+                                      {run_id, only});
+  if (attempts.rows.empty())
+    throw InputError(only == 0 ? "run " + run_id.substr(0, 10) + " was never begun"
+                               : fmt::format("run {} has no attempt {}; `stdualx explain {}` lists them", run_id.substr(0, 10), only,
+                                             run_id.substr(0, 10)));
+  const std::vector<SubmittedJobs> submissions = submitted_jobs(directory);
+  for (const auto& row : attempts.rows) {
+    const auto text = [&](std::size_t i) { return std::get<std::string>(row.at(i)); };
+    const std::int64_t attempt = std::get<std::int64_t>(row.at(0));
+    std::cout << fmt::format("== run {}, attempt {}, on {} from {} UTC: {}{}\n", run_id.substr(0, 10), attempt, text(1), text(6), text(3),
+                             text(4).empty() ? "" : ": " + text(4));
+    bool said = false;
+    std::error_code error;
+    std::vector<fs::path> logs;
+    for (const auto& entry : fs::directory_iterator(directory / run_id / std::to_string(attempt), error))
+      if (entry.path().extension() == ".log") logs.push_back(entry.path());
+    std::sort(logs.begin(), logs.end());
+    for (const fs::path& log : logs) {
+      std::cout << "-- " << log.string() << "\n" << read_file(log);
+      said = true;
+    }
+    if (!said && !text(5).empty()) std::cout << "-- its last lines\n" << text(5) << (text(5).ends_with('\n') ? "" : "\n");
+    if (!said && text(5).empty()) std::cout << "-- its trainer wrote nothing\n";
+    for (const SubmittedJobs& submitted : submissions)
+      if (std::find(submitted.job_ids.begin(), submitted.job_ids.end(), text(2)) != submitted.job_ids.end())
+        std::cout << "-- the log of job " << text(2) << " is " << batch_log(submitted.folder, text(2)).string() << "\n";
+  }
+  return 0;
+}
+
+} // namespace stdualx
