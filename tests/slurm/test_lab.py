@@ -351,5 +351,69 @@ class Commands(Lab):
         self.assertEqual([self.ask("SELECT count(*) FROM runs", store=store) for store in shards], [[(3,)], [(3,)]])
 
 
+class Warnings(Lab):
+    """The warning of a time limit, in a folder whose name has all that needs quoting; stub trainers on one host."""
+
+    stub = True
+
+    def setUp(self):
+        super().setUp()
+        self.store = self.folder / "50% of it's \"own\" #1" / "results.db"
+        self.store.parent.mkdir()
+
+    def test_a_sweep_goes_through_slurm_to_its_end(self):
+        sweep = self.sweep()
+        job = self.submit(sweep, "--partition", "normal", "--job-name", "it's #1", nodes=1, workers=2)
+        sweep.unlink()  # frozen
+        self.assertEqual(self.wait_for_end(job), ("COMPLETED", "0"))
+        self.assertIn("6 runs to do", self.log(job))
+        self.assertIn(f"== job {job}, try 1", self.log(job))
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual(self.ask("SELECT DISTINCT slurm_job_id FROM attempts"), [(job,)])
+        self.assertIn("JobName=it's #1 ", lab.call("scontrol", "--oneliner", "show", "job", job))
+        self.assert_whole()
+
+    def test_the_warning_drains_and_slurm_starts_the_job_again(self):
+        self.wishes["epoch_ms"] = 300
+        job = self.submit(self.sweep(), nodes=1, workers=2)
+        self.wait_for_epochs(2)
+        self.warn(job)
+        self.warn(job)  # a second one is no wish to stop at once
+        wait_until(lambda: self.shown(job).get("Restarts") == "1", 60, "the requeue")
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts WHERE ended_ms IS NULL"), [(0,)])  # all was recorded before
+        self.assertGreater(self.ask("SELECT count(*) FROM attempts WHERE end_reason = 'drained'")[0][0], 0)
+        recorded = self.epochs()
+        self.assertEqual(self.wait_for_end(job), ("COMPLETED", "0"))
+        text = self.log(job)
+        for part in (f"== job {job}, try 1", f"Slurm starts job {job} again", f"== job {job}, try 2"):
+            self.assertEqual(text.count(part), 1, text)
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertTrue(set(recorded) <= set(self.epochs()))
+        self.assertEqual(self.ask("SELECT count(*) FROM replays"), [(0,)])
+        self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts ORDER BY 1"), [("complete",), ("drained",)])
+        self.assertEqual(self.ask("SELECT count(*) FROM events WHERE kind = 'slurm_restart' AND text LIKE '%restart 1'"), [(1,)])
+        self.assertEqual(self.ask("SELECT job_id, restarts FROM slurm_jobs ORDER BY coordinator_id"), [(job, 0), (job, 1)])
+
+    def test_where_requeues_are_forbidden_exactly_one_successor_goes_on(self):
+        self.wishes["epoch_ms"] = 300
+        job = self.submit(self.sweep(), "--sbatch=--no-requeue", nodes=1, workers=2)
+        self.wait_for_epochs(2)
+        self.warn(job)
+        self.assertEqual(self.wait_for_end(job), ("FAILED", "75"))
+        successor = re.search(r"job (\d+) was sent instead", self.log(job))[1]
+        self.assertEqual(self.wait_for_end(successor), ("COMPLETED", "0"))
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual(self.ask("SELECT DISTINCT slurm_job_id FROM attempts ORDER BY 1"), sorted([(job,), (successor,)]))
+        self.assertEqual(self.shown(str(int(successor) + 1)), {})
+        for number in (job, successor):
+            self.assertRegex(self.status(), rf"(?m)^{number} +(FAILED|COMPLETED)")
+
+    def test_what_slurm_refuses_is_told_in_its_own_words(self):
+        for option, part in ((("--partition", "no such"), "invalid partition specified: no such"), (("--sbatch=--no-such-option",), "no-such-option")):
+            self.assertIn(part, self.finish(self.start("submit", self.sweep(), "--workers-per-node", 2, *option), 2))
+        self.assertEqual(list(self.store.parent.iterdir()), [])
+        self.assertEqual(lab.call("squeue", "--noheader"), "")
+
+
 if __name__ == "__main__":
     unittest.main()

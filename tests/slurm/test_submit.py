@@ -1,8 +1,11 @@
-"""`stdualx submit`: what it refuses and freezes, with a stand-in for sbatch; and whole jobs on a real Slurm of one host (one_host.py)."""
+"""`stdualx submit`: what it refuses and freezes, with a stand-in for sbatch. Whole jobs on a real Slurm: test_lab.py."""
+import contextlib
+import json
 import os
 import pathlib
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import unittest
@@ -10,7 +13,6 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 
 from harness import PROGRAM, Workplace, ranks, wait_until  # noqa: E402
-from one_host import OneHost, what_is_missing  # noqa: E402
 
 
 class Submission(Workplace):
@@ -24,9 +26,10 @@ class Submission(Workplace):
             (self.programs / name).write_text(f'#!/bin/bash\necho "${{@: -1}}" >>"${{0%/*}}/{name}.calls"\n{answer}\n', encoding="utf-8")
             (self.programs / name).chmod(0o755)
         self.path = f"{self.programs}:/usr/bin:/bin"
+        self.configuration = str(self.folder / "no-config")  # not the one of whoever tests
 
     def environment(self):
-        return super().environment() | {"PATH": self.path}
+        return super().environment() | {"PATH": self.path, "XDG_CONFIG_HOME": self.configuration}
 
     def submit(self, *arguments, status=0, store=None):
         return self.finish(self.start("submit", *arguments, store=store), status)
@@ -149,106 +152,71 @@ class Submission(Workplace):
             self.assertEqual("Slurm starts job 7 again" in said, requeued == 1, said)
             self.assertEqual(self.calls("scontrol"), ["7"] * requeued)
 
-
-class Slurm(Workplace):
-    """On a real Slurm of one host, in a folder whose name has all that needs quoting."""
-
-    @classmethod
-    def setUpClass(cls):
-        if missing := what_is_missing():
-            raise AssertionError(missing) if os.environ.get("CI") == "true" else unittest.SkipTest(missing)
-        if os.geteuid() != 0:
-            raise unittest.SkipTest("slurmctld and slurmd want root")
-        cls.slurm = cls.enterClassContext(OneHost())
-
-    def setUp(self):
-        super().setUp()
-        self.store = self.folder / "50% of it's \"own\" #1" / "results.db"
-        self.store.parent.mkdir()
-
-    def environment(self):
-        return super().environment() | self.slurm.environment
-
-    def submit(self, *arguments, status=0):
-        """(number of the job, its log) where it was taken; else what was said."""
-        text = self.finish(self.start("submit", *arguments), status)
-        if status != 0:
-            return text
-        return re.search(r"^job (\d+): ", text, re.M)[1], pathlib.Path(re.search(r"^log +(.*)$", text, re.M)[1])
-
-    def wait_for_end(self, job_id, log):
-        """Slurm's word for how it ended, and its exit status."""
-        ended = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
-
-        def is_over():
-            job = self.slurm.job(job_id)
-            return job if job.get("JobState") in ended else None
-
-        try:
-            job = self.slurm.wait(is_over, f"the end of job {job_id}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n--- {log}\n{log.read_text(encoding='utf-8') if log.exists() else 'no log'}") from None
-        return job["JobState"], job["ExitCode"].split(":")[0], log.read_text(encoding="utf-8")
-
-    def warn(self, job_id):
-        """What Slurm does when a time limit or a preemption is near."""
-        self.slurm.ask("scancel", "--signal=USR1", "--batch", job_id)
-
-    def test_a_sweep_goes_through_slurm_to_its_end(self):
-        sweep = self.sweep()
-        job_id, log = self.submit(sweep, "--workers-per-node", 2, "--time", "10", "--partition", "test", "--job-name", "it's #1")
-        sweep.unlink()  # frozen
-        state, status, text = self.wait_for_end(job_id, log)
-        self.assertEqual((state, status), ("COMPLETED", "0"), text)
-        self.assertIn("6 runs to do", text)
-        self.assertIn(f"== job {job_id}, try 1", text)
+    def test_tries_that_record_no_epoch_end_after_the_fifth_with_the_reason(self):
+        self.wishes["start"] = "hang"
+        self.submit(self.sweep(), "--workers-per-node", 2)
+        script, = self.sent()
+        for number in range(5):
+            process = self.start_script(script, SLURM_JOB_ID="7", SLURM_RESTART_COUNT=str(number))
+            wait_until(lambda: ranks(process.pid), 30, "the ranks")
+            if number < 4:
+                self.kill_job(process)  # no warning, as when hosts are lost
+                continue
+            os.kill(process.pid, signal.SIGUSR1)
+            self.assertIn("drained and not requeued: 5 tries in a row", self.finish(process, 75))
+        self.assertEqual(self.calls("scontrol"), [])
+        said = self.finish(self.start_script(script, SLURM_JOB_ID="7", SLURM_RESTART_COUNT="5"), 3)  # if Slurm starts it again by itself
+        self.assertIn("the last 5 tries of this submission have not recorded one epoch", said)
+        self.assertIn("log-7.txt", said)
+        self.wishes.pop("start")
+        self.submit(self.sweep(), "--workers-per-node", 2)  # a new one counts anew
+        self.run_script(self.sent()[-1])
         self.assertEqual(self.statuses(), {"COMPLETE": 6})
-        self.assertEqual(self.ask("SELECT DISTINCT slurm_job_id FROM attempts"), [(job_id,)])
-        self.assertIn("JobName=it's #1 ", self.slurm.ask("scontrol", "--oneliner", "show", "job", job_id))
-        self.assert_whole()
 
-    def test_the_warning_drains_and_slurm_starts_the_job_again(self):
-        self.wishes["epoch_ms"] = 300
-        job_id, log = self.submit(self.sweep(), "--workers-per-node", 2, "--time", "10")
-        self.wait_for_epochs(2)
-        self.warn(job_id)
-        self.warn(job_id)  # a second one is no wish to stop at once
-        self.slurm.wait(lambda: self.slurm.job(job_id).get("Restarts") == "1", "the requeue")
-        self.assertEqual(self.ask("SELECT count(*) FROM attempts WHERE ended_ms IS NULL"), [(0,)])  # all was recorded before
-        drained = self.ask("SELECT count(*) FROM attempts WHERE end_reason = 'drained'")[0][0]
-        self.assertGreater(drained, 0)
-        recorded = self.epochs()
-        state, status, text = self.wait_for_end(job_id, log)
-        self.assertEqual((state, status), ("COMPLETED", "0"), text)
-        for part in (f"== job {job_id}, try 1", f"Slurm starts job {job_id} again", f"== job {job_id}, try 2"):
-            self.assertEqual(text.count(part), 1, text)
-        self.assertEqual(self.statuses(), {"COMPLETE": 6})
-        self.assertTrue(set(recorded) <= set(self.epochs()))
-        self.assertEqual(self.ask("SELECT count(*) FROM replays"), [(0,)])
-        self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts ORDER BY 1"), [("complete",), ("drained",)])
-        self.assertEqual(self.ask("SELECT count(*) FROM events WHERE kind = 'slurm_restart' AND text LIKE '%restart 1'"), [(1,)])
+    def test_an_epoch_longer_than_the_time_limit_is_refused_with_both_numbers(self):
+        spec = self.sweep()
+        self.run_sweep(spec, "--first", 1)
+        with contextlib.closing(sqlite3.connect(self.store)) as connection, connection:
+            connection.execute("UPDATE epochs SET wall_seconds = 5400")
+        said = self.submit(spec, "--workers-per-node", 2, "--time", "1:00:00", status=2)
+        for part in ("--time 1:00:00", "3570 s", "5400 s", "stdual_x on tiny"):
+            self.assertIn(part, said)
+        self.assertEqual(self.sent(), [])
+        self.submit(spec, "--workers-per-node", 2, "--time", "2:00:00")
 
-    def test_where_requeues_are_forbidden_exactly_one_successor_goes_on(self):
-        self.wishes["epoch_ms"] = 300
-        job_id, log = self.submit(self.sweep(), "--workers-per-node", 2, "--sbatch=--no-requeue")
-        self.wait_for_epochs(2)
-        self.warn(job_id)
-        state, status, text = self.wait_for_end(job_id, log)
-        self.assertEqual((state, status), ("FAILED", "75"), text)
-        successor = re.search(r"job (\d+) was sent instead", text)[1]
-        state, status, text = self.wait_for_end(successor, log.with_name(f"log-{successor}.txt"))
-        self.assertEqual((state, status), ("COMPLETED", "0"), text)
-        self.assertEqual(self.statuses(), {"COMPLETE": 6})
-        self.assertEqual(self.ask("SELECT DISTINCT slurm_job_id FROM attempts ORDER BY 1"), sorted([(job_id,), (successor,)]))
-        self.assertEqual(self.slurm.job(int(successor) + 1), {})
+    def test_a_profile_gives_what_the_command_line_does_not_say(self):
+        profiles = self.folder / "config" / "stdualx" / "cluster.json"
+        profiles.parent.mkdir(parents=True)
+        self.configuration = str(self.folder / "config")
 
-    def test_what_slurm_refuses_is_told_in_its_own_words(self):
-        said = self.submit(self.sweep(), "--workers-per-node", 2, "--partition", "no such", status=2)
-        self.assertIn("invalid partition specified: no such", said)
-        said = self.submit(self.sweep(), "--workers-per-node", 2, "--sbatch=--no-such-option", status=2)
-        self.assertIn("no-such-option", said)
-        self.assertEqual(list(self.store.parent.iterdir()), [])
-        self.assertEqual(self.slurm.ask("squeue", "--noheader"), "")
+        def dry(*words, status=0):
+            return self.submit(spec, *words, "--dry-run", status=status).splitlines() if status == 0 else self.submit(spec, *words, "--dry-run", status=status)
+
+        def write(profile):
+            profiles.write_text(json.dumps(profile), encoding="utf-8")
+
+        spec = self.sweep()
+        self.assertIn("there is no " + str(profiles), dry("--workers-per-node", 1, "--profile", "long", status=2))
+        write({"default": {"partition": "gpu", "gpus-per-node": 4, "sbatch": ["--exclusive"], "prologue": ["module load openmpi", "ulimit -c 0"]},
+               "long": {"time": "2-00:00:00", "workers-per-node": 3, "qos": "long", "mem": "64G", "constraint": "a100|h100"}})
+        script = dry("--sbatch=--nice", "--account", "lab")
+        for line in ("#SBATCH --partition=gpu", "#SBATCH --gres=gpu:4", "#SBATCH --account=lab", "module load openmpi", "ulimit -c 0"):
+            self.assertIn(line, script)
+        self.assertLess(script.index("#SBATCH --exclusive"), script.index("#SBATCH --nice"))  # what comes last wins
+        script = dry("--workers-per-node", 1, "--partition", "debug")
+        self.assertIn("#SBATCH --partition=debug", script)
+        self.assertNotIn("#SBATCH --gres=gpu:4", script)
+        script = dry("--profile", "long")
+        for line in ("#SBATCH --time=2-00:00:00", "#SBATCH --ntasks-per-node=3", "#SBATCH --qos=long", "#SBATCH --mem=64G", '#SBATCH --constraint="a100|h100"'):
+            self.assertIn(line, script)
+        self.assertIn("did you mean 'long'?", dry("--profile", "lang", status=2))
+        for profile, parts in (({"partitoin": "gpu"}, ["cluster.json: /default/partitoin", "did you mean 'partition'?"]), ({"nodes": "many"}, ["/default", "nodes"]),
+                               ({"nodes": True}, ["/default/nodes: expected", "true"]), ([], ["/default: expected an object"])):
+            write({"default": profile})
+            for part in parts:
+                self.assertIn(part, dry("--workers-per-node", 1, status=2))
+        profiles.write_text("{", encoding="utf-8")
+        self.assertIn("expected a JSON object of profiles", dry("--workers-per-node", 1, status=2))
 
 
 if __name__ == "__main__":
