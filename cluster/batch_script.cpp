@@ -76,6 +76,7 @@ std::string sbatch_script(const BatchJob& job) {
   ask("output", log_pattern(job.log_directory));
   ask("open-mode", "append"); // a requeued job must not write over the log of the try before
   script += "#SBATCH --requeue\n";
+  if (job.outlives_nodes) script += "#SBATCH --no-kill\n";
   ask("signal", "B:USR1@" + std::to_string(job.warning_seconds));
   for (const auto& option : job.further) {
     if (!option.starts_with('-')) throw InputError("--sbatch " + option + ": expected an option of sbatch, such as --mem=64G");

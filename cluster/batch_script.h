@@ -22,6 +22,7 @@ struct BatchJob {
   bool gpus = false;  // each worker gets a GPU; else none sees any
   std::string memory; // of a node, as Slurm spells it; here and below "": as the site says
   std::string time, partition, account, qos, constraint;
+  bool outlives_nodes = false;         // Slurm leaves the job alone when a node is lost (--no-kill): it starts itself again on the others
   int warning_seconds = 300;           // USR1 comes that long before the time is up (or up to 60 s earlier: Slurm's resolution)
   std::vector<std::string> further;    // options of sbatch, as a site needs them; they come last and so win
   std::vector<std::string> prologue;   // lines of shell before the program, as they are: `module load openmpi`

@@ -122,9 +122,7 @@ bool answers(const std::string& address, const std::string& port) {
 
 } // namespace
 
-std::vector<std::string> live_nodes() {
-  const char* nodes = std::getenv("SLURM_JOB_NODELIST");
-  if (nodes == nullptr) return {};
+std::vector<std::string> answering_nodes(const std::string& nodes) {
   const auto described = ask_slurm({"scontrol", "show", "node", "--oneliner", nodes});
   const auto configuration = ask_slurm({"scontrol", "show", "config"});
   if (!described || !configuration || described->status != 0 || configuration->status != 0) return {};
@@ -139,6 +137,11 @@ std::vector<std::string> live_nodes() {
     if (!name.empty() && answers(address.empty() ? name : address, own_port.empty() ? port : own_port)) live.push_back(name);
   }
   return live;
+}
+
+std::vector<std::string> live_nodes() {
+  const char* nodes = std::getenv("SLURM_JOB_NODELIST");
+  return nodes == nullptr ? std::vector<std::string>{} : answering_nodes(nodes);
 }
 
 GoesOn go_on_after_warning(const std::string& job_id, const std::filesystem::path& script) {

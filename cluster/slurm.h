@@ -13,8 +13,10 @@ namespace stdualx {
 /// PMIX_* and their like). Throws InputError with sbatch's own words, or with what to do where there is none.
 std::string send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {});
 
-/// Nodes of the allocation that this process is in, whose slurmd answers within two seconds, in Slurm's order: its own state of a dead
-/// node lags by SlurmdTimeout. Empty outside of an allocation, or where Slurm cannot be asked.
+/// Those of `nodes` (as Slurm lists them) whose slurmd answers within two seconds, in Slurm's order: its own state of a dead node lags by
+/// SlurmdTimeout. Empty where Slurm cannot be asked.
+std::vector<std::string> answering_nodes(const std::string& nodes);
+/// The same of the allocation that this process is in; empty outside of one.
 std::vector<std::string> live_nodes();
 
 struct GoesOn {

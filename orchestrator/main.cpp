@@ -45,6 +45,8 @@ const std::vector<Command>& commands() {
       {"data", "list | verify [DATASET] | import DATASET [options]",
        "Which data sets are there, whether they are whole, and their windows cut ahead of time.", "stdualx data verify pamap2",
        data_command},
+      {"guard", "NODE JOB SUBMISSION", "What a job of several nodes starts on another one of them; not for people.",
+       "stdualx guard node1 12 results.db.d/submissions/demo-1", guard_command, true},
       {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},
   };
   return all;

@@ -98,5 +98,6 @@ int bench_command(const Command& command, const std::vector<std::string>& argume
 int db_command(const Command& command, const std::vector<std::string>& arguments);
 int data_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);
+int guard_command(const Command& command, const std::vector<std::string>& arguments);
 
 } // namespace stdualx

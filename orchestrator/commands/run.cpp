@@ -5,6 +5,7 @@
 #include "cluster/slurm.h"
 #include "experiments/archive.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/guard.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/job.h"
 #include "orchestrator/progress.h"
@@ -291,8 +292,13 @@ int run_command(const Command& command, const std::vector<std::string>& argument
                                                         : count_cores();
   if (launch_options.workers < 1) throw InputError("--workers: expected a number from 1, found " + std::to_string(launch_options.workers));
   if (values.count("mpirun-arg") != 0) launch_options.mpirun_arguments = values["mpirun-arg"].as<std::vector<std::string>>();
+  std::optional<NodeGuard> guard;
   if (const char* nodes = std::getenv("SLURM_JOB_NUM_NODES"); nodes != nullptr && std::atoi(nodes) > 1) {
-    launch_options.live_hosts = live_nodes;
+    launch_options.live_hosts = [&guard] {
+      if (guard) guard->keep(); // it may have been on the node that was lost
+      return live_nodes();
+    };
+    if (submission) guard.emplace(job.submission).keep();
     launch_options.workers_per_host = (launch_options.workers + std::atoi(nodes) - 1) / std::atoi(nodes);
   }
   launch_options.progress = [&] {

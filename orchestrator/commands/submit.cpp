@@ -44,6 +44,7 @@ BatchJob asked_for(const options::variables_map& values, const Plan& plan) {
   BatchJob job;
   job.name = values.count("job-name") != 0 ? values["job-name"].as<std::string>() : plan.name;
   job.nodes = number_option(values, "nodes", 1, 4096);
+  job.outlives_nodes = job.nodes > 1;
   job.gpus = values.count("gpus-per-node") != 0;
   if (job.gpus == (values.count("workers-per-node") != 0))
     throw InputError("expected either --gpus-per-node, with a worker each, or, without GPUs, --workers-per-node");

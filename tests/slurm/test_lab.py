@@ -117,7 +117,7 @@ class Life(Lab):
         self.assertEqual(sorted(self.ask("SELECT host FROM attempts")), [("node1",), ("node2",), ("node3",)])
 
     def test_a_lost_host_costs_a_relaunch_on_the_others_and_not_the_job(self):
-        job = self.submit(self.spec, "--sbatch=--no-kill")
+        job = self.submit(self.spec)
         self.wait_for_epochs(15)
         lost = next(node for node in lab.NODES if node != self.state(job).split()[1])
         self.cut_power(lost)
@@ -129,7 +129,7 @@ class Life(Lab):
         self.assertNotIn("try 2", self.log(job), "it was requeued")
         self.assertNotIn((lost,), self.ask("SELECT host FROM attempts WHERE coordinator_id = 2"))
 
-    def test_the_host_of_the_batch_script_is_lost_and_slurm_starts_the_job_again(self):
+    def test_the_host_of_the_batch_script_is_lost_and_the_guard_on_another_has_the_job_requeued(self):
         job = self.submit(self.spec, nodes=2)
         self.wait_for_epochs(15)
         lost = self.state(job).split()[1]
@@ -138,6 +138,7 @@ class Life(Lab):
         self.wait_for_end(job)
         lab.start_node(lost)
         self.same_as_undisturbed()
+        self.assertIn(f"node {lost}, where this ran, does not answer any more: Slurm starts job {job} again", self.log(job))
 
     def test_a_preempted_job_drains_at_the_warning_and_goes_on_when_the_others_are_done(self):
         job = self.submit(self.spec)

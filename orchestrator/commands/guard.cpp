@@ -1,0 +1,73 @@
+// See guard.h; and `stdualx guard NODE JOB SUBMISSION`, which the step runs.
+#include "orchestrator/commands/guard.h"
+
+#include "cluster/batch_script.h"
+#include "cluster/slurm.h"
+#include "orchestrator/commands/command.h"
+#include "orchestrator/submission.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+namespace stdualx {
+
+namespace {
+constexpr auto between_looks = std::chrono::seconds(3);
+constexpr int most_misses = 5; // in a row; each takes up to two seconds more
+} // namespace
+
+void NodeGuard::keep() noexcept {
+  try {
+    const char* job = std::getenv("SLURM_JOB_ID");
+    const char* node = std::getenv("SLURMD_NODENAME");
+    if (job == nullptr || node == nullptr || (step_ && !step_->poll())) return;
+    for (const std::string& other : live_nodes()) {
+      if (other == node) continue;
+      SpawnOptions spawn;
+      spawn.arguments = {"srun",
+                         "--overlap",
+                         "--nodes=1",
+                         "--ntasks=1",
+                         "--ntasks-per-node=1",
+                         "--cpus-per-task=1",
+                         "--gres=none",
+                         "--quiet",
+                         "--nodelist=" + other,
+                         own_executable().string(),
+                         "guard",
+                         node,
+                         job,
+                         submission_.string()};
+      spawn.unset = {"SLURM_NTASKS",         "SLURM_NPROCS",          "SLURM_NNODES",       "SLURM_JOB_NUM_NODES",
+                     "SLURM_TASKS_PER_NODE", "SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK"};
+      spawn.own_process_group = true;
+      step_.emplace(ChildProcess::spawn(spawn));
+      return;
+    }
+  } catch (const std::exception& error) {
+    std::cerr << "stdualx: note: no guard for the loss of this node: " << error.what() << "\n";
+  }
+}
+
+int guard_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  described.add_options()("NODE", options::value<std::string>(), "whose slurmd is watched")(
+      "JOB", options::value<std::string>(), "to be requeued")("SUBMISSION", options::value<std::string>(), "the job's folder");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {"NODE", "JOB", "SUBMISSION"}, values)) return 0;
+  const std::string node = values["NODE"].as<std::string>(), job = values["JOB"].as<std::string>();
+  const std::filesystem::path folder = values["SUBMISSION"].as<std::string>();
+  for (int misses = 0; misses < most_misses; std::this_thread::sleep_for(between_looks))
+    misses = answering_nodes(node).empty() ? misses + 1 : 0;
+  if (ask_jobs({job}).front().phase != JobPhase::running) return 0; // Slurm has seen it itself, or cannot be asked
+  const GoesOn on = go_on_after_warning(job, folder / "job.sh");
+  if (!on.successor.empty()) note_job(folder, on.successor);
+  std::ofstream(batch_log(folder, job), std::ios::app)
+      << "node " << node << ", where this ran, does not answer any more: " << on.words << "\n";
+  return 0;
+}
+
+} // namespace stdualx
