@@ -20,8 +20,8 @@ struct SpaceNeeded {
 /// Who knows the sizes of networks (the trainer, which has torch), one for each that is asked.
 using SizesOf = std::function<std::vector<NetworkSize>(const std::vector<NetworkAsked>&)>;
 
-/// For `open` runs of a plan, whose windows are opened (or cut). An estimate to some per cent: rows of the store are counted at what SQLite
-/// needs for them on average.
+/// For `open` runs of a plan, whose windows are opened (or cut). An estimate: rows of the store are counted at what
+/// SQLite needs for them on average.
 SpaceNeeded space_needed(const std::vector<const PlannedRun*>& open, const DataPaths& paths, const SizesOf& sizes_of);
 
 } // namespace stdualx
