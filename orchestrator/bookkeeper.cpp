@@ -102,7 +102,7 @@ void Bookkeeper::carry_out(const Notice& notice) { progress_.notice(notice.text)
 
 void Bookkeeper::send(const Send& message) {
   fault_point(FaultPoint::coordinator_before_send);
-  send_(message.rank, message.message);
+  send_(message.rank, message.message());
   fault_point(FaultPoint::coordinator_after_send);
 }
 

@@ -20,6 +20,7 @@ bool ended_as_planned(const std::string& reason) { return reason == "drained" ||
 Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOptions options)
     : plan_(std::move(plan)), options_(std::move(options)) {
   if (known.size() != plan_.runs.size()) throw std::logic_error("a coordinator needs one known run for each planned one");
+  runs_.reserve(plan_.runs.size());
   for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
     const PlannedRun& planned = plan_.runs[i];
     KnownRun& past = known[i];
@@ -27,25 +28,21 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
     const bool asked_for_more = status == RunStatus::complete && !past.missing.empty() && past.weights;
     const bool evaluate_only = asked_for_more && past.failures < options_.most_failures;
     evaluation_failed_ = evaluation_failed_ || asked_for_more != evaluate_only;
-    runs_.push_back({&planned.run,
-                     planned.run_id,
-                     status,
-                     past.last_attempt,
-                     past.epochs_recorded,
-                     past.failures,
-                     std::move(past.checkpoints),
-                     {},
-                     status == RunStatus::complete ? std::move(past.missing) : planned.evaluations,
-                     evaluate_only ? std::move(past.weights) : std::nullopt});
+    runs_.push_back({&planned, status, past.last_attempt, past.epochs_recorded, past.failures, std::move(past.checkpoints),
+                     std::move(past.missing), evaluate_only ? std::move(past.weights) : std::nullopt});
     run_by_id_[planned.run_id] = i;
     ++counts_[status];
     epochs_planned_ += planned.run.training.epochs;
     epochs_done_ += status == RunStatus::complete ? planned.run.training.epochs : past.epochs_recorded;
-    if (is_open(status) || evaluate_only) queue_.push_back(i);
+    if (is_open(status) || evaluate_only) queues_[runs_.back().width()].push_back(i);
   }
-  // Wide groups first: while they wait for their ranks nothing narrower may slip in, so they should wait when all are free.
-  std::stable_sort(queue_.begin(), queue_.end(), [&](std::size_t a, std::size_t b) { return runs_[a].width() > runs_[b].width(); });
+  // What is begun last should be short, as far as epochs tell.
+  if (options_.policy != SchedulePolicy::widest)
+    for (auto& [width, queue] : queues_)
+      std::stable_sort(queue.begin(), queue.end(),
+                       [&](std::size_t a, std::size_t b) { return runs_[a].epochs_left() > runs_[b].epochs_left(); });
   for (int rank = 1; rank <= options_.workers; ++rank) workers_[rank].rank = rank;
+  usable_ = workers_.size();
 }
 
 std::vector<Action> Coordinator::take_actions() { return std::exchange(actions_, {}); }
@@ -63,26 +60,71 @@ void Coordinator::set_status(Run& run, RunStatus status) {
 
 // ---- events
 
+Message Send::message() const {
+  struct Make {
+    Message operator()(const Assignment& assignment) const { return Message::of("assign", assignment); }
+    Message operator()(const Acknowledge& acknowledge) const { return Message::of("acknowledge", acknowledge); }
+    Message operator()(const Abandon& abandon) const { return Message::of("abandon", abandon); }
+    Message operator()(const Bare& bare) const { return {bare.type, Json::object()}; }
+  };
+  return std::visit(Make{}, what);
+}
+
 void Coordinator::on_message(int rank, const Message& message, double now) {
+  const auto heard = [&]() -> Heard {
+    if (message.type == "hello") return message.as<Hello>();
+    if (message.type == "starting") return Starting{};
+    if (message.type == "ready") return message.as<Placement>();
+    if (message.type == "epoch") return message.as<EpochReport>();
+    if (message.type == "evaluation") return message.as<EvaluationReport>();
+    if (message.type == "end") return message.as<AttemptEnd>();
+    if (message.type == "heartbeat") return message.as<Heartbeat>();
+    if (message.type == "unusable") return Unusable{message.as<AttemptEnd>()};
+    throw std::runtime_error("the coordinator does not know the message '" + message.type + "'");
+  };
+  hear(rank, heard(), now);
+}
+
+void Coordinator::hear(int rank, Heard heard, double now) {
   const auto found = workers_.find(rank);
   if (found == workers_.end()) throw std::runtime_error("a message from rank " + std::to_string(rank) + ", which is no worker");
-  Worker& worker = found->second;
-  if (message.type == "hello") worker.host = message.as<Hello>().host;
-  else if (message.type == "starting") worker.ready = false; // its trainer is lost, another one starts
-  else if (message.type == "ready") on_ready(worker, message, now);
-  else if (message.type == "epoch") on_epoch(worker, message, now);
-  else if (message.type == "evaluation") on_evaluation(worker, message);
-  else if (message.type == "end") on_end(worker, message.as<AttemptEnd>(), now);
-  else if (message.type == "heartbeat") on_heartbeat(worker, message.as<Heartbeat>(), now);
-  else if (message.type == "unusable") on_unusable(worker, message.as<AttemptEnd>());
-  else throw std::runtime_error("the coordinator does not know the message '" + message.type + "'");
+  std::visit([&](auto& what) { on(found->second, std::move(what), now); }, heard);
   schedule(now);
 }
 
-void Coordinator::on_ready(Worker& worker, const Message& message, double now) {
-  worker.placement = message.as<Placement>();
-  worker.host = worker.placement.host;
+void Coordinator::belongs_to(Worker& worker, const std::string& host) {
+  if (worker.host == host) return;
+  if (!worker.host.empty()) std::erase(hosts_[worker.host].ranks, worker.rank);
+  worker.host = host;
+  hosts_[host].ranks.push_back(worker.rank);
+}
+
+/// Brings `free_` up to date after any change of a worker.
+void Coordinator::list(Worker& worker) {
+  const bool is_free = worker.ready && worker.usable && worker.groups.size() < worker.depth;
+  if (worker.listed) free_.erase({*worker.listed, worker.rank});
+  worker.listed = is_free ? std::optional(worker.groups.size()) : std::nullopt;
+  if (is_free) free_.emplace(worker.groups.size(), worker.rank);
+}
+
+void Coordinator::give_up(Worker& worker) {
+  if (worker.usable) --usable_;
+  worker.usable = false;
+  list(worker);
+}
+
+void Coordinator::on(Worker& worker, Hello hello, double) { belongs_to(worker, hello.host); }
+
+void Coordinator::on(Worker& worker, Starting, double) {
+  worker.ready = false;
+  list(worker);
+}
+
+void Coordinator::on(Worker& worker, Placement placement, double now) {
+  worker.placement = std::move(placement);
+  belongs_to(worker, worker.placement.host);
   worker.ready = true;
+  list(worker);
   act(RecordHost{worker.placement});
   if (worker.first_ready < 0) worker.first_ready = now;
   worker.steps = 0;
@@ -92,15 +134,14 @@ void Coordinator::on_ready(Worker& worker, const Message& message, double now) {
 Coordinator::Group* Coordinator::group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id) {
   for (const std::int64_t group_id : worker.groups) {
     Group& group = groups_.at(group_id);
-    if (runs_[group.run].run_id != run_id || group.attempt != attempt) continue;
+    if (runs_[group.run].run_id() != run_id || group.attempt != attempt) continue;
     if (id != nullptr) *id = group_id;
     return &group;
   }
   return nullptr; // an attempt that is over: its words no longer count
 }
 
-void Coordinator::on_epoch(Worker& worker, const Message& message, double now) {
-  EpochReport report = message.as<EpochReport>();
+void Coordinator::on(Worker& worker, EpochReport report, double now) {
   Group* group = group_of(worker, report.run_id, report.attempt);
   if (group == nullptr) return;
   Run& run = runs_[group->run];
@@ -118,19 +159,18 @@ void Coordinator::on_epoch(Worker& worker, const Message& message, double now) {
   // The trainer keeps the last two.
   if (run.checkpoints.size() > 2) run.checkpoints.erase(run.checkpoints.begin(), run.checkpoints.end() - 2);
   act(RecordEpoch{report});
-  act(Send{worker.rank, Message::of("acknowledge", Acknowledge{report.run_id, report.attempt, report.epoch})});
+  act(Send{worker.rank, Acknowledge{report.run_id, report.attempt, report.epoch}});
 }
 
-void Coordinator::on_evaluation(Worker& worker, const Message& message) {
-  EvaluationReport report = message.as<EvaluationReport>();
+void Coordinator::on(Worker& worker, EvaluationReport report, double) {
   Group* group = group_of(worker, report.run_id, report.attempt);
   // One that contradicts itself is as good as none: the run then ends as an error, and the job goes on.
   if (group == nullptr || !report.holds_together()) return;
-  group->evaluated = true;
+  ++group->evaluations;
   act(RecordEvaluation{std::move(report)});
 }
 
-void Coordinator::on_end(Worker& worker, AttemptEnd end, double now) {
+void Coordinator::on(Worker& worker, AttemptEnd end, double now) {
   std::int64_t id = 0;
   Group* group = group_of(worker, end.run_id, end.attempt, &id);
   if (group == nullptr) return;
@@ -139,7 +179,7 @@ void Coordinator::on_end(Worker& worker, AttemptEnd end, double now) {
   if (group->ends.size() == group->ranks.size()) conclude(id, now);
 }
 
-void Coordinator::on_heartbeat(Worker& worker, const Heartbeat& heartbeat, double now) {
+void Coordinator::on(Worker& worker, Heartbeat heartbeat, double now) {
   worker.waited_seconds = heartbeat.waited_seconds;
   const std::int64_t steps = heartbeat.steps;
   if (steps <= worker.steps) { // fewer: another trainer counts from 0
@@ -154,9 +194,10 @@ void Coordinator::on_heartbeat(Worker& worker, const Heartbeat& heartbeat, doubl
 
 void Coordinator::restart_lease(Worker& worker, double now) { worker.steps_seen = now; }
 
-void Coordinator::on_unusable(Worker& worker, const AttemptEnd& end) {
-  worker.usable = false;
+void Coordinator::on(Worker& worker, Unusable unusable, double) {
+  const AttemptEnd& end = unusable.end;
   worker.ready = false;
+  give_up(worker);
   act(Notice{"worker " + std::to_string(worker.rank) + " on " + worker.host + " cannot start a trainer: " + end.detail +
              (end.stderr_tail.empty() ? "" : "\n" + end.stderr_tail)});
 }
@@ -174,7 +215,7 @@ void Coordinator::on_tick(double now) {
     const Group& group = groups_.at(worker.groups.front());
     if (group.ends.contains(rank)) continue; // it has done its part and waits for the others
     const Run& run = runs_[group.run];
-    act(Notice{"run " + short_id(run.run_id) + ": no step on rank " + std::to_string(rank) + " for " +
+    act(Notice{"run " + short_id(run.run_id()) + ": no step on rank " + std::to_string(rank) + " for " +
                std::to_string(static_cast<int>(now - worker.steps_seen)) + " s; its trainer is killed"});
     abandon(worker, group, "lease_expired");
   }
@@ -184,7 +225,7 @@ void Coordinator::on_tick(double now) {
 
 void Coordinator::abandon(Worker& worker, const Group& group, const std::string& reason) {
   worker.abandoned = true;
-  act(Send{worker.rank, Message::of("abandon", Abandon{runs_[group.run].run_id, group.attempt, reason})});
+  act(Send{worker.rank, Abandon{runs_[group.run].run_id(), group.attempt, reason}});
 }
 
 /// On CPUs a member's death is told by the next collective. In NCCL the others spin (NVIDIA/nccl#279): they are killed.
@@ -200,7 +241,7 @@ void Coordinator::on_drain(double now) {
   if (draining_ || finished_) return;
   draining_ = true;
   for (const auto& [rank, worker] : workers_)
-    if (!worker.groups.empty()) act(Send{rank, Message{"drain", Json::object()}});
+    if (!worker.groups.empty()) act(Send{rank, Bare{"drain"}});
   schedule(now);
 }
 
@@ -209,10 +250,15 @@ void Coordinator::on_stop(double) {
   for (const auto& [id, group] : groups_) {
     Run& run = runs_[group.run];
     if (!run.weights) set_status(run, RunStatus::interrupted);
-    act(RecordEnd{{run.run_id, group.attempt, "stopped", "stopped before the running epoch ended", ""}, run.status});
+    else if (group.evaluations >= run.missing.size()) run.weights.reset(); // only the word of its end did not come
+    act(RecordEnd{{run.run_id(), group.attempt, "stopped", "stopped before the running epoch ended", ""}, run.status});
   }
   groups_.clear();
-  for (auto& [rank, worker] : workers_) worker.groups.clear();
+  ranks_gone_past_ = 0;
+  for (auto& [rank, worker] : workers_) {
+    worker.groups.clear();
+    list(worker);
+  }
   draining_ = true;
   finish();
 }
@@ -228,18 +274,19 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
   if (first.reason == "group_broken")
     for (const auto& [rank, end] : group.ends)
       if (end.reason != "complete" && end.reason != "group_broken") cause = &end;
-  if (first.reason == "complete" && group.evaluated && run.weights) {
+  if (first.reason == "complete" && group.evaluations > 0 && run.weights) {
     run.weights.reset(); // evaluated
     act(RecordEnd{first, RunStatus::complete});
-  } else if (first.reason == "complete" && group.evaluated) {
+  } else if (first.reason == "complete" && group.evaluations > 0) {
     set_status(run, RunStatus::complete);
-    epochs_done_ += run.spec->training.epochs - run.epochs;
+    epochs_done_ += run.spec().training.epochs - run.epochs;
     act(RecordEnd{first, RunStatus::complete});
   } else if (first.reason == "complete") {
-    judge_failure(group, {run.run_id, group.attempt, "error", "the trainer said complete but sent no evaluation", ""}, true, now);
+    judge_failure(group, {run.run_id(), group.attempt, "error", "the trainer said complete but sent no evaluation", ""}, true, now);
   } else {
     judge_failure(group, *cause, cause->reason != "not_finite", now);
   }
+  if (group.went_past) ranks_gone_past_ -= static_cast<std::int64_t>(group.ranks.size());
   for (const int rank : group.ranks) {
     Worker& worker = workers_.at(rank);
     std::erase(worker.groups, group_id);
@@ -250,7 +297,8 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
     worker.stepped = false;
     worker.last = {};
     restart_lease(worker, now);
-    act(Send{rank, Message::of("acknowledge", Acknowledge{run.run_id, group.attempt, 0})});
+    list(worker);
+    act(Send{rank, Acknowledge{run.run_id(), group.attempt, 0}});
   }
   groups_.erase(group_id);
 }
@@ -268,8 +316,8 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
   if (ended_as_planned(end.reason)) {
     again = !draining_;
   } else if (end.reason == "error" && end.detail.starts_with("checkpoint damaged") && !run.checkpoints.empty()) {
-    act(DropCheckpoint{run.run_id, run.checkpoints.back(), end.detail});
-    act(Notice{"run " + short_id(run.run_id) + ": " + end.detail + "; going on from the one before"});
+    act(DropCheckpoint{run.run_id(), run.checkpoints.back(), end.detail});
+    act(Notice{"run " + short_id(run.run_id()) + ": " + end.detail + "; going on from the one before"});
     run.checkpoints.pop_back();
   } else {
     ++run.failures;
@@ -281,9 +329,9 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
     again = may_retry && run.failures < options_.most_failures;
     if (!may_retry) status = RunStatus::failed;
     else if (!again) status = RunStatus::quarantined;
-    std::string text = "run " + short_id(run.run_id) + " (" + run.spec->variant + ", fold " + std::to_string(run.spec->fold) + ", seed " +
-                       std::to_string(run.spec->seed) + ") attempt " + std::to_string(group.attempt) + ": " + end.reason + ": " +
-                       end.detail;
+    std::string text = "run " + short_id(run.run_id()) + " (" + run.spec().variant + ", fold " + std::to_string(run.spec().fold) +
+                       ", seed " + std::to_string(run.spec().seed) + ") attempt " + std::to_string(group.attempt) + ": " + end.reason +
+                       ": " + end.detail;
     if (again) text += "; it goes back to the queue";
     // The first failure is shown whole, at once: waiting for the end to learn of it costs a night.
     if (!failure_shown_ && !end.stderr_tail.empty()) text += "\n" + end.stderr_tail;
@@ -296,7 +344,7 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
   }
   set_status(run, status);
   act(RecordEnd{end, status});
-  if (again) queue_.push_front(group.run);
+  if (again) enqueue_first(group.run);
 }
 
 void Coordinator::blame_host(Group& group, const AttemptEnd& end) {
@@ -304,19 +352,14 @@ void Coordinator::blame_host(Group& group, const AttemptEnd& end) {
   for (const int rank : group.ranks) {
     const auto said = group.ends.find(rank);
     if (said == group.ends.end() || said->second.reason != end.reason) continue;
-    Worker& worker = workers_.at(rank);
-    worker.failed_at_start.insert(group.run);
-    std::set<std::size_t> runs;
-    bool elsewhere = false;
-    for (const auto& [other_rank, other] : workers_) {
-      if (other.host == worker.host) runs.insert(other.failed_at_start.begin(), other.failed_at_start.end());
-      else elsewhere = elsewhere || other.usable;
-    }
+    Host& host = hosts_[workers_.at(rank).host];
+    host.failed_at_start.insert(group.run);
+    const auto usable_here =
+        static_cast<std::size_t>(std::count_if(host.ranks.begin(), host.ranks.end(), [&](int other) { return workers_.at(other).usable; }));
     // One bad host must not eat every run's retries; the last host is kept, since giving up helps nobody.
-    if (runs.size() < 2 || !elsewhere) continue;
-    for (auto& [other_rank, other] : workers_)
-      if (other.host == worker.host) other.usable = false;
-    act(Notice{"host " + worker.host + " failed two runs at their start; it gets no more"});
+    if (host.failed_at_start.size() < 2 || usable_ == usable_here) continue;
+    for (const int other : host.ranks) give_up(workers_.at(other));
+    act(Notice{"host " + workers_.at(rank).host + " failed two runs at their start; it gets no more"});
   }
 }
 
@@ -324,63 +367,79 @@ void Coordinator::blame_host(Group& group, const AttemptEnd& end) {
 
 std::vector<int> Coordinator::choose_workers(const Run& run) const {
   const auto width = static_cast<std::size_t>(run.width());
-  std::vector<const Worker*> free;
-  for (const auto& [rank, worker] : workers_) {
-    if (!worker.ready || !worker.usable) continue;
-    if (width == 1 ? worker.groups.size() < worker.depth : worker.groups.empty()) free.push_back(&worker);
-  }
   // A run that failed somewhere goes elsewhere while there is an elsewhere, also when that is busy now: a bad place must not
   // eat all its tries within a minute.
-  const auto elsewhere = static_cast<std::size_t>(std::count_if(
-      workers_.begin(), workers_.end(), [&](const auto& entry) { return entry.second.usable && !run.failed_ranks.contains(entry.first); }));
-  if (elsewhere >= width) std::erase_if(free, [&](const Worker* worker) { return run.failed_ranks.contains(worker->rank); });
-  if (free.size() < width) return {};
-  std::stable_sort(free.begin(), free.end(), [](const Worker* a, const Worker* b) { return a->groups.size() < b->groups.size(); });
+  const auto usable_failed = static_cast<std::size_t>(
+      std::count_if(run.failed_ranks.begin(), run.failed_ranks.end(), [&](int rank) { return workers_.at(rank).usable; }));
+  const bool goes_elsewhere = usable_ - usable_failed >= width;
   std::vector<int> ranks;
-  for (std::size_t i = 0; i < width; ++i) ranks.push_back(free[i]->rank);
+  for (const auto& [handed_out, rank] : free_) {
+    if (ranks.size() == width || (width > 1 && handed_out > 0)) break; // a group begins together
+    if (!goes_elsewhere || !run.failed_ranks.contains(rank)) ranks.push_back(rank);
+  }
+  if (ranks.size() < width) return {};
   std::sort(ranks.begin(), ranks.end());
   return ranks;
 }
 
+void Coordinator::enqueue_first(std::size_t run) { queues_[runs_[run].width()].push_front(run); }
+
+/// Never continued with another group size (DESIGN, The way of the data): these wait for a job with more workers.
+void Coordinator::set_waiting(std::int64_t width) {
+  for (const std::size_t index : queues_.at(width)) {
+    Run& run = runs_[index];
+    set_status(run, RunStatus::waiting);
+    act(RecordStatus{run.run_id(), RunStatus::waiting});
+    act(Notice{"run " + short_id(run.run_id()) + " waits: it needs a group of " + std::to_string(run.spec().world_size) + " ranks, and " +
+               std::to_string(usable_) + " can be had"});
+  }
+  queues_.erase(width);
+}
+
 void Coordinator::schedule(double now) {
   if (finished_) return;
-  for (auto next = queue_.begin(); next != queue_.end() && !draining_;) {
-    const bool any_free = std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) {
-      return entry.second.ready && entry.second.usable && entry.second.groups.size() < entry.second.depth;
-    });
-    if (!any_free) break;
-    const std::size_t index = *next;
-    Run& run = runs_[index];
-    const auto usable = std::count_if(workers_.begin(), workers_.end(), [](const auto& entry) { return entry.second.usable; });
-    if (run.width() > usable) {
-      // Never continued with another group size (DESIGN, The way of the data): it waits for a job with more workers.
-      next = queue_.erase(next);
-      set_status(run, RunStatus::waiting);
-      act(RecordStatus{run.run_id, RunStatus::waiting});
-      act(Notice{"run " + short_id(run.run_id) + " waits: it needs a group of " + std::to_string(run.spec->world_size) + " ranks, and " +
-                 std::to_string(usable) + " can be had"});
-      continue;
-    }
-    const std::vector<int> ranks = choose_workers(run);
-    if (ranks.empty()) {
-      // A wide group waits for its ranks, and nothing slips past it. A narrow run only waits for another place than
-      // those it failed in; others may go first.
-      if (run.width() > 1) break;
-      ++next;
-      continue;
-    }
-    next = queue_.erase(next);
-    hand_out(index, ranks, now);
-  }
+  while (!draining_ && !queues_.empty() && queues_.begin()->first > static_cast<std::int64_t>(usable_)) set_waiting(queues_.begin()->first);
+  while (!draining_ && !free_.empty() && hand_out_one(now)) continue;
   finish_if_done();
 }
 
-void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, double now) {
+/// The widest run that can begin now. Once a group has to wait for its ranks, others go past it only as far as it could still be had from
+/// the ranks that they leave: so it waits no longer than for the runs that were there before it.
+bool Coordinator::hand_out_one(double now) {
+  std::int64_t waiting = 0; // width of the group that waits
+  for (auto entry = queues_.begin(); entry != queues_.end(); ++entry) {
+    auto& [width, queue] = *entry;
+    if (waiting > 0 && options_.policy != SchedulePolicy::fill) return false;
+    if (waiting > 0 && ranks_gone_past_ + width > static_cast<std::int64_t>(usable_) - waiting) continue;
+    // The first of them that is not only waiting for another place than those it failed in.
+    for (auto next = queue.begin(); next != queue.end(); ++next) {
+      const std::size_t index = *next;
+      const std::vector<int> ranks = choose_workers(runs_[index]);
+      if (ranks.empty() && (width > 1 || runs_[index].failed_ranks.empty())) break;
+      if (ranks.empty()) continue;
+      queue.erase(next);
+      if (queue.empty()) queues_.erase(entry);
+      hand_out(index, ranks, waiting > 0, now);
+      return true;
+    }
+    if (width == 1 || waiting > 0) continue;
+    waiting = width;
+    if (!waiting_ || waiting_->first != queue.front()) waiting_ = {queue.front(), now};
+  }
+  return false;
+}
+
+void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, bool goes_past, double now) {
+  if (waiting_ && waiting_->first == index) {
+    longest_wait_ = std::max(longest_wait_, now - waiting_->second);
+    waiting_.reset();
+  }
+  if (goes_past) ranks_gone_past_ += static_cast<std::int64_t>(ranks.size());
   Run& run = runs_[index];
   if (!run.weights) set_status(run, RunStatus::running);
   Assignment assignment;
-  assignment.run_id = run.run_id;
-  assignment.run = *run.spec;
+  assignment.run_id = run.run_id();
+  assignment.run = run.spec();
   assignment.attempt = ++run.last_attempt;
   assignment.group_id = next_group_++;
   assignment.ranks.assign(ranks.begin(), ranks.end());
@@ -388,20 +447,20 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, dou
   assignment.dataset_source = plan_.runs[index].dataset_source;
   assignment.data_directory = options_.data_directory;
   assignment.cache_directory = options_.cache_directory;
-  assignment.evaluations = run.evaluations;
+  assignment.evaluations = run.weights ? run.missing : run.planned->evaluations;
   if (run.weights) {
     assignment.evaluate_only = true;
     assignment.resume_path = run.weights->path;
     assignment.resume_sha256 = run.weights->sha256;
-    assignment.resume_epoch = run.spec->training.epochs;
+    assignment.resume_epoch = run.spec().training.epochs;
   } else if (!run.checkpoints.empty()) {
     assignment.resume_path = run.checkpoints.back().path;
     assignment.resume_sha256 = run.checkpoints.back().sha256;
     assignment.resume_epoch = run.checkpoints.back().epoch;
   }
   Placement placement = workers_.at(ranks.front()).placement;
-  placement.threads = run.spec->threads;
-  act(RecordBegin{run.run_id, assignment.attempt, placement, run.width(), assignment.resume_epoch, assignment.evaluate_only});
+  placement.threads = run.spec().threads;
+  act(RecordBegin{run.run_id(), assignment.attempt, placement, run.width(), assignment.resume_epoch, assignment.evaluate_only});
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     Worker& worker = workers_.at(ranks[i]);
     assignment.index = static_cast<std::int64_t>(i);
@@ -410,20 +469,20 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, dou
       worker.stepped = false;
     }
     worker.groups.push_back(assignment.group_id);
-    act(Send{ranks[i], Message::of("assign", assignment)});
+    list(worker);
+    act(Send{ranks[i], assignment});
   }
-  groups_[assignment.group_id] = {index, assignment.attempt, ranks, {}, 0, false, now, {}};
+  groups_[assignment.group_id] = {index, assignment.attempt, ranks, {}, 0, 0, goes_past, now, {}};
 }
 
 void Coordinator::finish_if_done() {
   if (!groups_.empty() || finished_) return;
-  const bool can_go_on = std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) { return entry.second.usable; });
-  if (queue_.empty() || draining_ || !can_go_on) finish();
+  if (queues_.empty() || draining_ || usable_ == 0) finish();
 }
 
 void Coordinator::finish() {
   finished_ = true;
-  for (const auto& [rank, worker] : workers_) act(Send{rank, Message{"exit", Json::object()}});
+  for (const auto& [rank, worker] : workers_) act(Send{rank, Bare{"exit"}});
   act(Finish{});
 }
 
@@ -435,7 +494,7 @@ std::vector<WorkerView> Coordinator::workers() const {
     WorkerView view{
         rank, worker.host, worker.ready && worker.usable, "", worker.last.epoch, worker.last.validation_accuracy, worker.last.train_loss,
         0};
-    if (!worker.groups.empty()) view.run_id = runs_[groups_.at(worker.groups.front()).run].run_id;
+    if (!worker.groups.empty()) view.run_id = runs_[groups_.at(worker.groups.front()).run].run_id();
     if (worker.last.wall_seconds > 0) view.windows_per_second = static_cast<double>(worker.last.windows) / worker.last.wall_seconds;
     views.push_back(std::move(view));
   }
@@ -444,7 +503,7 @@ std::vector<WorkerView> Coordinator::workers() const {
 
 const RunSpec* Coordinator::run(const std::string& run_id) const {
   const auto found = run_by_id_.find(run_id);
-  return found == run_by_id_.end() ? nullptr : runs_[found->second].spec;
+  return found == run_by_id_.end() ? nullptr : &runs_[found->second].spec();
 }
 
 double Coordinator::waited_seconds() const {

@@ -1,5 +1,5 @@
 // The coordinator's decisions, as a pure state machine: events in, actions out. No clock, no MPI, no SQLite: the loop
-// (loop.h) feeds it, and so do the tests and, later, a simulator.
+// (loop.h) feeds it, and so do the tests and the simulator (simulator.h).
 //
 // Order is the contract: actions are carried out as they come, and a message is sent only after the records before it are
 // committed. So nothing is acknowledged that a power cut could take back, and no assignment is handed out whose attempt is not
@@ -11,10 +11,14 @@
 #include "worker/messages.h"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -31,6 +35,14 @@ struct KnownRun {
   std::optional<Artifact> weights = {};     // of a COMPLETE run: what they are made with
 };
 
+/// How runs are handed out: wide groups first, and in one of these ways. The simulator compares them (ARCHITECTURE, "The schedule"); jobs
+/// use the last one.
+enum class SchedulePolicy {
+  widest,         // of equal width as the sweep names them; while a group waits for its ranks nothing goes past it
+  widest_longest, // of equal width the one with the most epochs left
+  fill            // and what goes past a waiting group never holds so many ranks that the group could not be had from the others
+};
+
 struct CoordinatorOptions {
   int workers = 1; // ranks 1 to this
   std::string store_directory, data_directory, cache_directory;
@@ -40,7 +52,8 @@ struct CoordinatorOptions {
   double start_lease =
       300; // until the first step: reading data and building a cache count as work; of the trainer's start the agent judges
   double longest_breaking = 10; // seconds that the members of a broken group may take to notice; then they are killed
-  double longest_pause = 10;    // time in which the coordinator itself was suspended for longer than this counts for no lease
+  SchedulePolicy policy = SchedulePolicy::fill;
+  double longest_pause = 10; // time in which the coordinator itself was suspended for longer than this counts for no lease
 };
 
 // ---- actions
@@ -71,9 +84,14 @@ struct DropCheckpoint { // damaged: never offered again
   CheckpointRef checkpoint;
   std::string why;
 };
+struct Bare { // a message without fields: drain, exit
+  std::string type;
+};
 struct Send {
   int rank;
-  Message message;
+  std::variant<Assignment, Acknowledge, Abandon, Bare> what;
+  /// As it crosses the process boundary.
+  Message message() const;
 };
 struct RecordHost { // a trainer is ready there
   Placement placement;
@@ -84,6 +102,13 @@ struct Notice { // for the person at the terminal, at once
 struct Finish {}; // everyone has been told to leave
 using Action =
     std::variant<RecordBegin, RecordEpoch, RecordEvaluation, RecordEnd, RecordStatus, RecordHost, DropCheckpoint, Send, Notice, Finish>;
+
+// ---- what a worker says, as a Message holds it: hello, starting, ready, epoch, evaluation, end, heartbeat, unusable
+struct Starting {}; // its trainer is lost, another one starts
+struct Unusable {
+  AttemptEnd end; // why no trainer can be had there
+};
+using Heard = std::variant<Hello, Starting, Placement, EpochReport, EvaluationReport, AttemptEnd, Heartbeat, Unusable>;
 
 /// A worker, for the display.
 struct WorkerView {
@@ -103,6 +128,7 @@ public:
 
   // ---- events; `now` in seconds of a clock that only grows
   void on_message(int rank, const Message& message, double now);
+  void hear(int rank, Heard heard, double now);
   void on_tick(double now);
   void on_drain(double now);
   void on_stop(double now);
@@ -119,6 +145,8 @@ public:
   std::vector<WorkerView> workers() const;
   /// The planned run, or nullptr.
   const RunSpec* run(const std::string& run_id) const;
+  /// Longest that a group waited for its ranks, once it was the widest that was left.
+  double longest_wait() const { return longest_wait_; }
   /// Seconds that trainers waited between two assignments (or between their start and their first), as their agents measured
   /// it, and seconds since they were first ready.
   double waited_seconds() const;
@@ -129,24 +157,27 @@ public:
 
 private:
   struct Run {
-    const RunSpec* spec;
-    std::string run_id;
+    const PlannedRun* planned;
     RunStatus status;
     std::int64_t last_attempt, epochs, failures;
     std::vector<CheckpointRef> checkpoints;
-    std::set<int> failed_ranks;
-    std::vector<EvaluationSpec> evaluations; // to make
-    std::optional<Artifact> weights;         // set: it is COMPLETE and is evaluated only, on one rank
+    std::vector<EvaluationSpec> missing; // to make of a COMPLETE run
+    std::optional<Artifact> weights;     // set: it is COMPLETE and is evaluated only, on one rank
+    std::set<int> failed_ranks = {};
 
-    std::int64_t width() const { return weights ? 1 : spec->world_size; }
+    const std::string& run_id() const { return planned->run_id; }
+    const RunSpec& spec() const { return planned->run; }
+    std::int64_t width() const { return weights ? 1 : spec().world_size; }
+    std::int64_t epochs_left() const { return weights ? 0 : spec().training.epochs - epochs; }
   };
   struct Group { // one assignment
     std::size_t run;
     std::int64_t attempt;
     std::vector<int> ranks;
     std::map<int, AttemptEnd> ends;
-    std::int64_t epochs = 0; // reported in this attempt
-    bool evaluated = false;
+    std::int64_t epochs = 0;     // reported in this attempt
+    std::size_t evaluations = 0; // recorded
+    bool went_past = false;      // a wider group that waited
     double assigned = 0;
     std::optional<double> broken_since; // a member has ended without success
   };
@@ -156,30 +187,42 @@ private:
     Placement placement;
     bool ready = false; // its trainer has started and waits for work, or works
     bool usable = true;
-    std::deque<std::int64_t> groups; // handed out; the first is at work
-    std::size_t depth = 1;           // how many may be handed out: more than one only where runs last milliseconds
+    std::deque<std::int64_t> groups;   // handed out; the first is at work
+    std::optional<std::size_t> listed; // in `free_`, with so many handed out
+    std::size_t depth = 1;             // how many may be handed out: more than one only where runs last milliseconds
     double first_ready = -1, waited_seconds = 0;
     std::int64_t steps = 0;
     double steps_seen = 0, seconds_per_step = 0;
     bool stepped = false, abandoned = false;
     EpochReport last;
+  };
+  struct Host {
     std::set<std::size_t> failed_at_start; // runs
+    std::vector<int> ranks;
   };
 
   void act(Action action) { actions_.push_back(std::move(action)); }
-  void on_ready(Worker& worker, const Message& message, double now);
-  void on_epoch(Worker& worker, const Message& message, double now);
-  void on_evaluation(Worker& worker, const Message& message);
-  void on_end(Worker& worker, AttemptEnd end, double now);
-  void on_heartbeat(Worker& worker, const Heartbeat& heartbeat, double now);
-  void on_unusable(Worker& worker, const AttemptEnd& end);
+  void on(Worker& worker, Hello hello, double now);
+  void on(Worker& worker, Starting starting, double now);
+  void on(Worker& worker, Placement placement, double now);
+  void on(Worker& worker, EpochReport report, double now);
+  void on(Worker& worker, EvaluationReport report, double now);
+  void on(Worker& worker, AttemptEnd end, double now);
+  void on(Worker& worker, Heartbeat heartbeat, double now);
+  void on(Worker& worker, Unusable unusable, double now);
+  void belongs_to(Worker& worker, const std::string& host);
+  void list(Worker& worker);
+  void give_up(Worker& worker);
   Group* group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id = nullptr);
   void conclude(std::int64_t group_id, double now);
   void judge_failure(Group& group, AttemptEnd end, bool may_retry, double now);
   void blame_host(Group& group, const AttemptEnd& end);
   void schedule(double now);
   std::vector<int> choose_workers(const Run& run) const;
-  void hand_out(std::size_t run, const std::vector<int>& ranks, double now);
+  bool hand_out_one(double now);
+  void hand_out(std::size_t run, const std::vector<int>& ranks, bool goes_past, double now);
+  void enqueue_first(std::size_t run);
+  void set_waiting(std::int64_t width);
   void restart_lease(Worker& worker, double now);
   void abandon(Worker& worker, const Group& group, const std::string& reason);
   void end_broken_groups(double now);
@@ -190,9 +233,15 @@ private:
   Plan plan_;
   CoordinatorOptions options_;
   std::vector<Run> runs_;
-  std::map<std::string, std::size_t> run_by_id_;
-  std::deque<std::size_t> queue_;
+  std::unordered_map<std::string_view, std::size_t> run_by_id_;
+  std::map<std::int64_t, std::deque<std::size_t>, std::greater<>> queues_; // by width, the widest first; none is empty
+  std::optional<std::pair<std::size_t, double>> waiting_;                  // run, since when: the widest, for its ranks
+  double longest_wait_ = 0;
+  std::int64_t ranks_gone_past_ = 0; // in groups that went past a waiting one
   std::map<int, Worker> workers_;
+  std::map<std::string, Host> hosts_;
+  std::set<std::pair<std::size_t, int>> free_; // who can take another run: (how many it was handed out, rank)
+  std::size_t usable_ = 0;                     // workers
   std::map<std::int64_t, Group> groups_;
   std::int64_t next_group_ = 1;
   std::vector<Action> actions_;

@@ -40,7 +40,9 @@ const std::vector<Command>& commands() {
        retry_command},
       {"db", "check|backup|rebuild|merge [options]", "The store as a file: is it whole and true, copies, repair, two into one.",
        "stdualx db check --store results.db", db_command},
-      {"bench", "[RUN] [options]", "Measures what trained networks cost to use here, and records it beside the paper's figures.",
+      {"bench", "[RUN] [options] | scheduler [options]",
+       "Measures what trained networks cost to use here, and records it beside the paper's figures; or the schedule, on a simulated "
+       "cluster.",
        "stdualx bench --threads 1", bench_command},
       {"data", "list | verify [DATASET] | import DATASET [options]",
        "Which data sets are there, whether they are whole, and their windows cut ahead of time.", "stdualx data verify pamap2",

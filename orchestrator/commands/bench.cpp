@@ -59,6 +59,7 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
 } // namespace
 
 int bench_command(const Command& command, const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == "scheduler") return bench_scheduler(command, arguments);
   options::options_description described("options");
   add_store_option(described);
   add_format_option(described);

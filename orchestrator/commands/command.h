@@ -95,6 +95,7 @@ int retry_command(const Command& command, const std::vector<std::string>& argume
 int compare_command(const Command& command, const std::vector<std::string>& arguments);
 int report_command(const Command& command, const std::vector<std::string>& arguments);
 int bench_command(const Command& command, const std::vector<std::string>& arguments);
+int bench_scheduler(const Command& command, const std::vector<std::string>& arguments);
 int db_command(const Command& command, const std::vector<std::string>& arguments);
 int data_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);

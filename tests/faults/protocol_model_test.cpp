@@ -342,8 +342,8 @@ private:
   void carry_out(const Notice& notice) { say("notice: " + notice.text); }
   void carry_out(const Finish&) { finish_seen_ = true; }
   void carry_out(const Send& send) {
-    if (send.message.type == "assign") {
-      const auto assignment = send.message.as<Assignment>();
+    if (send.message().type == "assign") {
+      const auto assignment = send.message().as<Assignment>();
       require(!drained_, assignment.run_id + " is handed out after a drain");
       ModelWorker& worker = workers_[static_cast<std::size_t>(send.rank - 1)];
       require(!worker.gave_up || worker.to_coordinator.size() > 0 || true, "");
@@ -355,16 +355,16 @@ private:
               assignment.run_id + " is handed out without its attempt recorded");
       require(assigned_runs_.insert({assignment.run_id, assignment.attempt, send.rank}).second, assignment.run_id + " is handed out twice");
     }
-    if (send.message.type == "acknowledge") {
-      const auto acknowledge = send.message.as<Acknowledge>();
+    if (send.message().type == "acknowledge") {
+      const auto acknowledge = send.message().as<Acknowledge>();
       const ModelStore::Run& run = pending_.runs.at(acknowledge.run_id);
       if (acknowledge.epoch > 0)
         require(static_cast<std::int64_t>(run.epochs.size()) >= acknowledge.epoch,
                 acknowledge.run_id + ": an epoch is acknowledged and not recorded");
       else require(run.open != acknowledge.attempt, acknowledge.run_id + ": an end is acknowledged and not recorded");
     }
-    if (open_) held_.emplace_back(send.rank, send.message);
-    else deliver(send.rank, send.message);
+    if (open_) held_.emplace_back(send.rank, send.message());
+    else deliver(send.rank, send.message());
   }
 
   // ---- a worker

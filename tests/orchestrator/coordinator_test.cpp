@@ -46,8 +46,8 @@ struct Bench {
   }
   void take() {
     for (auto& action : coordinator.take_actions()) {
-      if (auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "assign")
-        assigned[send->rank].push_back(send->message.as<Assignment>());
+      if (auto* send = std::get_if<Send>(&action); send != nullptr && send->message().type == "assign")
+        assigned[send->rank].push_back(send->message().as<Assignment>());
       if (auto* end = std::get_if<RecordEnd>(&action)) {
         ends.push_back(end->end);
         end_statuses.push_back(end->status);
@@ -121,7 +121,7 @@ TEST(Coordinator, RecordsAnEpochBeforeItAcknowledgesIt) {
   bench.epoch(1, 1);
   ASSERT_EQ(bench.log.size(), 2u);
   EXPECT_TRUE(std::holds_alternative<RecordEpoch>(bench.log[0]));
-  EXPECT_EQ(std::get<Send>(bench.log[1]).message.type, "acknowledge");
+  EXPECT_EQ(std::get<Send>(bench.log[1]).message().type, "acknowledge");
 }
 
 TEST(Coordinator, AWideGroupIsServedFirstAndOnFreeRanksOnly) {
@@ -208,9 +208,9 @@ TEST(Coordinator, MembersOfABrokenGroupThatDoNotNoticeAreKilled) {
   const auto abandoned = [&] {
     std::vector<std::string> reasons;
     for (const auto& action : bench.log)
-      if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "abandon") {
+      if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message().type == "abandon") {
         EXPECT_EQ(send->rank, 1);
-        reasons.push_back(send->message.as<Abandon>().reason);
+        reasons.push_back(send->message().as<Abandon>().reason);
       }
     return reasons;
   };
@@ -328,7 +328,7 @@ TEST(Coordinator, ATrainerWithoutStepsIsTakenBackAfterItsLeaseAndASlowOneIsNot) 
   std::int64_t abandoned = 0;
   const auto count = [&] {
     for (const auto& action : bench.log)
-      if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "abandon") abandoned = send->rank;
+      if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message().type == "abandon") abandoned = send->rank;
   };
   for (double now = 10; now < 200; now += 5) {
     if (now < 30) bench.coordinator.on_message(1, Message::of("heartbeat", Heartbeat{static_cast<std::int64_t>(now)}), now);
@@ -354,7 +354,7 @@ TEST(Coordinator, StepsOfAnotherTrainerAreNoStepAndOneThatHasEndedNeedsNone) {
   bench.take();
   std::vector<int> abandoned;
   for (const auto& action : bench.log)
-    if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message.type == "abandon") abandoned.push_back(send->rank);
+    if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message().type == "abandon") abandoned.push_back(send->rank);
   EXPECT_THAT(abandoned, ElementsAre(1));
 }
 
@@ -368,7 +368,7 @@ TEST(Coordinator, ItsOwnPauseExpiresNobody) {
   bench.take();
   for (const auto& action : bench.log) {
     if (const auto* send = std::get_if<Send>(&action)) {
-      EXPECT_NE(send->message.type, "abandon");
+      EXPECT_NE(send->message().type, "abandon");
     }
   }
 }
