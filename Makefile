@@ -1,8 +1,8 @@
-# The commands of the README: demo, test, asan and bench do their own set-up (cluster/bootstrap.sh) on a fresh machine; build, format and
+# The commands of the README: demo, test, asan, bench and bench-dispatch do their own set-up (cluster/bootstrap.sh) on a fresh machine; build, format and
 # lint want one that is set up.
 BUILD := build
 
-.PHONY: demo test build format lint bench gpu asan lab lab-down clean
+.PHONY: demo test build format lint bench bench-dispatch gpu asan lab lab-down clean
 
 demo: ## a real sweep on real recordings: watch, two workers
 	cluster/bootstrap.sh demo
@@ -33,6 +33,18 @@ bench: ## timings, with the load beside them
 	cmake --preset release -DSTDUALX_BENCHMARKS=ON
 	cmake --build $(BUILD)
 	tests/benchmarks/run.sh
+
+bench-dispatch: .venv-dispatch/.installed ## what handing out a run costs, beside HyperQueue, submitit, mpi4py.futures and srun; the last wants root
+	cluster/bootstrap.sh test
+	cmake --preset release -DSTDUALX_TESTS=ON
+	cmake --build $(BUILD) --target stdualx stub_trainer
+	python3 tests/benchmarks/dispatch.py
+
+.venv-dispatch/.installed: cluster/requirements-dispatch.txt
+	cluster/bootstrap.sh test
+	/usr/bin/python3 -m venv .venv-dispatch
+	.venv-dispatch/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	touch $@
 
 gpu: ## what only a GPU can show; on a machine that has one, after `make test`
 	cmake --preset release -DSTDUALX_BENCHMARKS=ON

@@ -40,7 +40,7 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers) {
 }
 
 void Bookkeeper::carry_out() {
-  for (const auto& action : coordinator_.take_actions()) std::visit([this](const auto& what) { carry_out(what); }, action);
+  for (auto& action : coordinator_.take_actions()) std::visit([this](auto& what) { carry_out(std::move(what)); }, action);
 }
 
 void Bookkeeper::commit_if_due(bool busy) {
@@ -49,7 +49,7 @@ void Bookkeeper::commit_if_due(bool busy) {
   store_.commit();
   open_since_.reset();
   records_ = 0;
-  for (const auto& message : held_) send(message);
+  for (auto& message : held_) send(std::move(message));
   held_.clear();
 }
 
@@ -93,14 +93,14 @@ void Bookkeeper::carry_out(const DropCheckpoint& drop) {
   to_record().event("checkpoint_damaged", drop.run_id, drop.why);
 }
 
-void Bookkeeper::carry_out(const Send& message) {
-  if (open_since_) held_.push_back(message);
-  else send(message);
+void Bookkeeper::carry_out(Send&& message) {
+  if (open_since_) held_.push_back(std::move(message));
+  else send(std::move(message));
 }
 
 void Bookkeeper::carry_out(const Notice& notice) { progress_.notice(notice.text); }
 
-void Bookkeeper::send(const Send& message) {
+void Bookkeeper::send(Send&& message) {
   fault_point(FaultPoint::coordinator_before_send);
   send_(message.rank, message.message());
   fault_point(FaultPoint::coordinator_after_send);

@@ -19,7 +19,7 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers);
 class Bookkeeper {
 public:
   /// `send` takes messages that may leave now. All three are the caller's and outlive this.
-  Bookkeeper(Store& store, Coordinator& coordinator, Progress& progress, std::function<void(int rank, const Message&)> send)
+  Bookkeeper(Store& store, Coordinator& coordinator, Progress& progress, std::function<void(int rank, Message)> send)
       : store_(store), coordinator_(coordinator), progress_(progress), send_(std::move(send)) {}
 
   /// All that the coordinator has decided by now. Errors as of Store; what is committed stands.
@@ -36,17 +36,17 @@ private:
   void carry_out(const RecordStatus& status);
   void carry_out(const RecordHost& host);
   void carry_out(const DropCheckpoint& drop);
-  void carry_out(const Send& send);
+  void carry_out(Send&& send);
   void carry_out(const Notice& notice);
   void carry_out(const Finish&) {}
   /// Opens the transaction before its first record.
   Store& to_record();
-  void send(const Send& send);
+  void send(Send&& send);
 
   Store& store_;
   Coordinator& coordinator_;
   Progress& progress_;
-  std::function<void(int, const Message&)> send_;
+  std::function<void(int, Message)> send_;
   std::optional<std::chrono::steady_clock::time_point> open_since_; // of the transaction
   int records_ = 0;
   std::vector<Send> held_; // until the commit

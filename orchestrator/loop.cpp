@@ -41,7 +41,7 @@ public:
                                             : Progress::Mode::lines,
                   static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)),
         books_(store_, coordinator_, progress_,
-               [this](int rank, const Message& message) { world_.send(rank, MpiTag::control, encode(message)); }) {
+               [this](int rank, Message message) { world_.send(rank, MpiTag::control, encode(std::move(message))); }) {
     back_up();
     const char* restarts = std::getenv("SLURM_RESTART_COUNT");
     if (restarts != nullptr) store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);

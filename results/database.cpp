@@ -93,6 +93,10 @@ bool Database::begin_immediate() {
 
 bool Database::in_transaction() { return sqlite3_get_autocommit(database_.getHandle()) == 0; }
 
+std::int64_t Database::last_inserted() { return sqlite3_last_insert_rowid(database_.getHandle()); }
+
+std::int64_t Database::changes() { return sqlite3_total_changes(database_.getHandle()); }
+
 void Database::rollback() noexcept {
   if (in_transaction()) sqlite3_exec(database_.getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }

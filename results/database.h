@@ -86,6 +86,10 @@ public:
   /// BEGIN IMMEDIATE. False: another process kept the write lock for the whole busy time.
   bool begin_immediate();
   bool in_transaction();
+  /// INTEGER PRIMARY KEY of the last inserted row.
+  std::int64_t last_inserted();
+  /// Rows changed since the file was opened.
+  std::int64_t changes();
   /// Rolls an open transaction back; SQLite may have done so by itself (disk full).
   void rollback() noexcept;
 

@@ -82,11 +82,9 @@ void Store::Impl::pass(FaultPoint point) {
   if (fault.error != 0) throw_sqlite_error(database.path(), SQLITE_IOERR, SQLITE_IOERR_WRITE, "injected");
 }
 
-void Store::Impl::undo(bool own_transaction) noexcept {
-  if (own_transaction) {
-    database.rollback();
-    return;
-  }
+void Store::Impl::undo(Undo how, std::int64_t changes_before) noexcept {
+  if (how == Undo::own_transaction || (how == Undo::changed_transaction && database.changes() != changes_before)) database.rollback();
+  if (how != Undo::to_savepoint) return;
   try {
     if (database.in_transaction()) {
       database.execute("ROLLBACK TO one_call");
@@ -162,34 +160,44 @@ std::vector<RunState> Store::run_states(std::span<const std::string> run_ids) {
 
 std::int64_t Store::begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size, std::int64_t resume_epoch,
                                   bool evaluate_only) {
-  return impl_->write([&] {
+  return impl_->write_few([&] {
     Database& database = impl_->database;
-    const auto status = database.text("SELECT status FROM runs WHERE run_id = ?1", run_id);
-    if (!status) throw StorageError("run " + run_id + " is not in the store " + path().string() + ": register its sweep first");
-    if (*status == "COMPLETE" && !evaluate_only) throw StorageError("run " + run_id + " is COMPLETE: it is not trained again");
-    if (*status != "COMPLETE" && evaluate_only)
-      throw StorageError("run " + run_id + " is " + *status + ", not COMPLETE: there are no final weights to evaluate");
-    if (const auto open = database.integer("SELECT attempt FROM attempts WHERE run_id = ?1 AND ended_ms IS NULL", run_id))
-      throw StorageError("run " + run_id + " is being trained in attempt " + std::to_string(*open) + ": that one must end first");
+    std::string status;
+    std::int64_t attempt = 1, open = 0;
+    database.first(
+        "SELECT status, (SELECT max(attempt) + 1 FROM attempts WHERE run_id = ?1), "
+        "(SELECT attempt FROM attempts WHERE run_id = ?1 AND ended_ms IS NULL) FROM runs WHERE run_id = ?1",
+        [&](SQLite::Statement& row) {
+          status = row.getColumn(0).getString();
+          if (!row.getColumn(1).isNull()) attempt = row.getColumn(1).getInt64();
+          open = row.getColumn(2).getInt64();
+        },
+        run_id);
+    if (status.empty()) throw StorageError("run " + run_id + " is not in the store " + path().string() + ": register its sweep first");
+    if (status == "COMPLETE" && !evaluate_only) throw StorageError("run " + run_id + " is COMPLETE: it is not trained again");
+    if (status != "COMPLETE" && evaluate_only)
+      throw StorageError("run " + run_id + " is " + status + ", not COMPLETE: there are no final weights to evaluate");
+    if (open != 0)
+      throw StorageError("run " + run_id + " is being trained in attempt " + std::to_string(open) + ": that one must end first");
     const std::int64_t now = impl_->now();
-    const auto attempt = database.integer("INSERT INTO attempts (run_id, attempt, coordinator_id, started_ms, resume_epoch, world_size, "
-                                          "host, pid, device, platform, threads, slurm_job_id, evaluate_only) "
-                                          "SELECT ?1, coalesce(max(attempt), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM "
-                                          "attempts WHERE run_id = ?1 RETURNING attempt",
-                                          run_id, impl_->coordinator_id, now, resume_epoch, world_size, placement.host, placement.pid,
-                                          placement.device, placement.platform, placement.threads, impl_->options.job, evaluate_only);
+    database.execute("INSERT INTO attempts (run_id, attempt, coordinator_id, started_ms, resume_epoch, world_size, "
+                     "host, pid, device, platform, threads, slurm_job_id, evaluate_only) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                     run_id, attempt, impl_->coordinator_id, now, resume_epoch, world_size, placement.host, placement.pid, placement.device,
+                     placement.platform, placement.threads, impl_->options.job, evaluate_only);
     if (!evaluate_only) database.execute("UPDATE runs SET status = 'RUNNING', status_ms = ?2 WHERE run_id = ?1", run_id, now);
-    return attempt.value();
+    return attempt;
   });
 }
 
-bool Store::Impl::attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform) {
+bool Store::Impl::attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform, bool* evaluate_only) {
   bool open = false;
   const bool found = database.first(
-      "SELECT ended_ms IS NULL, platform FROM attempts WHERE run_id = ?1 AND attempt = ?2",
+      "SELECT ended_ms IS NULL, platform, evaluate_only FROM attempts WHERE run_id = ?1 AND attempt = ?2",
       [&](SQLite::Statement& row) {
         open = row.getColumn(0).getInt() != 0;
         if (platform != nullptr) *platform = row.getColumn(1).getString();
+        if (evaluate_only != nullptr) *evaluate_only = row.getColumn(2).getInt() != 0;
       },
       run_id, attempt);
   if (!found)
@@ -317,13 +325,11 @@ bool Store::record_evaluation(const EvaluationReport& report) {
       impl_->event("stale_attempt", report.run_id, which + " came after that attempt was over and was not recorded");
       return false;
     }
-    const std::int64_t evaluation = database
-                                        .integer("INSERT INTO evaluation_parts (run_id, condition, part, attempt, weights_epoch, "
-                                                 "overlap_share, windows, classes, recorded_ms) "
-                                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING evaluation_id",
-                                                 report.run_id, report.condition, report.part, report.attempt, report.weights_epoch,
-                                                 report.overlap_share, report.windows.size(), report.classes, impl_->now())
-                                        .value();
+    database.execute("INSERT INTO evaluation_parts (run_id, condition, part, attempt, weights_epoch, overlap_share, windows, classes, "
+                     "recorded_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                     report.run_id, report.condition, report.part, report.attempt, report.weights_epoch, report.overlap_share,
+                     report.windows.size(), report.classes, impl_->now());
+    const std::int64_t evaluation = database.last_inserted(); // RETURNING would build a table for its one row
     database.execute("INSERT INTO conditions (condition, kind, amount, fill, seed) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
                      report.condition, condition.kind, condition.amount, condition.fill, condition.seed);
     for (const auto& [name, value] : report.metrics)
@@ -358,13 +364,12 @@ void Store::Impl::set_status(const std::string& run_id, RunStatus status) {
 }
 
 bool Store::end_attempt(const AttemptEnd& end, RunStatus status) {
-  return impl_->write([&] {
-    if (!impl_->attempt_is_open(end.run_id, end.attempt)) return false;
+  return impl_->write_few([&] {
+    bool evaluate_only = false;
+    if (!impl_->attempt_is_open(end.run_id, end.attempt, nullptr, &evaluate_only)) return false;
     Database& database = impl_->database;
     const std::int64_t now = impl_->now();
-    const bool trained =
-        database.integer("SELECT 1 FROM attempts WHERE run_id = ?1 AND attempt = ?2 AND evaluate_only = 0", end.run_id, end.attempt)
-            .has_value();
+    const bool trained = !evaluate_only;
     if (trained) impl_->set_status(end.run_id, status);
     database.execute(
         "UPDATE attempts SET ended_ms = ?3, end_reason = ?4, end_detail = ?5, stderr_tail = ?6 WHERE run_id = ?1 AND attempt = ?2",

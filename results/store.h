@@ -3,8 +3,8 @@
 // A write is durable when commit() returns (synchronous = FULL). Every insert is idempotent on its natural key, so a message
 // sent again changes nothing. Every transaction first checks, inside the database, that this process still holds the fence.
 // Errors: InputError (the path), RefusedError (the fence is lost, a newer schema), StorageError (disk, damage, misuse). A call
-// that throws leaves no trace, and nothing committed before is lost; when the disk is full SQLite drops the whole open
-// transaction, and commit() then throws. Not thread-safe.
+// that throws leaves no trace, and nothing committed before is lost; when the disk fills or fails in the middle of a
+// call, the whole open transaction may be dropped, and commit() then throws. Not thread-safe.
 #pragma once
 
 #include <chrono>

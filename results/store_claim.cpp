@@ -94,7 +94,7 @@ void check_store_path(const std::filesystem::path& path, bool must_exist) {
 
 Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
     : options(std::move(store_options)),
-      database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, static_cast<int>(options.patience.count())) {
+      database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX, static_cast<int>(options.patience.count())) {
   if (!options.sleep) options.sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
   if (!options.now_ms)
     options.now_ms = [] {

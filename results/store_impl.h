@@ -22,21 +22,30 @@ struct Store::Impl {
   void commit();
   /// Runs `function` in the open transaction, undone if it throws, or in one of its own.
   template <class Function> auto write(Function&& function) -> decltype(function()) {
-    const bool own = !database.in_transaction();
-    if (own) begin();
-    else database.execute("SAVEPOINT one_call");
-    struct Undo {
+    return write_undone(database.in_transaction() ? Undo::to_savepoint : Undo::own_transaction, function);
+  }
+  /// The same without the price of a savepoint, for a function that looks before it writes: what throws after the first change drops
+  /// the open transaction, whose commit() then throws.
+  template <class Function> auto write_few(Function&& function) -> decltype(function()) {
+    return write_undone(database.in_transaction() ? Undo::changed_transaction : Undo::own_transaction, function);
+  }
+  enum class Undo { own_transaction, to_savepoint, changed_transaction };
+  template <class Function> auto write_undone(Undo how, Function& function) -> decltype(function()) {
+    if (how == Undo::own_transaction) begin();
+    else if (how == Undo::to_savepoint) database.execute("SAVEPOINT one_call");
+    struct Guard {
       Impl& impl;
-      bool own_transaction;
+      Undo how;
+      std::int64_t changes_before;
       bool done = false;
-      ~Undo() {
-        if (!done) impl.undo(own_transaction);
+      ~Guard() {
+        if (!done) impl.undo(how, changes_before);
       }
-    } undo_guard{*this, own};
+    } undo_guard{*this, how, database.changes()};
     pass(FaultPoint::store_before_write);
     const auto finish = [&] {
-      if (own) commit();
-      else database.execute("RELEASE one_call");
+      if (how == Undo::own_transaction) commit();
+      else if (how == Undo::to_savepoint) database.execute("RELEASE one_call");
       undo_guard.done = true;
     };
     if constexpr (std::is_void_v<decltype(function())>) {
@@ -48,7 +57,7 @@ struct Store::Impl {
       return result;
     }
   }
-  void undo(bool own_transaction) noexcept;
+  void undo(Undo how, std::int64_t changes_before) noexcept;
   /// A fault point where SQLite could fail.
   void pass(FaultPoint point);
 
@@ -60,7 +69,7 @@ struct Store::Impl {
   void insert_run(const std::string& run_id, const RunSpec& run);
   void insert_epoch(const EpochReport& report);
   /// Throws StorageError when there is no such attempt. True: it is not over.
-  bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr);
+  bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr, bool* evaluate_only = nullptr);
 
   StoreOptions options;
   Database database;

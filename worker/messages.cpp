@@ -30,10 +30,9 @@ private:
 constexpr std::size_t largest_body = std::size_t{1} << 30; // a length beyond this is a damaged frame
 } // namespace
 
-Bytes encode(const Message& message) {
-  Json body = message.body;
-  body["type"] = message.type;
-  return Json::to_cbor(body);
+Bytes encode(Message message) {
+  message.body["type"] = std::move(message.type);
+  return Json::to_cbor(message.body);
 }
 
 Message decode(std::span<const std::uint8_t> body) {
@@ -47,7 +46,7 @@ Message decode(std::span<const std::uint8_t> body) {
   }
   if (!whole || !json.is_object() || !json.contains("type") || !json["type"].is_string())
     throw ProtocolError("a message of " + std::to_string(body.size()) + " bytes is damaged: no CBOR object with a type");
-  Message message{json["type"].get<std::string>(), {}};
+  Message message{std::move(json["type"].get_ref<std::string&>()), {}};
   json.erase("type");
   message.body = std::move(json);
   return message;

@@ -115,8 +115,8 @@ struct Message {
   template <HasFields Struct> Struct as() const { return from_json<Struct>(body); }
 };
 
-/// CBOR body, without the frame's length.
-Bytes encode(const Message& message);
+/// CBOR body, without the frame's length. A message that is given away is not copied.
+Bytes encode(Message message);
 /// Throws ProtocolError when the bytes are not a message.
 Message decode(std::span<const std::uint8_t> body);
 

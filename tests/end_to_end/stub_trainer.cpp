@@ -1,11 +1,14 @@
 // A trainer without a network, for tests of the processes: epochs of milliseconds, checkpoints of one line, a state hash that
 // depends on run and epoch alone, and the misbehaviour that a test asks for in the environment variable STDUALX_STUB, JSON:
 //   {"epoch_ms": 5, "marks": DIR, "kill_at": N, "hang_at": N, "fail": VARIANT, "fail_reason": "error",
-//    "start": "exit"|"garbage"|"hang", "good_starts": N, "evaluation": "damaged"}
+//    "start": "exit"|"garbage"|"hang", "good_starts": N, "evaluation": "damaged", "spawn": PROGRAM}
 // kill_at and hang_at happen once a run and member: a file in `marks` remembers. The first `good_starts` starts go well.
+// `spawn` is started in each epoch and waited for.
 #include "experiments/spec/errors.h"
 #include "worker/agent_link.h"
 
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -64,6 +67,11 @@ private:
         if (once(assignment, "hang_at", epoch)) ::pause();
         link_.draining();
       }
+      if (wishes_.contains("spawn") && !runs_well(wishes_.at("spawn"))) {
+        end.reason = "error";
+        end.detail = "the program to spawn could not be started, or failed";
+        return end;
+      }
       if (wishes_.value("fail", "") == assignment.run.variant) {
         std::fprintf(stderr, "stub trainer: asked to fail\n");
         end.reason = wishes_.value("fail_reason", "error");
@@ -98,6 +106,14 @@ private:
       link_.send(message);
     }
     return end;
+  }
+
+  static bool runs_well(std::string program) {
+    char* arguments[] = {program.data(), nullptr};
+    pid_t child = 0;
+    int status = 0;
+    return ::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments, environ) == 0 && ::waitpid(child, &status, 0) == child &&
+           status == 0;
   }
 
   EpochReport report(const Assignment& assignment, std::int64_t epoch) {

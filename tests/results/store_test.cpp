@@ -249,6 +249,27 @@ TEST_F(StoreTest, AnEvaluationThatDoesNotHoldTogetherIsRefusedWhole) {
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM events WHERE kind IN ('before', 'after')"), 2);
 }
 
+TEST_F(StoreTest, AnEndThatFailsLeavesNothingOfItself) {
+  store.begin_attempt(run_id, a_place(), 1);
+  store.begin();
+  store.event("before", "", "stays");
+  EXPECT_THROW(store.end_attempt({run_id, 1, "complete", "", ""}, RunStatus::complete), StorageError) << "refused at its first change";
+  store.commit();
+  Reader reader(file);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM events WHERE kind = 'before'"), 1);
+  EXPECT_EQ(state().status, RunStatus::running);
+
+  SQLite::Database(file.string(), SQLite::OPEN_READWRITE)
+      .exec("CREATE TRIGGER refuses BEFORE INSERT ON artifacts BEGIN SELECT RAISE(ABORT, 'no artifacts'); END");
+  AttemptEnd end{run_id, 1, "error", "", ""};
+  end.artifacts.push_back({"weights", "best.safetensors", "", 1});
+  store.begin();
+  EXPECT_THROW(store.end_attempt(end, RunStatus::failed), StorageError) << "refused at its last change";
+  EXPECT_THROW(store.commit(), StorageError) << "half of it must not become durable";
+  EXPECT_EQ(state().status, RunStatus::running);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM attempts WHERE ended_ms IS NULL"), 1);
+}
+
 TEST_F(StoreTest, ATransactionIsWholeOrNotAtAll) {
   {
     Store::Transaction transaction(store);
