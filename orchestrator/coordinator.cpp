@@ -398,7 +398,8 @@ void Coordinator::set_waiting(std::int64_t width) {
 
 void Coordinator::schedule(double now) {
   if (finished_) return;
-  while (!draining_ && !queues_.empty() && queues_.begin()->first > static_cast<std::int64_t>(usable_)) set_waiting(queues_.begin()->first);
+  while (!draining_ && usable_ > 0 && !queues_.empty() && queues_.begin()->first > static_cast<std::int64_t>(usable_))
+    set_waiting(queues_.begin()->first);
   while (!draining_ && !free_.empty() && hand_out_one(now)) continue;
   finish_if_done();
 }

@@ -147,7 +147,7 @@ std::filesystem::path store_of_sweep(const options::variables_map& values) {
 
 std::string store_words(const options::variables_map& values) {
   const std::filesystem::path store = store_of_sweep(values);
-  if (store == std::filesystem::absolute("results.db")) return "";
+  if (values["store"].defaulted() && values.count("shard") == 0) return "";
   return " --store " + for_shell(values["store"].defaulted() ? store.filename().string() : values["store"].as<std::string>());
 }
 
