@@ -73,12 +73,6 @@ struct Wishes {
   }
 };
 
-/// The mpirun of the MPI that we are linked with; where the tree was carried to another host, the one in PATH.
-std::string mpirun_program() {
-  const char* const built_with = STDUALX_MPIEXEC;
-  return std::filesystem::exists(built_with) ? built_with : "mpirun";
-}
-
 SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std::string>& hosts, int input) {
   const int workers =
       hosts.empty() ? options.workers : std::min(options.workers, options.workers_per_host * static_cast<int>(hosts.size()));
@@ -204,6 +198,11 @@ LaunchEnd launch(const LaunchOptions& options) {
       if (!hosts.empty()) options.say("hosts that answer:" + list);
     }
   }
+}
+
+std::string mpirun_program() {
+  const char* const built_with = STDUALX_MPIEXEC;
+  return std::filesystem::exists(built_with) ? built_with : "mpirun";
 }
 
 int count_gpus() {

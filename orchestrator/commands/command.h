@@ -74,6 +74,7 @@ int compare_command(const Command& command, const std::vector<std::string>& argu
 int report_command(const Command& command, const std::vector<std::string>& arguments);
 int bench_command(const Command& command, const std::vector<std::string>& arguments);
 int db_command(const Command& command, const std::vector<std::string>& arguments);
+int doctor_command(const Command& command, const std::vector<std::string>& arguments);
 int data_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);
 
