@@ -73,12 +73,6 @@ struct Wishes {
   }
 };
 
-/// The mpirun of the MPI that we are linked with; where the tree was carried to another host, the one in PATH.
-std::string mpirun_program() {
-  const char* const built_with = STDUALX_MPIEXEC;
-  return std::filesystem::exists(built_with) ? built_with : "mpirun";
-}
-
 std::string joined(const std::vector<std::string>& words, const std::string& between) {
   std::string all;
   for (const std::string& word : words) all += (all.empty() ? "" : between) + word;
@@ -206,6 +200,11 @@ LaunchEnd launch(const LaunchOptions& options) {
       if (!hosts.empty()) options.say("hosts that answer: " + joined(hosts, " "));
     }
   }
+}
+
+std::string mpirun_program() {
+  const char* const built_with = STDUALX_MPIEXEC;
+  return std::filesystem::exists(built_with) ? built_with : "mpirun";
 }
 
 int count_gpus() {

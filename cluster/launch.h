@@ -44,6 +44,10 @@ LaunchEnd launch(const LaunchOptions& options);
 /// After a launcher was killed: removes what its mpirun left, whose number lies beside its job file. False: that still runs.
 bool remove_leftovers_of_job(const std::filesystem::path& job_directory);
 
+/// The mpirun that `launch` starts: that of the MPI which the program is linked with; where the tree was carried to another host, the one
+/// in PATH.
+std::string mpirun_program();
+
 /// GPUs of this host, by their device files; 0 without a driver, or where CUDA_VISIBLE_DEVICES hides them all.
 int count_gpus();
 /// Cores this process may use.

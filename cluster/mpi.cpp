@@ -25,6 +25,14 @@ int count_of(std::size_t bytes) {
 }
 } // namespace
 
+std::string mpi_library() {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = {};
+  int length = 0;
+  check(MPI_Get_library_version(text, &length), "MPI_Get_library_version");
+  const std::string all(text, static_cast<std::size_t>(length));
+  return all.substr(0, all.find('\n'));
+}
+
 struct MpiRequest::State {
   MPI_Request request = MPI_REQUEST_NULL;
   bool receive = false;

@@ -7,9 +7,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace stdualx {
+
+/// What the MPI library that is loaded calls itself, in one line; may be asked before MPI starts.
+std::string mpi_library();
 
 /// Which stream of messages; order is kept between two ranks within a tag.
 enum class MpiTag : int { control = 1, group_header = 2, group_payload = 3 };

@@ -13,8 +13,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 #include <system_error>
 
 extern char** environ;
@@ -154,8 +156,10 @@ std::optional<int> ChildProcess::wait_for(std::chrono::milliseconds limit) {
   return status_;
 }
 
-Finished run_to_end(const std::vector<std::string>& arguments, std::chrono::milliseconds limit, const std::vector<std::string>& unset) {
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std::chrono::milliseconds> limit,
+                    const std::vector<std::string>& unset) {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto grace_after_term = std::chrono::seconds(3);
   Descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!nothing) throw_errno("/dev/null");
   auto [output, output_end] = make_pipe();
@@ -164,6 +168,7 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::chrono::mill
   options.arguments = arguments;
   options.unset = unset;
   options.descriptors = {{nothing.get(), STDIN_FILENO}, {output_end.get(), STDOUT_FILENO}, {errors_end.get(), STDERR_FILENO}};
+  options.own_process_group = limit.has_value();
   ChildProcess child = ChildProcess::spawn(options);
   output_end.reset();
   errors_end.reset();
@@ -171,11 +176,20 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::chrono::mill
   // Both at once: a program that fills the pipe that nobody reads would wait for ever.
   pollfd watched[2] = {{output.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}};
   std::string* const texts[2] = {&finished.output, &finished.errors};
+  std::optional<Clock::time_point> deadline;
+  if (limit) deadline = Clock::now() + *limit;
+  const auto end_it = [&] { // and its own children, who may keep the pipes open
+    ::kill(-child.pid(), finished.timed_out ? SIGKILL : SIGTERM);
+    finished.timed_out = true;
+    deadline = Clock::now() + grace_after_term;
+  };
   while (watched[0].fd >= 0 || watched[1].fd >= 0) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    if (left <= 0) break;
-    if (::poll(watched, 2, static_cast<int>(std::min<std::int64_t>(left, 3'600'000))) < 0 && errno != EINTR)
-      throw_errno("waiting for " + arguments.at(0));
+    const auto left = deadline ? std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count() : -1;
+    if (deadline && left <= 0) {
+      end_it();
+      continue;
+    }
+    if (::poll(watched, 2, static_cast<int>(left)) < 0 && errno != EINTR) throw_errno("waiting for " + arguments.at(0));
     for (int i = 0; i < 2; ++i) {
       if (watched[i].fd < 0 || watched[i].revents == 0) continue;
       char chunk[4096];
@@ -184,13 +198,34 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::chrono::mill
       else if (count == 0 || errno != EINTR) watched[i].fd = -1;
     }
   }
-  const auto left = deadline - std::chrono::steady_clock::now();
-  if (!child.wait_for(std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(left)))) {
-    child.signal(SIGKILL);
-    while (!child.wait_for(std::chrono::hours(1))) continue;
+  // One that closed its output has said all, but may still take too long.
+  while (!child.wait_for(deadline ? std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()) : std::chrono::hours(1))) {
+    if (deadline) end_it();
   }
   finished.status = *child.poll();
   return finished;
+}
+
+std::optional<Finished> run_if_there(const std::vector<std::string>& arguments, std::chrono::milliseconds limit) {
+  try {
+    return run_to_end(arguments, limit);
+  } catch (const std::system_error& error) {
+    // EACCES: also where a folder of PATH may not be entered.
+    if (error.code().value() != ENOENT && error.code().value() != EACCES) throw;
+    return std::nullopt;
+  }
+}
+
+std::filesystem::path find_program(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "" : path);
+  std::string folder;
+  while (std::getline(folders, folder, ':')) {
+    const std::filesystem::path file = std::filesystem::path(folder.empty() ? "." : folder) / name;
+    std::error_code error;
+    if (std::filesystem::is_regular_file(file, error) && ::access(file.c_str(), X_OK) == 0) return file;
+  }
+  return {};
 }
 
 std::string describe_wait_status(int status) {

@@ -76,11 +76,19 @@ private:
 struct Finished {
   int status = 0; // wait status
   std::string output, errors;
+  bool timed_out = false; // it was ended, since it took too long
+
+  bool went_well() const { return status == 0 && !timed_out; }
+  bool operator==(const Finished&) const = default;
 };
-/// Runs a short program to its end, with nothing on its standard input and `unset` taken out of its environment; after `limit` it is
-/// killed. Throws std::system_error when it cannot be started.
-Finished run_to_end(const std::vector<std::string>& arguments, std::chrono::milliseconds limit = std::chrono::hours(24),
+/// Runs a short program to its end, with nothing on its standard input and `unset` taken out of its environment. With a `limit` it gets a process group
+/// of its own, which gets SIGTERM when that time is over, and SIGKILL 3 s later. Throws std::system_error when it cannot be started.
+Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std::chrono::milliseconds> limit = std::nullopt,
                     const std::vector<std::string>& unset = {});
+/// The same; std::nullopt where there is no such program that we may run.
+std::optional<Finished> run_if_there(const std::vector<std::string>& arguments, std::chrono::milliseconds limit);
+/// The first file of that name in PATH that can be run; "" where there is none.
+std::filesystem::path find_program(const std::string& name);
 
 /// "exit status 3" or "killed by signal 9 (Killed)".
 std::string describe_wait_status(int status);

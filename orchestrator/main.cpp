@@ -2,6 +2,7 @@
 #include "experiments/spec/fault.h"
 #include "orchestrator/commands/command.h"
 
+#include <csignal>
 #include <exception>
 #include <iostream>
 
@@ -47,6 +48,9 @@ const std::vector<Command>& commands() {
       {"data", "list | verify [DATASET] | import DATASET [options]",
        "Which data sets are there, whether they are whole, and their windows cut ahead of time.", "stdualx data verify pamap2",
        data_command},
+      {"doctor", "[options]",
+       "Whether this host, and with --slurm the cluster, can do what a sweep will ask of them; and what to do where not.",
+       "stdualx doctor --slurm --partition gpu --store /shared/results.db", doctor_command},
       {"guard", "NODE JOB SUBMISSION", "What a job of several nodes starts on another one of them; not for people.",
        "stdualx guard node1 12 results.db.d/submissions/demo-1", guard_command, true},
       {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},
@@ -88,6 +92,8 @@ int dispatch(const std::vector<std::string>& arguments) {
 
 int main(int count, char** values) {
   using stdualx::ExitStatus;
+  // Where a parent ignores it, the kernel would reap our children before we have seen their end.
+  std::signal(SIGCHLD, SIG_DFL);
   stdualx::read_fault_from_environment();
   const auto fail = [](const std::exception& error, ExitStatus status) {
     std::cerr << "stdualx: " << error.what() << "\n";

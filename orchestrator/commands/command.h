@@ -97,6 +97,7 @@ int report_command(const Command& command, const std::vector<std::string>& argum
 int bench_command(const Command& command, const std::vector<std::string>& arguments);
 int bench_scheduler(const Command& command, const std::vector<std::string>& arguments);
 int db_command(const Command& command, const std::vector<std::string>& arguments);
+int doctor_command(const Command& command, const std::vector<std::string>& arguments);
 int data_command(const Command& command, const std::vector<std::string>& arguments);
 int rank_command(const Command& command, const std::vector<std::string>& arguments);
 int guard_command(const Command& command, const std::vector<std::string>& arguments);

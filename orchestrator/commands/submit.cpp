@@ -206,7 +206,7 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
                            "script  {}\n"
                            "log     {}\n"
                            "store   {}\n"
-                           "next: stdualx status{} says where it stands, stdualx watch{} tells on, stdualx cancel{} has it drain and end\n",
+                           "next: stdualx status{} says where it stands, stdualx watch{} goes on saying it, stdualx cancel{} has it drain and end\n",
                            id, left.open, left.complete, job.nodes, job.workers_per_node, (folder / "job.sh").string(),
                            batch_log(folder, id).string(), store.string(), with, with, with);
   return 0;

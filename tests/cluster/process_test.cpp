@@ -34,5 +34,27 @@ TEST(RunToEnd, ThrowsWhereThereIsNoSuchProgram) {
   }
 }
 
+TEST(RunToEnd, EndsWhatTakesTooLongAndWhatHoldsItsPipesOpen) {
+  using namespace std::chrono_literals;
+  const Finished slow = run_to_end({"/bin/sh", "-c", "echo begun; sleep 600"}, 100ms);
+  EXPECT_TRUE(slow.timed_out);
+  EXPECT_FALSE(slow.went_well());
+  EXPECT_EQ(slow.output, "begun\n");
+  const Finished silent = run_to_end({"/bin/sh", "-c", "exec >/dev/null 2>&1; sleep 600"}, 100ms);
+  EXPECT_TRUE(silent.timed_out);
+  const Finished deaf = run_to_end({"/bin/sh", "-c", "trap '' TERM; echo begun; while true; do sleep 0.01; done"}, 100ms);
+  EXPECT_TRUE(deaf.timed_out);
+  EXPECT_EQ(WTERMSIG(deaf.status), SIGKILL);
+}
+
+TEST(RunIfThere, NothingIsThereOrItMayNotBeRun) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(run_if_there({"no-such-program-of-stdualx"}, 10s), std::nullopt);
+  EXPECT_EQ(run_if_there({"/etc/passwd"}, 10s), std::nullopt);
+  EXPECT_EQ(run_if_there({"/bin/echo", "here"}, 10s)->output, "here\n");
+  EXPECT_EQ(find_program("no-such-program-of-stdualx"), "");
+  EXPECT_EQ(find_program("sh").filename(), "sh");
+}
+
 } // namespace
 } // namespace stdualx

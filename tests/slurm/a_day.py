@@ -30,7 +30,9 @@ def shown(text):
 def type_in(command, status=0):
     """Runs what a person would type, and prints both."""
     print(f"$ {command}", flush=True)
-    line = command.replace("$SHARED", str(lab.SHARED)).replace("stdualx", str(PROGRAM), 1)
+    line = command.replace("$SHARED", str(lab.SHARED))
+    if line.startswith("stdualx "):
+        line = line.replace("stdualx", str(PROGRAM), 1)
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(shown(done.stdout), flush=True)
     if done.returncode != status:

@@ -1,0 +1,42 @@
+// See words.h.
+#include "cluster/words.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <sstream>
+
+namespace stdualx {
+
+std::string bytes_text(std::int64_t bytes) {
+  constexpr std::array units{"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+  auto amount = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; amount >= 1000 && unit + 1 < units.size(); ++unit) amount /= 1000;
+  return fmt::format("{:.{}f} {}", amount, unit == 0 || amount >= 100 ? 0 : 1, units.at(unit));
+}
+
+namespace {
+std::string trimmed(const std::string& line) {
+  const std::size_t begin = line.find_first_not_of(" \t\r"), end = line.find_last_not_of(" \t\r");
+  return begin == std::string::npos ? "" : line.substr(begin, end - begin + 1);
+}
+} // namespace
+
+std::string first_line(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (!trimmed(line).empty()) return trimmed(line);
+  return "";
+}
+
+std::string words_of(const Finished& finished) {
+  if (finished.timed_out) return "it took too long and was ended";
+  // The first line names the trouble more often than the last, which asks for a report; lines of dashes are a frame.
+  std::istringstream lines(finished.errors + "\n" + finished.output);
+  for (std::string line; std::getline(lines, line);)
+    if (line = trimmed(line); line.find_first_not_of("-*=") != std::string::npos) return line;
+  return describe_wait_status(finished.status);
+}
+
+} // namespace stdualx

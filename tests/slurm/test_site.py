@@ -1,0 +1,58 @@
+"""The Slurm of the lab (cluster/lab) as `stdualx doctor --slurm` finds it, from outside and from inside a job."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
+
+from harness import PROGRAM  # noqa: E402
+from test_lab import Lab  # noqa: E402
+
+
+class Site(Lab):
+    stub = True
+
+    def in_job(self, *words, tasks=1, further=(), status=0):
+        """Runs a command as the tasks of a job; what they said."""
+        command = ["srun", "--quiet", f"--ntasks={tasks}", "--cpus-per-task=1", *further, *map(str, words)]
+        done = subprocess.run(command, cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def found(self, text):
+        return {row["what"]: (row["verdict"], row["found"]) for row in json.loads(text)}
+
+    def test_doctor_reads_the_settings_of_a_real_slurm(self):
+        trainer = self.folder / "trainer"
+        trainer.write_text("#!/bin/sh\n", encoding="utf-8")
+        trainer.chmod(0o755)
+        done = subprocess.run(self.command("doctor", "--slurm", "--partition", "normal", "--format", "json"), cwd=self.folder, stdin=subprocess.DEVNULL,
+                              env=self.environment() | {"STDUALX_TRAINER": str(trainer)}, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        found = self.found(done.stdout)
+        self.assertEqual(found["partition"], ("right", "normal is UP"))
+        self.assertIn("at most 01:00:00", found["time limit"][1])
+        self.assertIn("3 of 3", found["nodes"][1])
+        self.assertIn("5 s (cred_expire)", found["waiting after a requeue"][1])
+        self.assertIn("5 s", found["KillWait"][1])
+        self.assertIn("requeue", found["preemption"][1].lower())
+        self.assertEqual(found["accounting"][0], "note")
+        self.assertIn("stdualx-lab", found["Slurm's controller"][1])
+
+    def test_doctor_knows_its_own_job(self):
+        script = self.folder / "job.sh"
+        script.write_text(f"#!/bin/bash\n{PROGRAM} doctor --store {self.store} --format json >{self.folder}/said.json\n", encoding="utf-8")
+        done = subprocess.run(["sbatch", "--wait", "--output=/dev/null", "--cpus-per-task=1", str(script)], cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=120)
+        said = (self.folder / "said.json").read_text(encoding="utf-8")
+        found = self.found(said)
+        self.assertEqual(found["environment of a job"][0], "right", done.stderr + said)
+        self.assertIn("which runs", found["environment of a job"][1])
+        self.assertEqual(found["two processes"][0], "right", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
