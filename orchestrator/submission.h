@@ -30,6 +30,20 @@ struct SubmittedRecordings {
   }
 };
 
+/// What a host is, as far as its jobs depend on it.
+struct HostNote {
+  std::string mpi; // as the library calls itself
+  std::string store_file_system, data_file_system;
+
+  static const auto& fields() {
+    using H = HostNote;
+    static const auto all =
+        std::make_tuple(field("mpi", &H::mpi, "", "library"), field("store_file_system", &H::store_file_system, "", "kind"),
+                        field("data_file_system", &H::data_file_system, "", "kind"));
+    return all;
+  }
+};
+
 struct Submission {
   std::string sweep_id;
   std::vector<std::string> run_ids;
@@ -37,14 +51,15 @@ struct Submission {
   std::vector<std::string> programs; // SHA-256 of stdualx, and of the trainer
   std::int64_t time_seconds = 0;     // the job's limit; 0: the site's own, not known
   std::int64_t warning_seconds = 0;
+  HostNote host; // that submitted it
 
   static const auto& fields() {
     using S = Submission;
-    static const auto all =
-        std::make_tuple(field("sweep_id", &S::sweep_id, "", "identity of the sweep"), field("run_ids", &S::run_ids, {}, "what was planned"),
-                        field("recordings", &S::recordings, {}, "data sets"), field("programs", &S::programs, {}, "SHA-256 of each"),
-                        field("time_seconds", &S::time_seconds, 0, "limit of the job; 0: not known"),
-                        field("warning_seconds", &S::warning_seconds, 0, "USR1 comes that long before"));
+    static const auto all = std::make_tuple(
+        field("sweep_id", &S::sweep_id, "", "identity of the sweep"), field("run_ids", &S::run_ids, {}, "what was planned"),
+        field("recordings", &S::recordings, {}, "data sets"), field("programs", &S::programs, {}, "SHA-256 of each"),
+        field("time_seconds", &S::time_seconds, 0, "limit of the job; 0: not known"),
+        field("warning_seconds", &S::warning_seconds, 0, "USR1 comes that long before"), field("host", &S::host, {}, "that submitted it"));
     return all;
   }
 };

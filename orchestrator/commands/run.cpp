@@ -6,6 +6,7 @@
 #include "experiments/archive.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/guard.h"
+#include "orchestrator/commands/preflight.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/job.h"
 #include "orchestrator/progress.h"
@@ -240,6 +241,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   choose_runs(job.plan, values);
   const std::filesystem::path store = store_of_sweep(values);
   const std::string with = store_words(values);
+  if (submission) check_compute_node(submission->host, store, data_paths(values));
   const bool is_free = if_busy_option(values) == "refuse" || wait_for_store(store);
   const bool found_killed = remove_dead_jobs(store_directory(store));
   const Left before = what_is_left(store, job.plan);

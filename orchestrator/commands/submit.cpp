@@ -3,6 +3,7 @@
 #include "cluster/process.h"
 #include "cluster/slurm.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/preflight.h"
 #include "orchestrator/commands/profile.h"
 #include "orchestrator/job.h"
 #include "orchestrator/submission.h"
@@ -194,6 +195,7 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   const std::filesystem::path& folder = directory.path();
   submission.time_seconds = job.time.empty() ? 0 : slurm_seconds(job.time);
   submission.warning_seconds = job.warning_seconds;
+  submission.host = note_of_this_host(store, data_paths(values));
   write_whole_file(folder / "sweep.json", plan.sweep_text + "\n");
   write_whole_file(folder / "submission.json", to_json_all(submission).dump(1) + "\n");
   write_whole_file(folder / "job.sh", lay_out(folder));
@@ -202,13 +204,14 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   note_job(folder, id);
 
   const std::string with = store_words(values);
-  std::cout << fmt::format("job {}: {} runs to do, {} complete; {} x {} workers\n"
-                           "script  {}\n"
-                           "log     {}\n"
-                           "store   {}\n"
-                           "next: stdualx status{} says where it stands, stdualx watch{} goes on saying it, stdualx cancel{} has it drain and end\n",
-                           id, left.open, left.complete, job.nodes, job.workers_per_node, (folder / "job.sh").string(),
-                           batch_log(folder, id).string(), store.string(), with, with, with);
+  std::cout << fmt::format(
+      "job {}: {} runs to do, {} complete; {} x {} workers\n"
+      "script  {}\n"
+      "log     {}\n"
+      "store   {}\n"
+      "next: stdualx status{} says where it stands, stdualx watch{} goes on saying it, stdualx cancel{} has it drain and end\n",
+      id, left.open, left.complete, job.nodes, job.workers_per_node, (folder / "job.sh").string(), batch_log(folder, id).string(),
+      store.string(), with, with, with);
   return 0;
 }
 

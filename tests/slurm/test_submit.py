@@ -173,6 +173,25 @@ class Submission(Workplace):
         self.run_script(self.sent()[-1])
         self.assertEqual(self.statuses(), {"COMPLETE": 6})
 
+    def test_the_job_first_says_what_its_node_is_and_is_refused_where_the_store_cannot_be_kept(self):
+        self.submit(self.sweep(folds=[0]), "--workers-per-node", 2)
+        script, = self.sent()
+        said = self.run_script(script)
+        for part in ("MPI: Open MPI", "as where it was submitted", f"store: {self.store} is on ", "data: ", "were written, synced and removed", "checkpoints: locks"):
+            self.assertIn(part, said)
+        submission = script.parent / "submission.json"
+        submission.write_text(submission.read_text(encoding="utf-8").replace('"mpi": "Open MPI', '"mpi": "Other MPI'), encoding="utf-8")
+        self.assertRegex(self.run_script(script), "MPI: Open MPI .*; where it was submitted: Other MPI")
+        # The store's folder is read-only on the compute node: the sentence, and not a word of the sweep.
+        self.submit(self.sweep(seeds=[2], folds=[0]), "--workers-per-node", 2)
+        script = self.sent()[-1]
+        begun = subprocess.run(["unshare", "--mount", "bash", "-c", f"mount --bind {self.store}.d {self.store}.d && mount -o remount,bind,ro {self.store}.d && exec bash {script}"],
+                               cwd="/", env=self.environment() | {"SLURM_JOB_ID": "7"}, capture_output=True, text=True, timeout=60)
+        self.assertEqual(begun.returncode, 4, begun.stdout + begun.stderr)
+        self.assertIn("this node cannot do what the job asks: creating a file in", begun.stderr)
+        self.assertIn("mounted read-only", begun.stderr)
+        self.assertNotIn("runs to do", begun.stdout)
+
     def test_an_epoch_longer_than_the_time_limit_is_refused_with_both_numbers(self):
         spec = self.sweep()
         self.run_sweep(spec, "--first", 1)
