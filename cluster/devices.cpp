@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 namespace stdualx {
@@ -51,6 +53,20 @@ std::optional<std::vector<std::string>> visible_devices(const char* value) {
   return devices;
 }
 
+int gpus_of_host() {
+  if (const char* fake = std::getenv("STDUALX_DEVICES")) {
+    const std::string list = fake;
+    return list.empty() ? 0 : static_cast<int>(std::count(list.begin(), list.end(), ',')) + 1;
+  }
+  int count = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev", error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("nvidia") && name.size() > 6 && name.find_first_not_of("0123456789", 6) == std::string::npos) ++count;
+  }
+  return count;
+}
+
 std::string device_of_worker(const std::optional<std::vector<std::string>>& visible, int on_host, int place, bool one_a_task) {
   const int count = visible ? static_cast<int>(visible->size()) : on_host;
   if (one_a_task && visible && !visible->empty()) return visible->front();
@@ -58,7 +74,7 @@ std::string device_of_worker(const std::optional<std::vector<std::string>>& visi
   const std::string worker = "worker " + std::to_string(place + 1) + " of this host gets no GPU: ";
   if (visible && visible->empty()) throw InputError(worker + "CUDA_VISIBLE_DEVICES hides them all; unset it, or ask Slurm for GPUs");
   throw InputError(worker + (visible ? "CUDA_VISIBLE_DEVICES names " : "the host has ") + std::to_string(count) +
-                   "; give --workers at most as many as there are GPUs");
+                   "; give --workers at most as many, or hide GPUs (CUDA_VISIBLE_DEVICES=) to train on cores");
 }
 
 } // namespace stdualx

@@ -12,6 +12,9 @@ namespace stdualx {
 /// Throws InputError for a word that CUDA would not understand (it then hides all devices without a word), and for a device named twice.
 std::optional<std::vector<std::string>> visible_devices(const char* value);
 
+/// How many GPUs the host has, by their device files; or, for tests, as many as the list STDUALX_DEVICES=UUID,UUID,... names.
+int gpus_of_host();
+
 /// The device of the worker with this place among the workers of its host (from 0), as CUDA_VISIBLE_DEVICES is to name it.
 /// `visible`: as above. `on_host`: how many GPUs the host has, where all are visible. `one_a_task`: Slurm started this rank and gave it
 /// devices of its own, so that the first of them is meant, whatever its place.

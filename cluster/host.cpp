@@ -185,7 +185,7 @@ CoreFacts look_at_cores() {
   CoreFacts facts;
   facts.allowed = count_cores();
   facts.online = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  facts.allowed_list = field_of(text_of("/proc/self/status"), "Cpus_allowed_list:");
+  facts.allowed_list = list_cores();
   // Version 2 alone: "0::/path". The narrowest limit on the way up counts.
   const fs::path root = "/sys/fs/cgroup";
   fs::path group = field_of(text_of("/proc/self/cgroup"), "0::/");

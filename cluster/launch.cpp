@@ -1,6 +1,7 @@
 // See launch.h.
 #include "cluster/launch.h"
 
+#include "cluster/devices.h"
 #include "cluster/mpi_leftovers.h"
 #include "cluster/process.h"
 #include "experiments/spec/errors.h"
@@ -19,6 +20,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <thread>
 
@@ -208,20 +210,25 @@ std::string mpirun_program() {
 }
 
 int count_gpus() {
-  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr && *visible == '\0') return 0;
-  int count = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/dev", error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("nvidia") && name.size() > 6 && name.find_first_not_of("0123456789", 6) == std::string::npos) ++count;
-  }
-  return count;
+  const auto visible = visible_devices(std::getenv("CUDA_VISIBLE_DEVICES"));
+  const int on_host = gpus_of_host();
+  return visible && on_host > 0 ? static_cast<int>(visible->size()) : on_host;
 }
 
 int count_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+std::string list_cores() {
+  constexpr std::string_view key = "Cpus_allowed_list:";
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    const std::size_t begin = line.find_first_not_of(" \t", key.size());
+    if (line.starts_with(key)) return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "";
 }
 
 } // namespace stdualx

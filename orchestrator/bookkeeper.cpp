@@ -86,7 +86,10 @@ void Bookkeeper::carry_out(const RecordEnd& end) {
 
 void Bookkeeper::carry_out(const RecordStatus& status) { to_record().set_status(status.run_id, status.status); }
 
-void Bookkeeper::carry_out(const RecordHost& host) { to_record().host(host.placement.host, {{"platform", host.placement.platform}}); }
+void Bookkeeper::carry_out(const RecordHost& host) {
+  to_record().host(host.placement.host,
+                   {{"platform", host.placement.platform}, {"cores", host.placement.cores}, {"devices", host.devices}});
+}
 
 void Bookkeeper::carry_out(const DropCheckpoint& drop) {
   to_record().checkpoint_deleted(drop.run_id, drop.checkpoint.attempt, drop.checkpoint.epoch);

@@ -123,12 +123,32 @@ void Coordinator::on(Worker& worker, Starting, double) {
 void Coordinator::on(Worker& worker, Placement placement, double now) {
   worker.placement = std::move(placement);
   belongs_to(worker, worker.placement.host);
+  if (const Worker* other = other_on_gpu(worker)) {
+    // Both would train, each at half the speed or less, and in a group NCCL would refuse the second.
+    const std::string both = std::to_string(worker.rank) + " and " + std::to_string(other->rank);
+    worker.ready = false;
+    give_up(worker);
+    act(Notice{"workers " + both + " on " + worker.host + " have the same GPU (" + worker.placement.device + "); worker " +
+               std::to_string(worker.rank) + " gets no work: give --workers at most as many as there are GPUs"});
+    return;
+  }
   worker.ready = true;
   list(worker);
-  act(RecordHost{worker.placement});
+  RecordHost record{worker.placement, {}};
+  for (const int rank : hosts_.at(worker.host).ranks)
+    if (const Worker& other = workers_.at(rank); other.ready) record.devices.push_back(other.placement.device);
+  act(std::move(record));
   if (worker.first_ready < 0) worker.first_ready = now;
   worker.steps = 0;
   restart_lease(worker, now);
+}
+
+const Coordinator::Worker* Coordinator::other_on_gpu(const Worker& worker) const {
+  const std::string& device = worker.placement.device; // of a GPU: its name and UUID
+  if (device.find("GPU-") == std::string::npos && device.find("MIG-") == std::string::npos) return nullptr;
+  for (const int rank : hosts_.at(worker.host).ranks)
+    if (const Worker& other = workers_.at(rank); rank != worker.rank && other.usable && other.placement.device == device) return &other;
+  return nullptr;
 }
 
 Coordinator::Group* Coordinator::group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id) {

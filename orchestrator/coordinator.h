@@ -95,6 +95,7 @@ struct Send {
 };
 struct RecordHost { // a trainer is ready there
   Placement placement;
+  std::vector<std::string> devices; // of all workers there that are ready
 };
 struct Notice { // for the person at the terminal, at once
   std::string text;
@@ -210,6 +211,8 @@ private:
   void on(Worker& worker, AttemptEnd end, double now);
   void on(Worker& worker, Heartbeat heartbeat, double now);
   void on(Worker& worker, Unusable unusable, double now);
+  /// Another usable worker of this one's host on the same GPU, or nullptr.
+  const Worker* other_on_gpu(const Worker& worker) const;
   void belongs_to(Worker& worker, const std::string& host);
   void list(Worker& worker);
   void give_up(Worker& worker);

@@ -1,6 +1,8 @@
 // The agent's loop: coordinator (MPI), trainer (socket, pidfd, stderr), group (MPI), and a wait that backs off.
 #include "worker/agent.h"
 
+#include "cluster/devices.h"
+#include "cluster/launch.h"
 #include "experiments/spec/fault.h"
 #include "worker/exchange.h"
 #include "worker/messages.h"
@@ -20,7 +22,6 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <sstream>
 
 namespace stdualx {
 
@@ -178,7 +179,8 @@ private:
     trainer_ready_ = false;
     try {
       std::vector<std::pair<std::string, std::string>> environment;
-      if (options_.gpus > 0) environment.emplace_back("CUDA_VISIBLE_DEVICES", visible_device());
+      device_ = choose_device();
+      if (!device_.empty()) environment.emplace_back("CUDA_VISIBLE_DEVICES", device_);
       trainer_ = std::make_shared<TrainerProcess>(options_.trainer_command, environment);
       started_ = Clock::now();
     } catch (const std::exception& error) { // no such program, no memory, no GPU for this worker: none of it mends itself
@@ -193,16 +195,21 @@ private:
     gave_up_ = true;
   }
 
-  /// The GPU with this worker's local index, out of those the job was given.
-  std::string visible_device() const {
-    const char* given = std::getenv("CUDA_VISIBLE_DEVICES");
-    if (given == nullptr || *given == '\0') return std::to_string(world_.local_worker_index());
-    std::istringstream list(given);
-    std::string device;
-    for (int i = 0; i <= world_.local_worker_index(); ++i)
-      if (!std::getline(list, device, ','))
-        throw std::runtime_error("CUDA_VISIBLE_DEVICES=" + std::string(given) + " names fewer GPUs than this host has workers");
-    return device;
+  /// The GPU of this worker, as CUDA_VISIBLE_DEVICES is to name it; "": the job trains on cores.
+  std::string choose_device() const {
+    const auto visible = visible_devices(std::getenv("CUDA_VISIBLE_DEVICES"));
+    const int on_host = gpus_of_host();
+    const bool hidden = visible && visible->empty();
+    if (options_.gpus == 0 && (on_host == 0 || hidden)) return "";
+    return device_of_worker(visible, on_host, world_.local_worker_index(), options_.one_a_task);
+  }
+
+  /// What the trainer says of its place, and what it cannot know.
+  Placement complete(Placement placement) const {
+    placement.cores = list_cores();
+    // CUDA may give the UUID of the GPU that a MIG device is a part of.
+    if (device_.starts_with("MIG-") && placement.device.find(device_) == std::string::npos) placement.device += " " + device_;
+    return placement;
   }
 
   void tell_trainer(const Message& message) {
@@ -259,7 +266,7 @@ private:
       trainer_ready_ = true;
       failed_starts_ = 0;
       free_since_ = Clock::now();
-      tell("ready", message.as<Placement>());
+      tell("ready", complete(message.as<Placement>()));
       next_assignment();
     } else if (message.type == "collective") {
       exchange_.start(message.as<Collective>(), trainer_);
@@ -355,6 +362,7 @@ private:
   const AgentOptions& options_;
   Exchange exchange_;
   std::shared_ptr<TrainerProcess> trainer_;
+  std::string device_; // of the trainer, as CUDA_VISIBLE_DEVICES names it; "": none was chosen
   bool trainer_ready_ = false, gave_up_ = false;
   Clock::time_point started_; // the trainer
   int failed_starts_ = 0;

@@ -13,7 +13,8 @@ namespace stdualx {
 struct AgentOptions {
   /// The trainer's command line; empty: no trainer, every assignment is answered as complete at once (benchmarks of dispatch).
   std::vector<std::string> trainer_command;
-  int gpus = 0; // GPUs of this host; the trainer sees the one with the worker's local index
+  int gpus = 0;            // GPUs that the job counts on, of each host; the trainer sees the one that devices.h chooses
+  bool one_a_task = false; // Slurm started this rank itself, and may have given it GPUs of its own
   double heartbeat_seconds = 5;
   double longest_start_seconds = 300; // until a trainer says `ready`: libraries on a slow disk, CUDA; then it is killed
 };

@@ -160,12 +160,14 @@ struct Placement {
   std::string device;   // "cpu", or the GPU's name and UUID
   std::string platform; // numeric platform: device model, instruction set, library versions, threads, group size
   std::int64_t threads = 0;
+  std::string cores = {}; // that it may use: "0-3,8"; its agent adds them
 
   static const auto& fields() {
     using P = Placement;
-    static const auto all = std::make_tuple(
-        field("host", &P::host, "", "name"), field("pid", &P::pid, 0, "of the trainer"), field("device", &P::device, "", "cpu or GPU"),
-        field("platform", &P::platform, "", "numeric platform"), field("threads", &P::threads, 0, "of the trainer"));
+    static const auto all =
+        std::make_tuple(field("host", &P::host, "", "name"), field("pid", &P::pid, 0, "of the trainer"),
+                        field("device", &P::device, "", "cpu or GPU"), field("platform", &P::platform, "", "numeric platform"),
+                        field("threads", &P::threads, 0, "of the trainer"), field("cores", &P::cores, "", "that it may use"));
     return all;
   }
   bool operator==(const Placement&) const = default;

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 namespace {
 
@@ -30,7 +31,7 @@ public:
   explicit StubTrainer(Json wishes) : wishes_(std::move(wishes)), link_(trainer_socket_descriptor, trainer_memory_descriptor) {}
 
   void serve() {
-    link_.send(Message::of("ready", Placement{"", ::getpid(), "cpu", "stub", 1}));
+    link_.send(Message::of("ready", Placement{"", ::getpid(), device(), "stub", 1}));
     while (true) {
       const auto assignment = link_.wait_for("assign").as<Assignment>();
       AttemptEnd end{assignment.run_id, assignment.attempt, "complete", "", ""};
@@ -45,6 +46,20 @@ public:
   }
 
 private:
+  /// As CUDA would choose it, of the made-up list STDUALX_DEVICES: the first that CUDA_VISIBLE_DEVICES names.
+  static std::string device() {
+    const char* list = std::getenv("STDUALX_DEVICES");
+    const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+    if (list == nullptr || (visible != nullptr && *visible == '\0')) return "cpu";
+    const std::string named = visible == nullptr ? "0" : visible;
+    if (named.find_first_not_of("0123456789") != std::string::npos) return "stub " + named;
+    std::istringstream devices(list);
+    std::string uuid;
+    for (int i = 0; i <= std::stoi(named); ++i)
+      if (!std::getline(devices, uuid, ',')) return "cpu"; // CUDA, too, then finds none
+    return "stub " + uuid;
+  }
+
   AttemptEnd train(const Assignment& assignment) {
     AttemptEnd end{assignment.run_id, assignment.attempt, "complete", "", ""};
     if (wishes_.contains("say")) std::fprintf(stderr, "%s\n", wishes_.at("say").get<std::string>().c_str());

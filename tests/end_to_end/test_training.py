@@ -164,7 +164,7 @@ class Training(RealTraining):
     def test_a_run_is_the_same_alone_and_in_company_on_any_worker(self):
         sweep = self.sweep(variants=["stdual_x"])
         self.run_sweep(sweep, "--workers", 3, store=self.undisturbed)
-        self.assertEqual(self.ask("SELECT count(DISTINCT pid) FROM attempts", store=self.undisturbed), [(3,)])
+        self.assertGreater(self.ask("SELECT count(DISTINCT pid) FROM attempts", store=self.undisturbed)[0][0], 1)  # a late trainer may get none
         for fold in (2, 0, 1):  # each alone in its job, on its one worker
             self.run_sweep(self.sweep(f"{fold}.json", variants=["stdual_x"], folds=[fold]), "--workers", 1)
         self.same_as_undisturbed()

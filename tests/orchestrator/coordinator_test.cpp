@@ -114,6 +114,48 @@ TEST(Coordinator, RecordsTheAttemptBeforeItHandsItOut) {
   EXPECT_TRUE(std::holds_alternative<Send>(bench.log[2]));
 }
 
+TEST(Coordinator, ASecondWorkerOnAGpuOfAHostGetsNoWorkAndBothAreNamed) {
+  Bench bench(plan_of({1, 1, 1, 1}), 4);
+  const auto on = [&](int rank, const std::string& host, const std::string& device) {
+    bench.tell(rank, Message::of("ready", Placement{host, 1, device, "p", 1}));
+  };
+  on(1, "one", "H100 GPU-aa");
+  on(2, "one", "H100 GPU-aa");
+  on(3, "one", "H100 GPU-bb");
+  on(4, "two", "H100 GPU-aa"); // another host
+  ASSERT_EQ(bench.notices.size(), 1u);
+  EXPECT_THAT(bench.notices[0], HasSubstr("workers 2 and 1 on one have the same GPU (H100 GPU-aa)"));
+  EXPECT_TRUE(bench.assigned.contains(1));
+  EXPECT_FALSE(bench.assigned.contains(2));
+  EXPECT_TRUE(bench.assigned.contains(3));
+  EXPECT_TRUE(bench.assigned.contains(4));
+  // Its trainer, started anew, is no second one beside itself.
+  bench.tell(1, Message{"starting", Json::object()});
+  bench.end(1, "trainer_died", "killed");
+  on(1, "one", "H100 GPU-aa");
+  EXPECT_EQ(bench.assigned[1].size(), 2u);
+  on(2, "one", "H100 GPU-aa");
+  EXPECT_FALSE(bench.assigned.contains(2));
+}
+
+TEST(Coordinator, WorkersOnCoresShareTheirHost) {
+  Bench bench(plan_of({1, 1}), 2);
+  bench.ready(1);
+  bench.ready(2);
+  EXPECT_TRUE(bench.notices.empty());
+  EXPECT_TRUE(bench.assigned.contains(2));
+}
+
+TEST(Coordinator, RecordsTheDevicesOfAHost) {
+  Bench bench(plan_of({1, 1}), 3);
+  for (const auto& [rank, host] : {std::pair{1, "one"}, std::pair{2, "two"}, std::pair{3, "one"}})
+    bench.tell(rank, Message::of("ready", Placement{host, 1, "H100 GPU-" + std::to_string(rank), "p", 1}));
+  std::vector<std::string> devices;
+  for (const Action& action : bench.log)
+    if (const auto* record = std::get_if<RecordHost>(&action)) devices = record->devices;
+  EXPECT_THAT(devices, ElementsAre("H100 GPU-1", "H100 GPU-3"));
+}
+
 TEST(Coordinator, RecordsAnEpochBeforeItAcknowledgesIt) {
   Bench bench(plan_of({1}), 1);
   bench.ready(1);
