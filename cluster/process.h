@@ -81,8 +81,9 @@ struct Finished {
   bool went_well() const { return status == 0 && !timed_out; }
   bool operator==(const Finished&) const = default;
 };
-/// Runs a short program to its end, with nothing on its standard input and `unset` taken out of its environment. With a `limit` it gets a process group
-/// of its own, which gets SIGTERM when that time is over, and SIGKILL 3 s later. Throws std::system_error when it cannot be started.
+/// Runs a short program to its end, with nothing on its standard input and `unset` taken out of its environment. With a `limit` it gets a
+/// process group of its own, which gets SIGTERM when that time is over, and SIGKILL 3 s later. Throws std::system_error when it cannot be
+/// started.
 Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std::chrono::milliseconds> limit = std::nullopt,
                     const std::vector<std::string>& unset = {});
 /// The same; std::nullopt where there is no such program that we may run.
