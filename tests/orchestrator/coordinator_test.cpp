@@ -396,7 +396,8 @@ TEST(Coordinator, StepsOfAnotherTrainerAreNoStepAndOneThatHasEndedNeedsNone) {
   bench.take();
   std::vector<int> abandoned;
   for (const auto& action : bench.log)
-    if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message().type == "abandon") abandoned.push_back(send->rank);
+    if (const auto* send = std::get_if<Send>(&action); send != nullptr && send->message().type == "abandon")
+      abandoned.push_back(send->rank);
   EXPECT_THAT(abandoned, ElementsAre(1));
 }
 
