@@ -165,7 +165,11 @@ void Coordinator::on(Worker& worker, EpochReport report, double now) {
   Group* group = group_of(worker, report.run_id, report.attempt);
   if (group == nullptr) return;
   Run& run = runs_[group->run];
-  for (const int rank : group->ranks) workers_.at(rank).last = report;
+  for (const int rank : group->ranks) {
+    Worker& member = workers_.at(rank);
+    member.last = report;
+    hosts_[member.host].failed_at_start.erase(rank); // or scattered failures would in time put every good host out of use
+  }
   worker.stepped = true;
   restart_lease(worker, now);
   ++group->epochs;
@@ -373,11 +377,13 @@ void Coordinator::blame_host(Group& group, const AttemptEnd& end) {
     const auto said = group.ends.find(rank);
     if (said == group.ends.end() || said->second.reason != end.reason) continue;
     Host& host = hosts_[workers_.at(rank).host];
-    host.failed_at_start.insert(group.run);
+    host.failed_at_start[rank].insert(group.run);
+    std::set<std::size_t> runs;
+    for (const auto& [each, failed] : host.failed_at_start) runs.insert(failed.begin(), failed.end());
     const auto usable_here =
         static_cast<std::size_t>(std::count_if(host.ranks.begin(), host.ranks.end(), [&](int other) { return workers_.at(other).usable; }));
     // One bad host must not eat every run's retries; the last host is kept, since giving up helps nobody.
-    if (host.failed_at_start.size() < 2 || usable_ == usable_here) continue;
+    if (runs.size() < 2 || usable_ == usable_here) continue;
     for (const int other : host.ranks) give_up(workers_.at(other));
     act(Notice{"host " + workers_.at(rank).host + " failed two runs at their start; it gets no more"});
   }

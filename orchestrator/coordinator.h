@@ -198,7 +198,7 @@ private:
     EpochReport last;
   };
   struct Host {
-    std::set<std::size_t> failed_at_start; // runs
+    std::map<int, std::set<std::size_t>> failed_at_start; // runs by rank, until a run gets on there
     std::vector<int> ranks;
   };
 

@@ -156,6 +156,17 @@ TEST(Coordinator, RecordsTheDevicesOfAHost) {
   EXPECT_THAT(devices, ElementsAre("H100 GPU-1", "H100 GPU-3"));
 }
 
+TEST(Coordinator, AHostIsNotBlamedForAFailedStartOnceARunGetsOnThere) {
+  Bench bench(plan_of({1, 1, 1, 1}), 2);
+  bench.ready(1, "one");
+  bench.ready(2, "two");
+  bench.end(1, "error", "first");
+  bench.epoch(1, 1);
+  bench.complete(1);
+  bench.end(1, "error", "another run");
+  for (const std::string& notice : bench.notices) EXPECT_EQ(notice.find("failed two runs"), std::string::npos) << notice;
+}
+
 TEST(Coordinator, RecordsAnEpochBeforeItAcknowledgesIt) {
   Bench bench(plan_of({1}), 1);
   bench.ready(1);
