@@ -50,6 +50,7 @@ gpu: ## what only a GPU can show; on a machine that has one, after `make test`
 	cmake --preset release -DSTDUALX_BENCHMARKS=ON
 	cmake --build $(BUILD)
 	tests/benchmarks/gpu.sh
+	tests/benchmarks/gpu_groups.sh
 
 lab: ## a Slurm of three hosts on this machine; root
 	python3 cluster/lab/lab.py up
