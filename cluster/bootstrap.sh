@@ -25,7 +25,6 @@ openssh-client Open MPI looks for it at start, also on one host
 libboost-program-options-dev the command line
 libboost-dev Boost.Math: intervals and tests
 libsqlite3-dev the store
-libsqlitecpp-dev the store
 nlohmann-json3-dev JSON and CBOR
 libarchive-dev reads zip and tar.xz where they lie
 libxxhash-dev state hashes

@@ -17,7 +17,7 @@ constexpr const char* name_start = "before-coordinator-";
 
 Database opened(const std::filesystem::path& store) {
   check_store_path(store, true);
-  return {store, SQLite::OPEN_READONLY, lock_patience_ms};
+  return {store, SQLITE_OPEN_READONLY, lock_patience_ms};
 }
 } // namespace
 
@@ -69,13 +69,11 @@ std::optional<std::string> damage_of(const std::filesystem::path& store) {
     Database database = opened(store);
     store_version(database, schema_version());
     std::string found;
-    database.each("PRAGMA integrity_check(1)", [&](SQLite::Statement& row) { found = row.getColumn(0).getString(); });
+    database.each("PRAGMA integrity_check(1)", [&](const Row& row) { found = row.text(0); });
     if (found != "ok") return store.string() + ": " + found;
     std::string broken;
-    database.each("PRAGMA foreign_key_check", [&](SQLite::Statement& row) {
-      if (broken.empty())
-        broken = "a row of table " + row.getColumn(0).getString() + " belongs to a row of " + row.getColumn(2).getString() +
-                 " that is not there";
+    database.each("PRAGMA foreign_key_check", [&](const Row& row) {
+      if (broken.empty()) broken = "a row of table " + row.text(0) + " belongs to a row of " + row.text(2) + " that is not there";
     });
     if (!broken.empty()) return store.string() + ": " + broken;
     return std::nullopt;

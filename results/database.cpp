@@ -1,8 +1,6 @@
 // Statements are prepared once; what SQLite says is translated once.
 #include "results/database.h"
 
-#include <sqlite3.h>
-
 #include <cmath>
 
 #include "experiments/spec/durable_file.h"
@@ -56,49 +54,52 @@ std::string_view number_kind(double value) {
   return "finite";
 }
 
-namespace {
-SQLite::Database opened(const std::filesystem::path& path, const std::string& name, int flags, int busy_timeout_ms) {
+Database::Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri) : path_(path) {
   put_faults_under_sqlite();
-  try {
-    return SQLite::Database(name, flags, busy_timeout_ms);
-  } catch (const SQLite::Exception& error) {
-    throw_sqlite_error(path, error.getErrorCode(), error.getExtendedErrorCode(), error.what());
-  }
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2((uri.empty() ? path.string() : uri).c_str(), &handle, flags, nullptr);
+  handle_.reset(handle); // a failed one says why, and wants closing
+  if (handle == nullptr) throw std::bad_alloc();
+  check(code);
+  check(sqlite3_busy_timeout(handle, busy_timeout_ms));
 }
-} // namespace
 
-Database::Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri)
-    : path_(path), database_(opened(path, uri.empty() ? path.string() : uri, flags, busy_timeout_ms)) {}
+void Database::check(int code) {
+  if (code != SQLITE_OK) throw_sqlite_error(path_, code & 0xFF, sqlite3_extended_errcode(handle()), sqlite3_errmsg(handle()));
+}
 
-void Database::Use::clear(SQLite::Statement& statement) { statement.clearBindings(); }
-
-SQLite::Statement& Database::prepared(std::string_view sql) {
+sqlite3_stmt* Database::prepared(std::string_view sql) {
   const auto found = statements_.find(sql);
-  if (found != statements_.end()) return found->second;
-  std::string text(sql);
-  SQLite::Statement statement(database_, text);
-  return statements_.emplace(std::move(text), std::move(statement)).first->second;
+  if (found != statements_.end()) return found->second.get();
+  sqlite3_stmt* statement = nullptr;
+  check(sqlite3_prepare_v3(handle(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+  return statements_.emplace(sql, statement).first->second.get();
 }
 
-void Database::script(std::string_view sql) {
-  guarded([&] { database_.exec(std::string(sql)); });
+bool Database::step(sqlite3_stmt* statement) {
+  const int code = sqlite3_step(statement);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) check(code);
+  return false;
 }
+
+void Database::script(std::string_view sql) { check(sqlite3_exec(handle(), std::string(sql).c_str(), nullptr, nullptr, nullptr)); }
 
 bool Database::begin_immediate() {
-  const int code = database_.tryExec("BEGIN IMMEDIATE");
+  const int code = sqlite3_exec(handle(), "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
   if (code == SQLITE_BUSY) return false;
-  if (code != SQLITE_OK) throw_sqlite_error(path_, code, database_.getExtendedErrorCode(), database_.getErrorMsg());
+  check(code);
   return true;
 }
 
-bool Database::in_transaction() { return sqlite3_get_autocommit(database_.getHandle()) == 0; }
+bool Database::in_transaction() { return sqlite3_get_autocommit(handle()) == 0; }
 
-std::int64_t Database::last_inserted() { return sqlite3_last_insert_rowid(database_.getHandle()); }
+std::int64_t Database::last_inserted() { return sqlite3_last_insert_rowid(handle()); }
 
-std::int64_t Database::changes() { return sqlite3_total_changes(database_.getHandle()); }
+std::int64_t Database::changes() { return sqlite3_total_changes(handle()); }
 
 void Database::rollback() noexcept {
-  if (in_transaction()) sqlite3_exec(database_.getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  if (in_transaction()) sqlite3_exec(handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 } // namespace stdualx

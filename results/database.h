@@ -1,13 +1,14 @@
 // One SQLite connection: cached statements, and SQLite's errors turned into sentences. Inside the room only.
 #pragma once
 
-#include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
 
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,28 +30,48 @@ public:
 /// "kind" of a number: finite, nan, inf, -inf. A number that is not finite is stored as NULL beside its kind.
 std::string_view number_kind(double value);
 
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using StatementHandle = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
+/// The row on which a statement stands; columns count from 0.
+class Row {
+public:
+  explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
+  bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); } // NULL: 0
+  std::string text(int column) const {                                                        // NULL: ""
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    return {bytes == nullptr ? "" : bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+
+private:
+  sqlite3_stmt* statement_;
+};
+
 class Database {
 public:
-  /// `flags` as SQLite::OPEN_*. `path` may be a "file:" URI when the flags say so.
+  /// `flags` as SQLITE_OPEN_*. `path` may be a "file:" URI when the flags say so.
   Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri = "");
 
   const std::filesystem::path& path() const { return path_; }
-  SQLite::Database& raw() { return database_; }
+  sqlite3* handle() { return handle_.get(); }
 
   /// Runs one cached statement; `arguments` are bound to ?1, ?2, ... Returns the number of changed rows.
   template <class... Arguments> std::int64_t execute(std::string_view sql, const Arguments&... arguments) {
-    return guarded([&] {
-      Use use(bound(sql, arguments...));
-      return static_cast<std::int64_t>(use.statement.exec());
-    });
+    const Use use(bound(sql, arguments...));
+    while (step(use.statement)) {
+    }
+    return sqlite3_changes(handle());
   }
   /// First column of the first row; none: no row, or NULL.
   template <class... Arguments> std::optional<std::int64_t> integer(std::string_view sql, const Arguments&... arguments) {
     std::optional<std::int64_t> value;
     first(
         sql,
-        [&](SQLite::Statement& row) {
-          if (!row.getColumn(0).isNull()) value = row.getColumn(0).getInt64();
+        [&](const Row& row) {
+          if (!row.is_null(0)) value = row.integer(0);
         },
         arguments...);
     return value;
@@ -59,27 +80,23 @@ public:
     std::optional<std::string> value;
     first(
         sql,
-        [&](SQLite::Statement& row) {
-          if (!row.getColumn(0).isNull()) value = row.getColumn(0).getString();
+        [&](const Row& row) {
+          if (!row.is_null(0)) value = row.text(0);
         },
         arguments...);
     return value;
   }
-  /// Calls `use_row(statement)` for the first row; false: there is none.
+  /// Calls `use_row(row)` for the first row; false: there is none.
   template <class Function, class... Arguments> bool first(std::string_view sql, Function&& use_row, const Arguments&... arguments) {
-    return guarded([&] {
-      Use use(bound(sql, arguments...));
-      if (!use.statement.executeStep()) return false;
-      use_row(use.statement);
-      return true;
-    });
+    const Use use(bound(sql, arguments...));
+    if (!step(use.statement)) return false;
+    use_row(Row(use.statement));
+    return true;
   }
-  /// Calls `use_row(statement)` for each row.
+  /// Calls `use_row(row)` for each row.
   template <class Function, class... Arguments> void each(std::string_view sql, Function&& use_row, const Arguments&... arguments) {
-    guarded([&] {
-      Use use(bound(sql, arguments...));
-      while (use.statement.executeStep()) use_row(use.statement);
-    });
+    const Use use(bound(sql, arguments...));
+    while (step(use.statement)) use_row(Row(use.statement));
   }
   /// Statements without arguments or results, parted by semicolons; not cached.
   void script(std::string_view sql);
@@ -94,53 +111,49 @@ public:
   void rollback() noexcept;
 
 private:
+  struct Close {
+    void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+  };
   /// A statement in use: reset, and its arguments let go, whatever happens.
   struct Use {
-    explicit Use(SQLite::Statement& used) : statement(used) {}
+    explicit Use(sqlite3_stmt* used) : statement(used) {}
     ~Use() {
-      statement.tryReset();
-      clear(statement);
+      sqlite3_reset(statement);
+      sqlite3_clear_bindings(statement);
     }
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
-    static void clear(SQLite::Statement& statement);
-    SQLite::Statement& statement;
+    sqlite3_stmt* statement;
   };
 
-  SQLite::Statement& prepared(std::string_view sql);
+  sqlite3_stmt* prepared(std::string_view sql);
+  /// True: the statement stands on a row; false: it is done.
+  bool step(sqlite3_stmt* statement);
+  void check(int code);
 
-  template <class... Arguments> SQLite::Statement& bound(std::string_view sql, const Arguments&... arguments) {
-    SQLite::Statement& statement = prepared(sql);
+  template <class... Arguments> sqlite3_stmt* bound(std::string_view sql, const Arguments&... arguments) {
+    sqlite3_stmt* statement = prepared(sql);
     int index = 0;
-    (bind(statement, ++index, arguments), ...);
+    (check(bind(statement, ++index, arguments)), ...);
     return statement;
   }
-  template <class Value> static void bind(SQLite::Statement& statement, int index, const Value& value) {
-    if constexpr (std::is_same_v<Value, std::string>) {
-      statement.bindNoCopy(index, value);
-    } else if constexpr (std::is_convertible_v<Value, std::string_view>) {
-      statement.bind(index, std::string(std::string_view(value)));
+  /// Text is not copied: arguments outlive the use of their statement.
+  template <class Value> static int bind(sqlite3_stmt* statement, int index, const Value& value) {
+    if constexpr (std::is_convertible_v<Value, std::string_view>) {
+      const std::string_view text = value;
+      return sqlite3_bind_text64(statement, index, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
     } else if constexpr (std::is_floating_point_v<Value>) {
-      if (std::isfinite(value)) statement.bind(index, static_cast<double>(value));
-      else statement.bind(index);
+      return std::isfinite(value) ? sqlite3_bind_double(statement, index, static_cast<double>(value)) : sqlite3_bind_null(statement, index);
     } else if constexpr (std::is_integral_v<Value>) {
-      statement.bind(index, static_cast<std::int64_t>(value));
+      return sqlite3_bind_int64(statement, index, static_cast<std::int64_t>(value));
     } else { // an optional
-      if (value) bind(statement, index, *value);
-      else statement.bind(index);
-    }
-  }
-  template <class Function> auto guarded(Function&& function) -> decltype(function()) {
-    try {
-      return function();
-    } catch (const SQLite::Exception& error) {
-      throw_sqlite_error(path_, error.getErrorCode(), error.getExtendedErrorCode(), error.what());
+      return value ? bind(statement, index, *value) : sqlite3_bind_null(statement, index);
     }
   }
 
   std::filesystem::path path_;
-  SQLite::Database database_;
-  std::map<std::string, SQLite::Statement, std::less<>> statements_; // destroyed before the database
+  std::unique_ptr<sqlite3, Close> handle_;
+  std::map<std::string, StatementHandle, std::less<>> statements_; // destroyed before the handle
 };
 
 } // namespace stdualx

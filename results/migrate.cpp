@@ -12,10 +12,10 @@ std::int64_t store_version(Database& database, std::int64_t newest) {
   // In one statement: somebody else may make a store of the empty file between two.
   database.first(
       "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version",
-      [&](SQLite::Statement& row) {
-        application = row.getColumn(0).getInt64();
-        version = row.getColumn(1).getInt64();
-        objects = row.getColumn(2).getInt64();
+      [&](const Row& row) {
+        application = row.integer(0);
+        version = row.integer(1);
+        objects = row.integer(2);
       });
   const std::string file = database.path().string();
   if (application != store_application_id) {

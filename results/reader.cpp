@@ -20,11 +20,6 @@ namespace stdualx {
 
 namespace {
 
-struct FinalizeStatement {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using StatementHandle = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
-
 // Pragmas that tell; all others, and these with a value where a value sets, are refused.
 constexpr std::string_view telling_pragmas[] = {"application_id", "user_version",    "journal_mode",  "page_count",    "page_size",
                                                 "encoding",       "compile_options", "database_list", "function_list", "pragma_list",
@@ -92,7 +87,7 @@ void bind(sqlite3_stmt* statement, int index, const Parameter& parameter) {
 
 struct Reader::Impl {
   explicit Impl(const std::filesystem::path& path)
-      : database(path, SQLite::OPEN_READONLY | SQLite::OPEN_URI, lock_patience_ms, uri_of(path)) {
+      : database(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, lock_patience_ms, uri_of(path)) {
     database.script("PRAGMA query_only = ON; PRAGMA mmap_size = 0");
     const std::int64_t version = store_version(database, schema_version());
     if (version == 0) throw InputError(path.string() + ": this file is empty; `stdualx run SWEEP --store FILE` makes a store of it");
@@ -100,15 +95,14 @@ struct Reader::Impl {
       throw RefusedError(path.string() + ": its schema is version " + std::to_string(version) + ", this program reads version " +
                          std::to_string(schema_version()) + "; the next `stdualx run` brings it up to date");
     database.integer("SELECT count(*) FROM v_runs WHERE 0"); // a damaged schema shows here
-    sqlite3_set_authorizer(handle(), authorize, &may_begin);
+    sqlite3_set_authorizer(database.handle(), authorize, &may_begin);
   }
-  sqlite3* handle() { return database.raw().getHandle(); }
 
   /// "...; views: v_accuracy, ..." under SQLite's own message.
   [[noreturn]] void refuse(const std::string& message) {
     std::string views;
     database.each("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name",
-                  [&](SQLite::Statement& row) { views += (views.empty() ? "" : ", ") + row.getColumn(0).getString(); });
+                  [&](const Row& row) { views += (views.empty() ? "" : ", ") + row.text(0); });
     throw InputError(message + "\nviews to ask: " + views);
   }
 
@@ -124,7 +118,7 @@ Reader::Reader(const std::filesystem::path& path) {
 std::optional<Reader> Reader::open_if_there(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   {
-    Database probe(path, SQLite::OPEN_READONLY | SQLite::OPEN_URI, lock_patience_ms, uri_of(path));
+    Database probe(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, lock_patience_ms, uri_of(path));
     if (store_version(probe, schema_version()) < schema_version()) return std::nullopt;
   }
   return Reader(path);
@@ -136,7 +130,7 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 const std::filesystem::path& Reader::path() const { return impl_->database.path(); }
 
 Table Reader::query(const std::string& sql, const std::vector<Parameter>& parameters) {
-  sqlite3* database = impl_->handle();
+  sqlite3* database = impl_->database.handle();
   sqlite3_stmt* prepared = nullptr;
   const char* tail = nullptr;
   const int code = sqlite3_prepare_v2(database, sql.c_str(), static_cast<int>(sql.size()) + 1, &prepared, &tail);

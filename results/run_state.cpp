@@ -31,17 +31,17 @@ RunState run_state(Database& database, const std::string& run_id) {
   std::int64_t forgiven = 0;
   state.known = database.first(
       "SELECT status, forgiven_attempt FROM runs WHERE run_id = ?1",
-      [&](SQLite::Statement& row) {
-        state.status = status_named(row.getColumn(0).getString());
-        forgiven = row.getColumn(1).getInt64();
+      [&](const Row& row) {
+        state.status = status_named(row.text(0));
+        forgiven = row.integer(1);
       },
       run_id);
   if (!state.known) return state;
   database.each(
       "SELECT attempt, end_reason FROM attempts WHERE run_id = ?1 ORDER BY attempt",
-      [&](SQLite::Statement& row) {
-        state.last_attempt = row.getColumn(0).getInt64();
-        const std::string reason = row.getColumn(1).getString();
+      [&](const Row& row) {
+        state.last_attempt = row.integer(0);
+        const std::string reason = row.text(1);
         if (reason == "complete") state.failures = 0;
         else if (state.last_attempt > forgiven && is_failure(reason)) ++state.failures;
       },
@@ -51,12 +51,11 @@ RunState run_state(Database& database, const std::string& run_id) {
   if (auto checkpoints = live_checkpoints(database, run_id); !checkpoints.empty()) state.latest_checkpoint = std::move(checkpoints.back());
   database.each(
       "SELECT condition FROM evaluation_parts WHERE run_id = ?1 AND part = 'test' ORDER BY condition",
-      [&](SQLite::Statement& row) { state.test_conditions.push_back(row.getColumn(0).getString()); }, run_id);
+      [&](const Row& row) { state.test_conditions.push_back(row.text(0)); }, run_id);
   database.first(
       "SELECT kind, path, sha256, bytes FROM artifacts WHERE run_id = ?1 AND kind = 'weights' ORDER BY attempt DESC, path LIMIT 1",
-      [&](SQLite::Statement& row) {
-        state.weights =
-            Artifact{row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(), row.getColumn(3).getInt64()};
+      [&](const Row& row) {
+        state.weights = Artifact{row.text(0), row.text(1), row.text(2), row.integer(3)};
       },
       run_id);
   return state;
@@ -75,9 +74,8 @@ std::vector<CheckpointRef> live_checkpoints(Database& database, const std::strin
   std::vector<CheckpointRef> checkpoints;
   database.each(
       "SELECT attempt, epoch, path, sha256 FROM checkpoints WHERE run_id = ?1 AND state = 'live' ORDER BY epoch, attempt",
-      [&](SQLite::Statement& row) {
-        checkpoints.push_back(
-            {row.getColumn(0).getInt64(), row.getColumn(1).getInt64(), row.getColumn(2).getString(), row.getColumn(3).getString()});
+      [&](const Row& row) {
+        checkpoints.push_back({row.integer(0), row.integer(1), row.text(2), row.text(3)});
       },
       run_id);
   return checkpoints;

@@ -52,9 +52,9 @@ void Store::Impl::begin() {
                        ": another process kept the write lock for too long; end it (fuser, lsof name it) and start again");
   std::int64_t newest = 0;
   std::string holder;
-  database.first("SELECT coordinator_id, host, pid FROM coordinators ORDER BY coordinator_id DESC LIMIT 1", [&](SQLite::Statement& row) {
-    newest = row.getColumn(0).getInt64();
-    if (newest != coordinator_id) holder = "process " + row.getColumn(2).getString() + " on host " + row.getColumn(1).getString();
+  database.first("SELECT coordinator_id, host, pid FROM coordinators ORDER BY coordinator_id DESC LIMIT 1", [&](const Row& row) {
+    newest = row.integer(0);
+    if (newest != coordinator_id) holder = "process " + row.text(2) + " on host " + row.text(1);
   });
   if (newest == coordinator_id) return;
   database.rollback();
@@ -167,10 +167,10 @@ std::int64_t Store::begin_attempt(const std::string& run_id, const Placement& pl
     database.first(
         "SELECT status, (SELECT max(attempt) + 1 FROM attempts WHERE run_id = ?1), "
         "(SELECT attempt FROM attempts WHERE run_id = ?1 AND ended_ms IS NULL) FROM runs WHERE run_id = ?1",
-        [&](SQLite::Statement& row) {
-          status = row.getColumn(0).getString();
-          if (!row.getColumn(1).isNull()) attempt = row.getColumn(1).getInt64();
-          open = row.getColumn(2).getInt64();
+        [&](const Row& row) {
+          status = row.text(0);
+          if (!row.is_null(1)) attempt = row.integer(1);
+          open = row.integer(2);
         },
         run_id);
     if (status.empty()) throw StorageError("run " + run_id + " is not in the store " + path().string() + ": register its sweep first");
@@ -194,10 +194,10 @@ bool Store::Impl::attempt_is_open(const std::string& run_id, std::int64_t attemp
   bool open = false;
   const bool found = database.first(
       "SELECT ended_ms IS NULL, platform, evaluate_only FROM attempts WHERE run_id = ?1 AND attempt = ?2",
-      [&](SQLite::Statement& row) {
-        open = row.getColumn(0).getInt() != 0;
-        if (platform != nullptr) *platform = row.getColumn(1).getString();
-        if (evaluate_only != nullptr) *evaluate_only = row.getColumn(2).getInt() != 0;
+      [&](const Row& row) {
+        open = row.integer(0) != 0;
+        if (platform != nullptr) *platform = row.text(1);
+        if (evaluate_only != nullptr) *evaluate_only = row.integer(2) != 0;
       },
       run_id, attempt);
   if (!found)
@@ -229,10 +229,10 @@ EpochOutcome Store::record_epoch(const EpochReport& report) {
     const bool recorded = database.first(
         "SELECT e.attempt, e.state_hash_after, a.platform FROM epochs e JOIN attempts a ON a.run_id = e.run_id AND a.attempt = e.attempt "
         "WHERE e.run_id = ?1 AND e.epoch = ?2",
-        [&](SQLite::Statement& row) {
-          recorded_attempt = row.getColumn(0).getInt64();
-          recorded_hash = row.getColumn(1).getString();
-          recorded_platform = row.getColumn(2).getString();
+        [&](const Row& row) {
+          recorded_attempt = row.integer(0);
+          recorded_hash = row.text(1);
+          recorded_platform = row.text(2);
         },
         report.run_id, report.epoch);
     if (recorded && recorded_attempt == report.attempt && recorded_hash == report.state_hash_after) return EpochOutcome::repeated;

@@ -29,13 +29,12 @@ Claimant newest_coordinator(Database& database) {
   Claimant claimant;
   database.first("SELECT coordinator_id, heartbeat, released_ms IS NOT NULL, host, boot_id, pid, process_start, job FROM coordinators "
                  "ORDER BY coordinator_id DESC LIMIT 1",
-                 [&](SQLite::Statement& row) {
-                   claimant.coordinator_id = row.getColumn(0).getInt64();
-                   claimant.heartbeat = row.getColumn(1).getInt64();
-                   claimant.released = row.getColumn(2).getInt() != 0;
-                   claimant.identity = {row.getColumn(3).getString(), row.getColumn(4).getString(), row.getColumn(5).getInt64(),
-                                        row.getColumn(6).getInt64()};
-                   claimant.job = row.getColumn(7).getString();
+                 [&](const Row& row) {
+                   claimant.coordinator_id = row.integer(0);
+                   claimant.heartbeat = row.integer(1);
+                   claimant.released = row.integer(2) != 0;
+                   claimant.identity = {row.text(3), row.text(4), row.integer(5), row.integer(6)};
+                   claimant.job = row.text(7);
                  });
   return claimant;
 }
@@ -94,7 +93,7 @@ void check_store_path(const std::filesystem::path& path, bool must_exist) {
 
 Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
     : options(std::move(store_options)),
-      database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX, static_cast<int>(options.patience.count())) {
+      database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, static_cast<int>(options.patience.count())) {
   if (!options.sleep) options.sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
   if (!options.now_ms)
     options.now_ms = [] {

@@ -89,12 +89,11 @@ struct Store::Merging {
         "JOIN other.attempts p ON p.run_id = o.run_id AND p.attempt = o.attempt JOIN main.attempts q ON q.run_id = m.run_id AND q.attempt "
         "= m.attempt "
         "WHERE o.run_id = ?1 AND o.state_hash_after <> m.state_hash_after ORDER BY o.epoch LIMIT 1",
-        [&](SQLite::Statement& row) {
+        [&](const Row& row) {
           found = true;
-          const bool equal_platform = row.getColumn(1).getInt() != 0;
-          const std::string text = "not merged: epoch " + row.getColumn(0).getString() + " ended in another state there (" +
-                                   row.getColumn(2).getString() + ", " + row.getColumn(3).getString() + ") than here (" +
-                                   row.getColumn(4).getString() + ", " + row.getColumn(5).getString() + "), " +
+          const bool equal_platform = row.integer(1) != 0;
+          const std::string text = "not merged: epoch " + row.text(0) + " ended in another state there (" + row.text(2) + ", " +
+                                   row.text(3) + ") than here (" + row.text(4) + ", " + row.text(5) + "), " +
                                    (equal_platform ? "on an equal platform: the run is not repeatable"
                                                    : "on another platform, where equal bits are not promised");
           merged.notes.push_back("run " + run_id.substr(0, 10) + ": " + text);
@@ -106,9 +105,8 @@ struct Store::Merging {
 
   std::vector<FileRow> new_files(const std::string& run_id) {
     std::vector<FileRow> files;
-    const auto add = [&](SQLite::Statement& row) {
-      files.push_back({row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(),
-                       row.getColumn(3).getInt64(), row.getColumn(4).getInt64(), row.getColumn(5).getInt64()});
+    const auto add = [&](const Row& row) {
+      files.push_back({row.text(0), row.text(1), row.text(2), row.integer(3), row.integer(4), row.integer(5)});
     };
     if (status_in("main", run_id) != "COMPLETE" && status_in("other", run_id) != "COMPLETE")
       database.each("SELECT 'checkpoint', path, sha256, becomes, epoch, bytes FROM other.checkpoints JOIN temp.becomes USING (attempt) "
@@ -186,14 +184,13 @@ struct Store::Merging {
     database.each(
         "SELECT evaluation_id FROM other.evaluation_parts o WHERE run_id = ?1 AND NOT EXISTS (SELECT 1 FROM main.evaluation_parts m WHERE "
         "m.run_id = o.run_id AND m.condition = o.condition AND m.part = o.part)",
-        [&](SQLite::Statement& row) { parts.push_back(row.getColumn(0).getInt64()); }, run_id);
+        [&](const Row& row) { parts.push_back(row.integer(0)); }, run_id);
     database.each(
         "SELECT o.condition, o.part, o.metric FROM other.evaluations o JOIN main.evaluations m USING (run_id, condition, part, metric) "
         "WHERE run_id = ?1 "
         "AND (m.value IS NOT o.value OR m.kind <> o.kind)",
-        [&](SQLite::Statement& row) {
-          merged.notes.push_back("run " + run_id.substr(0, 10) + ": " + row.getColumn(2).getString() + " of " +
-                                 row.getColumn(1).getString() + " under " + row.getColumn(0).getString() +
+        [&](const Row& row) {
+          merged.notes.push_back("run " + run_id.substr(0, 10) + ": " + row.text(2) + " of " + row.text(1) + " under " + row.text(0) +
                                  " differs there; what stood here stands");
         },
         run_id);
@@ -268,8 +265,7 @@ Merged Store::merge(const std::filesystem::path& other, const CopyRunFile& copy)
   const Attached attached(database, other);
   Merging merging{*impl_, copy, {}};
   std::vector<std::string> runs;
-  database.each("SELECT run_id FROM other.runs ORDER BY first_seen_ms, run_id",
-                [&](SQLite::Statement& row) { runs.push_back(row.getColumn(0).getString()); });
+  database.each("SELECT run_id FROM other.runs ORDER BY first_seen_ms, run_id", [&](const Row& row) { runs.push_back(row.text(0)); });
   impl_->write([&] {
     database.script("INSERT INTO main.sweeps SELECT * FROM other.sweeps WHERE true ON CONFLICT DO NOTHING;"
                     "INSERT INTO main.datasets SELECT * FROM other.datasets WHERE true ON CONFLICT DO NOTHING;"

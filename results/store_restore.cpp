@@ -24,9 +24,9 @@ Restored Store::restore(const FoundRun& found) {
     std::string hash;
     database.first(
         "SELECT epoch, state_hash_after FROM epochs WHERE run_id = ?1 ORDER BY epoch DESC LIMIT 1",
-        [&](SQLite::Statement& row) {
-          last = row.getColumn(0).getInt64();
-          hash = row.getColumn(1).getString();
+        [&](const Row& row) {
+          last = row.integer(0);
+          hash = row.text(1);
         },
         found.run_id);
     const auto know_attempt = [&](std::int64_t attempt) {
@@ -77,8 +77,8 @@ Restored Store::restore(const FoundRun& found) {
     std::vector<std::string> gone;
     database.each(
         "SELECT path FROM checkpoints WHERE run_id = ?1 AND state = 'live'",
-        [&](SQLite::Statement& row) {
-          if (const std::string path = row.getColumn(0).getString(); !there.contains(path)) gone.push_back(path);
+        [&](const Row& row) {
+          if (const std::string path = row.text(0); !there.contains(path)) gone.push_back(path);
         },
         found.run_id);
     for (const std::string& path : gone)

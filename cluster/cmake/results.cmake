@@ -16,10 +16,10 @@ stdualx_library(stdualx_results FOLDER results
           efficiency_report.cpp embedding_report.cpp explain.cpp fault_vfs.cpp fence.cpp format.cpp ledger.cpp migrate.cpp reader.cpp recipes.cpp report.cpp
           robustness_report.cpp run_state.cpp statistics.cpp status.cpp store.cpp store_claim.cpp store_merge.cpp store_restore.cpp verdict.cpp
   LINKS stdualx_spec
-  PRIVATE_LINKS SQLiteCpp Boost::headers fmt::fmt)
+  PRIVATE_LINKS SQLite::SQLite3 Boost::headers fmt::fmt)
 target_sources(stdualx_results PRIVATE ${stdualx_embedded})
 
 stdualx_tests(results
   SOURCES accuracy_report_test.cpp compare_test.cpp explain_test.cpp fence_test.cpp format_test.cpp migrate_test.cpp reader_test.cpp
           repair_test.cpp report_test.cpp statistics_test.cpp status_test.cpp store_crash_test.cpp store_test.cpp tsne_test.cpp
-  LINKS stdualx_results SQLiteCpp)
+  LINKS stdualx_results SQLite::SQLite3)

@@ -1,7 +1,7 @@
 // One writer at a time, proved with real processes; and which journal each file system gets.
 #include "fixture.h"
+#include "results/database.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -240,8 +240,8 @@ TEST(Journal, TheStoreIsInTheModeThatItsFileSystemAsksForAndOneFileAtRest) {
   TemporaryFolder folder;
   const auto file = folder / "results.db";
   const auto journal_of = [&] {
-    SQLite::Database raw(file.string(), SQLite::OPEN_READONLY);
-    return raw.execAndGet("PRAGMA journal_mode").getString();
+    Database raw(file, SQLITE_OPEN_READONLY, 0);
+    return raw.text("PRAGMA journal_mode");
   };
   {
     Store store = Store::open_for_writing(file);

@@ -16,7 +16,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-const int read_write = SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
+const int read_write = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
 /// This program's versions and one that is yet to come.
 std::vector<std::string_view> with_next(std::string_view sql = "ALTER TABLE hosts ADD COLUMN colour TEXT;") {
@@ -140,7 +140,7 @@ TEST(StorePath, WhatIsNoStoreIsSaidInASentence) {
   EXPECT_FALSE(std::filesystem::exists(folder / "missing.db")) << "reading never creates";
   std::ofstream(folder / "empty.db").flush();
   EXPECT_THAT(message_of<InputError>([&] { Reader reader(folder / "empty.db"); }), HasSubstr("empty"));
-  SQLite::Database(folder.path() / "other.db", read_write).exec("CREATE TABLE recipes (name TEXT)");
+  Database(folder.path() / "other.db", read_write, 0).script("CREATE TABLE recipes (name TEXT)");
   EXPECT_THAT(message_of<InputError>([&] { Store::open_for_writing(folder / "other.db"); }), HasSubstr("not a store of stdualx"));
 }
 

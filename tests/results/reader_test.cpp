@@ -1,7 +1,7 @@
 // Questions: read-only for certain, beside a living writer, with errors that help.
 #include "fixture.h"
+#include "results/database.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -114,13 +114,13 @@ TEST_F(ReaderTest, AWriterKilledInARollbackJournalIsNamedAsTheReason) {
   // A hot journal: the pages before the change beside a file that holds the change.
   const auto copy = folder / "hot.db";
   {
-    SQLite::Database raw(file.string(), SQLite::OPEN_READWRITE);
-    raw.exec(
+    Database raw(file, SQLITE_OPEN_READWRITE, 0);
+    raw.script(
         "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN; UPDATE runs SET threads = 7; CREATE TABLE filler (a BLOB);"
         "INSERT INTO filler WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT randomblob(4000) FROM n");
     std::filesystem::copy_file(file, copy);
     std::filesystem::copy_file(file.string() + "-journal", copy.string() + "-journal");
-    raw.exec("ROLLBACK");
+    raw.script("ROLLBACK");
   }
   EXPECT_THAT(message_of<StorageError>([&] { Reader reader(copy); }), HasSubstr("died in the middle of a commit"));
   { Store store = Store::open_for_writing(copy); } // a writer puts it right

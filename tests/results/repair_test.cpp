@@ -1,11 +1,11 @@
 // A store that was copied, damaged, doubted, put right, or joined with another.
 #include "fixture.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 
 #include <fstream>
 
+#include "results/database.h"
 #include "results/backup.h"
 #include "results/ledger.h"
 
@@ -34,7 +34,7 @@ protected:
     store.record_epoch(an_epoch(begun_id, attempt, 1));
     store.end_attempt({begun_id, attempt, "drained", "", "", {}}, RunStatus::interrupted);
   }
-  void sql(const std::string& text) { SQLite::Database(file.string(), SQLite::OPEN_READWRITE).exec(text); }
+  void sql(const std::string& text) { Database(file, SQLITE_OPEN_READWRITE, 0).script(text); }
   std::vector<std::string> faults() {
     Reader reader(file);
     std::vector<std::string> texts;

@@ -1,7 +1,7 @@
 // What the store promises a coordinator: idempotent, never twice, never COMPLETE without numbers.
 #include "fixture.h"
+#include "results/database.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -259,8 +259,8 @@ TEST_F(StoreTest, AnEndThatFailsLeavesNothingOfItself) {
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM events WHERE kind = 'before'"), 1);
   EXPECT_EQ(state().status, RunStatus::running);
 
-  SQLite::Database(file.string(), SQLite::OPEN_READWRITE)
-      .exec("CREATE TRIGGER refuses BEFORE INSERT ON artifacts BEGIN SELECT RAISE(ABORT, 'no artifacts'); END");
+  Database(file, SQLITE_OPEN_READWRITE, 0)
+      .script("CREATE TRIGGER refuses BEFORE INSERT ON artifacts BEGIN SELECT RAISE(ABORT, 'no artifacts'); END");
   AttemptEnd end{run_id, 1, "error", "", ""};
   end.artifacts.push_back({"weights", "best.safetensors", "", 1});
   store.begin();
@@ -296,10 +296,10 @@ TEST_F(StoreTest, DeletedCheckpointsAreNotOffered) {
 TEST_F(StoreTest, AttemptsAreNeverErased) {
   store.begin_attempt(run_id, a_place(), 1);
   store.release();
-  SQLite::Database raw(file.string(), SQLite::OPEN_READWRITE);
-  EXPECT_THROW(raw.exec("DELETE FROM attempts"), SQLite::Exception);
-  EXPECT_THROW(raw.exec("UPDATE runs SET status = 'COMPLETE'"), SQLite::Exception) << "whoever writes";
-  EXPECT_THROW(raw.exec("UPDATE runs SET status = 'DONE'"), SQLite::Exception);
+  Database raw(file, SQLITE_OPEN_READWRITE, 0);
+  EXPECT_THROW(raw.script("DELETE FROM attempts"), StorageError);
+  EXPECT_THROW(raw.script("UPDATE runs SET status = 'COMPLETE'"), StorageError) << "whoever writes";
+  EXPECT_THROW(raw.script("UPDATE runs SET status = 'DONE'"), StorageError);
 }
 
 TEST_F(StoreTest, HostsAndEventsAreKept) {
@@ -500,7 +500,7 @@ protected:
 TEST_F(AblationView, ARunRecordedBeforeASettingExistedPairsOnceItsSweepIsRegisteredAgain) {
   const auto as_it_is = [](RunSpec&) {};
   const std::string whole = add("stdual_x", 9, as_it_is);
-  SQLite::Database(file.string(), SQLite::OPEN_READWRITE).exec("UPDATE runs SET config = json_remove(config, '$.windows.null_class')");
+  Database(file, SQLITE_OPEN_READWRITE, 0).script("UPDATE runs SET config = json_remove(config, '$.windows.null_class')");
   RunSpec again = a_run(0, 7);
   const std::string ablated = add("without_csa", 7, [](RunSpec& spec) { spec.model.cross_sensor_attention = false; });
   EXPECT_TRUE(pairs().empty());

@@ -16,6 +16,6 @@ forbid() { # pattern, what, paths...
 }
 forbid '#include "\.\./' 'an include leaves its room by a relative path' model experiments results worker orchestrator cluster tests
 forbid '#include <mpi' 'MPI outside cluster' model experiments results worker orchestrator
-forbid '#include <(sqlite3|SQLiteCpp)' 'SQLite outside results' model experiments worker orchestrator cluster
+forbid '#include <sqlite3' 'SQLite outside results' model experiments worker orchestrator cluster
 forbid '#include <(torch|ATen|c10)/' 'torch outside model and worker' experiments results orchestrator cluster
 exit $fail
