@@ -1,6 +1,7 @@
 // See devices.h.
 #include "cluster/devices.h"
 
+#include "cluster/words.h"
 #include "experiments/spec/errors.h"
 
 #include <fmt/format.h>
@@ -13,11 +14,6 @@
 namespace stdualx {
 
 namespace {
-
-std::string trimmed(const std::string& word) {
-  const std::size_t begin = word.find_first_not_of(" \t"), end = word.find_last_not_of(" \t");
-  return begin == std::string::npos ? "" : word.substr(begin, end - begin + 1);
-}
 
 bool is_index(const std::string& word) {
   return !word.empty() && word.size() <= 4 && word.find_first_not_of("0123456789") == std::string::npos;

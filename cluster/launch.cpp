@@ -75,6 +75,12 @@ struct Wishes {
   }
 };
 
+/// A network file system that does not answer now may do so at the next look; an exception here would leave mpirun's ranks behind.
+bool is_there(const std::filesystem::path& file) {
+  std::error_code ignored;
+  return std::filesystem::exists(file, ignored);
+}
+
 std::string joined(const std::vector<std::string>& words, const std::string& between) {
   std::string all;
   for (const std::string& word : words) all += (all.empty() ? "" : between) + word;
@@ -158,7 +164,7 @@ LaunchEnd launch(const LaunchOptions& options) {
         write_word(write_end, "stop");
         kill_at = Clock::now() + grace_after_stop;
       }
-      if (!kill_at && std::filesystem::exists(options.outcome)) kill_at = Clock::now() + grace_after_outcome;
+      if (!kill_at && is_there(options.outcome)) kill_at = Clock::now() + grace_after_outcome;
       if (kill_at && Clock::now() > *kill_at) {
         // On SIGTERM mpirun kills its ranks, which take their trainers along; one that does not listen is itself hung.
         mpirun.signal(terminated ? SIGKILL : SIGTERM);
@@ -172,7 +178,7 @@ LaunchEnd launch(const LaunchOptions& options) {
       remove_mpi_leftovers(mpirun.pid(), options.job.parent_path());
       return LaunchEnd{how, wishes.warned};
     };
-    if (std::filesystem::exists(options.outcome)) return leave(LaunchHow::decided); // a second signal may have come too late to matter
+    if (is_there(options.outcome)) return leave(LaunchHow::decided); // a second signal may have come too late to matter
     if (wishes.asked >= 2) return leave(LaunchHow::stopped);
     if (options.progress) {
       const long now = options.progress();

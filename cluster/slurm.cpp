@@ -3,6 +3,7 @@
 
 #include "cluster/batch_script.h"
 #include "cluster/process.h"
+#include "cluster/words.h"
 #include "experiments/spec/errors.h"
 
 #include <netdb.h>
@@ -27,22 +28,19 @@ namespace stdualx {
 
 namespace {
 
-std::string trimmed(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(" \n\r\t"), last = text.find_last_not_of(" \n\r\t");
-  return first == std::string::npos ? "" : text.substr(first, last - first + 1);
-}
+constexpr std::chrono::seconds patience{10};
 
-/// Words of a program that failed, or how it ended when it said none.
+/// All words of a program that failed, or how it ended when it said none.
 std::string last_words(const Finished& finished) {
   const std::string words = trimmed(finished.errors.empty() ? finished.output : finished.errors);
-  return words.empty() ? describe_wait_status(finished.status) : words;
+  return words.empty() || finished.timed_out ? words_of(finished) : words;
 }
 
-bool went_well(const Finished& finished) { return WIFEXITED(finished.status) && WEXITSTATUS(finished.status) == 0; }
-
-/// Names in our environment that say which allocation we are in; none outside of one. Which Slurm it is stays.
-std::vector<std::string> names_of_allocation() {
-  std::vector<std::string> names;
+/// What must not reach sbatch: variables that it puts above the script's own lines (sbatch(1), "INPUT ENVIRONMENT VARIABLES"), and those
+/// that say which allocation we are in. Which Slurm it is stays, and what a person sets for the rest of a site, as SBATCH_ACCOUNT.
+std::vector<std::string> names_to_hide() {
+  std::vector<std::string> names = {"SBATCH_SIGNAL",     "SBATCH_OUTPUT",    "SBATCH_ERROR",    "SBATCH_OPEN_MODE", "SBATCH_REQUEUE",
+                                    "SBATCH_NO_REQUEUE", "SBATCH_TIMELIMIT", "SBATCH_JOB_NAME", "SBATCH_NO_KILL"};
   if (std::getenv("SLURM_JOB_ID") == nullptr) return names;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string name(*entry, std::strcspn(*entry, "="));
@@ -53,13 +51,17 @@ std::vector<std::string> names_of_allocation() {
   return names;
 }
 
-/// Runs one of Slurm's commands; nothing where it is not there.
-std::optional<Finished> ask_slurm(const std::vector<std::string>& command) {
-  try {
-    return run_to_end(command, std::chrono::seconds(10));
-  } catch (const std::system_error&) {
-    return std::nullopt;
+/// The job's number in what `sbatch --parsable` said: the last line that is NUMBER or NUMBER;CLUSTER. A site's wrapper may say more, before
+/// and after. "": there is none.
+std::string job_number(const std::string& said) {
+  std::string found;
+  std::istringstream lines(said);
+  for (std::string line; std::getline(lines, line);) {
+    line = trimmed(line);
+    const std::string number = line.substr(0, line.find(';'));
+    if (!number.empty() && number.find_first_not_of("0123456789") == std::string::npos) found = number;
   }
+  return found;
 }
 
 } // namespace
@@ -70,19 +72,17 @@ std::string send_batch_script(const std::filesystem::path& script, const std::ve
   command.push_back(script.string());
   Finished sent;
   try {
-    sent = run_to_end(command, std::chrono::hours(1), names_of_allocation());
+    sent = run_to_end(command, std::chrono::hours(1), names_to_hide());
   } catch (const std::system_error& error) {
     if (error.code().value() != ENOENT) throw;
     throw InputError("sbatch is not in PATH: submit from a login node of a Slurm cluster (some want `module load slurm` first); "
                      "--dry-run shows the script, and `stdualx run` needs no Slurm");
   }
-  if (!went_well(sent)) throw InputError("sbatch did not take the job: " + last_words(sent));
-  // A site's wrapper may say something first; the last line is NUMBER or NUMBER;CLUSTER.
-  const std::string words = trimmed(sent.output);
-  const std::string line = words.substr(words.rfind('\n') + 1);
-  std::string number = line.substr(0, line.find(';'));
-  if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos)
-    throw InputError("sbatch took the job but named no number for it: '" + words + "'; `squeue --me` lists it");
+  if (!sent.went_well()) throw InputError("sbatch did not take the job: " + last_words(sent));
+  std::string number = job_number(sent.output);
+  if (number.empty())
+    throw InputError("sbatch took the job but named no number for it: '" + trimmed(sent.output) +
+                     "'; `squeue --me` lists it: cancel it (scancel) and submit again past the wrapper that hides the number");
   return number;
 }
 
@@ -122,10 +122,10 @@ bool answers(const std::string& address, const std::string& port) {
 
 } // namespace
 
-std::vector<std::string> answering_nodes(const std::string& nodes) {
-  const auto described = ask_slurm({"scontrol", "show", "node", "--oneliner", nodes});
-  const auto configuration = ask_slurm({"scontrol", "show", "config"});
-  if (!described || !configuration || described->status != 0 || configuration->status != 0) return {};
+std::optional<std::vector<std::string>> answering_nodes(const std::string& nodes) {
+  const auto described = run_if_there({"scontrol", "--all", "show", "node", "--oneliner", nodes}, patience);
+  const auto configuration = run_if_there({"scontrol", "show", "config"}, patience);
+  if (!described || !configuration || !described->went_well() || !configuration->went_well()) return std::nullopt;
   std::istringstream settings(configuration->output);
   std::string line, port = "6818"; // Slurm's own default
   while (std::getline(settings, line))
@@ -141,7 +141,7 @@ std::vector<std::string> answering_nodes(const std::string& nodes) {
 
 std::vector<std::string> live_nodes() {
   const char* nodes = std::getenv("SLURM_JOB_NODELIST");
-  return nodes == nullptr ? std::vector<std::string>{} : answering_nodes(nodes);
+  return nodes == nullptr ? std::vector<std::string>{} : answering_nodes(nodes).value_or(std::vector<std::string>{});
 }
 
 GoesOn go_on_after_warning(const std::string& job_id, const std::filesystem::path& script) {
@@ -150,7 +150,7 @@ GoesOn go_on_after_warning(const std::string& job_id, const std::filesystem::pat
   try {
     const Finished asked = run_to_end({"scontrol", "requeue", job_id});
     // Slurm's TERM reaches every process of the job, scontrol too, and may come before scontrol has its answer.
-    if (went_well(asked) || (WIFSIGNALED(asked.status) && WTERMSIG(asked.status) == SIGTERM))
+    if (asked.went_well() || (WIFSIGNALED(asked.status) && WTERMSIG(asked.status) == SIGTERM))
       return {"Slurm starts job " + job_id + " again, and it goes on", ""};
     refusal = "Slurm did not requeue job " + job_id + " (" + last_words(asked) + ")";
   } catch (const std::system_error& error) {
@@ -193,7 +193,7 @@ std::vector<SlurmJob> ask_jobs(const std::vector<std::string>& ids) {
   if (jobs.empty()) return jobs;
   /// Lines ID|STATE|REASON|NODES. A requeued job has one for each of its tries in sacct: the last one stands.
   const auto take = [&](const std::optional<Finished>& told) {
-    if (!told || !went_well(*told)) return;
+    if (!told || !told->went_well()) return;
     std::istringstream lines(told->output);
     for (std::string line; std::getline(lines, line);) {
       std::vector<std::string> words;
@@ -209,10 +209,11 @@ std::vector<SlurmJob> ask_jobs(const std::vector<std::string>& ids) {
       }
     }
   };
-  take(ask_slurm({"squeue", "--noheader", "--states=all", "--jobs=" + list, "--format=%i|%T|%r|%N"}));
+  take(run_if_there({"squeue", "--all", "--noheader", "--states=all", "--jobs=" + list, "--format=%i|%T|%r|%N"}, patience));
   if (std::any_of(jobs.begin(), jobs.end(), [](const SlurmJob& job) { return job.state.empty(); })) {
     const std::vector<SlurmJob> from_queue = jobs;
-    take(ask_slurm({"sacct", "--noheader", "--allocations", "--parsable2", "--jobs=" + list, "--format=JobIDRaw,State,Reason,NodeList"}));
+    take(run_if_there({"sacct", "--noheader", "--allocations", "--parsable2", "--jobs=" + list, "--format=JobIDRaw,State,Reason,NodeList"},
+                      patience));
     for (std::size_t i = 0; i < jobs.size(); ++i)
       if (!from_queue[i].state.empty()) jobs[i] = from_queue[i];
   }
@@ -223,9 +224,9 @@ void cancel_job(const std::string& id, const std::string& signal) {
   std::vector<std::string> command = {"scancel"};
   if (!signal.empty()) command.insert(command.end(), {"--signal=" + signal, "--batch"});
   command.push_back(id);
-  const auto cancelled = ask_slurm(command);
+  const auto cancelled = run_if_there(command, patience);
   if (!cancelled) throw InputError("scancel is not in PATH: cancel job " + id + " from a login node of its cluster");
-  if (!went_well(*cancelled)) throw InputError("scancel did not take job " + id + ": " + last_words(*cancelled));
+  if (!cancelled->went_well()) throw InputError("scancel did not take job " + id + ": " + last_words(*cancelled));
 }
 
 } // namespace stdualx

@@ -14,9 +14,9 @@ namespace stdualx {
 std::string send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {});
 
 /// Those of `nodes` (as Slurm lists them) whose slurmd answers within two seconds, in Slurm's order: its own state of a dead node lags by
-/// SlurmdTimeout. Empty where Slurm cannot be asked.
-std::vector<std::string> answering_nodes(const std::string& nodes);
-/// The same of the allocation that this process is in; empty outside of one.
+/// SlurmdTimeout. std::nullopt where Slurm cannot be asked, which says nothing of the nodes.
+std::optional<std::vector<std::string>> answering_nodes(const std::string& nodes);
+/// The same of the allocation that this process is in; empty outside of one, or where Slurm cannot be asked.
 std::vector<std::string> live_nodes();
 
 struct GoesOn {

@@ -17,11 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto patience = 30s; // a busy controller answers after some seconds
 
-std::string trimmed(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n"), end = text.find_last_not_of(" \t\r\n");
-  return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
-}
-
 bool is_name(const std::string& word) {
   return !word.empty() &&
          word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:/[]") == std::string::npos;
@@ -124,9 +119,10 @@ SlurmSite look_at_slurm() {
     return site;
   }
   site.configuration = parse_slurm_configuration(configuration->output);
-  if (const auto said = run_if_there({"scontrol", "--oneliner", "show", "partition"}, patience))
+  if (const auto said = run_if_there({"scontrol", "--all", "--oneliner", "show", "partition"}, patience))
     site.partitions = parse_slurm_records(said->output);
-  if (const auto said = run_if_there({"scontrol", "--oneliner", "show", "node"}, patience)) site.nodes = parse_slurm_records(said->output);
+  if (const auto said = run_if_there({"scontrol", "--all", "--oneliner", "show", "node"}, patience))
+    site.nodes = parse_slurm_records(said->output);
   if (const auto said = run_if_there({"srun", "--mpi=list"}, patience))
     site.mpi_plugins = parse_mpi_plugins(said->output + "\n" + said->errors);
   if (const auto said = run_if_there({"sacct", "--noheader", "--parsable2", "--format=jobid"}, patience))

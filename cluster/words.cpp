@@ -16,12 +16,10 @@ std::string bytes_text(std::int64_t bytes) {
   return fmt::format("{:.{}f} {}", amount, unit == 0 || amount >= 100 ? 0 : 1, units.at(unit));
 }
 
-namespace {
-std::string trimmed(const std::string& line) {
-  const std::size_t begin = line.find_first_not_of(" \t\r"), end = line.find_last_not_of(" \t\r");
-  return begin == std::string::npos ? "" : line.substr(begin, end - begin + 1);
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n"), end = text.find_last_not_of(" \t\r\n");
+  return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
-} // namespace
 
 std::string first_line(const std::string& text) {
   std::istringstream lines(text);

@@ -60,9 +60,15 @@ int guard_command(const Command& command, const std::vector<std::string>& argume
   if (!parse_options(command, arguments, described, {"NODE", "JOB", "SUBMISSION"}, values)) return 0;
   const std::string node = values["NODE"].as<std::string>(), job = values["JOB"].as<std::string>();
   const std::filesystem::path folder = values["SUBMISSION"].as<std::string>();
-  for (int misses = 0; misses < most_misses; std::this_thread::sleep_for(between_looks))
-    misses = answering_nodes(node).empty() ? misses + 1 : 0;
-  if (ask_jobs({job}).front().phase != JobPhase::running) return 0; // Slurm has seen it itself, or cannot be asked
+  for (int misses = 0;; std::this_thread::sleep_for(between_looks)) {
+    const auto answering = answering_nodes(node);
+    if (!answering) continue; // a controller that is away says nothing of the node
+    misses = answering->empty() ? misses + 1 : 0;
+    if (misses < most_misses) continue;
+    const SlurmJob told = ask_jobs({job}).front();
+    if (told.phase == JobPhase::running) break;
+    if (!told.state.empty()) return 0; // Slurm has seen it itself
+  }
   const GoesOn on = go_on_after_warning(job, folder / "job.sh");
   if (!on.successor.empty()) note_job(folder, on.successor);
   std::ofstream(batch_log(folder, job), std::ios::app)

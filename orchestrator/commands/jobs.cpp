@@ -27,6 +27,8 @@ constexpr std::size_t most_jobs_asked = 20; // the newest; older ones are long o
 
 std::string in_brackets(const std::string& words) { return words.empty() ? "" : " (" + words + ")"; }
 
+constexpr int silent_looks = 3; // a busy controller misses one question, not three
+
 /// A job of a store as Slurm tells of it.
 struct KnownJob {
   SlurmJob slurm;
@@ -50,7 +52,10 @@ std::vector<KnownJob> jobs_of(const fs::path& store) {
   return jobs;
 }
 
-bool may_live(const SlurmJob& job) { return job.phase == JobPhase::waiting || job.phase == JobPhase::running; }
+/// A state that this program does not know counts as alive; no state at all says that Slurm has forgotten the job, or was not reached.
+bool may_live(const SlurmJob& job) {
+  return job.phase == JobPhase::waiting || job.phase == JobPhase::running || (job.phase == JobPhase::unknown && !job.state.empty());
+}
 
 TitledTable jobs_table(const std::vector<KnownJob>& jobs) {
   TitledTable titled{"jobs", {{"job", "state", "reason", "nodes", "log"}, {}}, {}};
@@ -146,6 +151,7 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
   const fs::path store = store_path(values);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   std::string told;
+  int silent = 0; // looks one after the other at which nobody seemed to work and Slurm said nothing of a job
   while (true) {
     const std::vector<KnownJob> jobs = jobs_of(store);
     if (jobs.empty()) Reader reader(store); // says what to do where there is neither
@@ -154,7 +160,10 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
     else if (standing.words != told) std::cout << standing.words << "\n";
     std::cout.flush();
     told = standing.words;
-    if (!standing.alive) {
+    const bool says_nothing = std::any_of(jobs.begin(), jobs.end(), [](const KnownJob& job) { return job.slurm.state.empty(); });
+    silent = !standing.alive && says_nothing ? silent + 1 : 0;
+    const bool wait_on = silent > 0 && silent < silent_looks && standing.exit_status() != ExitStatus::done;
+    if (!standing.alive && !wait_on) {
       const ExitStatus status = standing.exit_status();
       std::cout << (status == ExitStatus::done          ? "all runs are complete\n"
                     : status == ExitStatus::runs_failed ? "nobody works on it; `stdualx status` says why runs failed\n"
@@ -173,20 +182,27 @@ int cancel_command(const Command& command, const std::vector<std::string>& argum
   if (!parse_options(command, arguments, described, {}, values)) return 0;
   const bool at_once = values.count("now") != 0;
   const fs::path store = store_path(values);
-  bool found = false;
-  std::string unknown;
+  bool found = false, told_running = false;
+  std::string unknown, failed;
   for (const KnownJob& job : jobs_of(store)) {
     if (may_live(job.slurm)) {
-      cancel_in_slurm(job.slurm, at_once);
       found = true;
+      if (job.slurm.state == "COMPLETING") continue; // ends by itself
+      try {
+        cancel_in_slurm(job.slurm, at_once);
+        told_running = told_running || job.slurm.phase == JobPhase::running;
+      } catch (const InputError& error) { // the others are to be told all the same
+        failed += (failed.empty() ? "" : "; ") + std::string(error.what());
+      }
     } else if (job.slurm.state.empty()) {
       unknown += (unknown.empty() ? "" : ", ") + job.slurm.id;
     }
   }
-  if (const auto launcher = launcher_at(store_directory(store)); launcher && !found) {
+  if (const auto launcher = launcher_at(store_directory(store)); launcher && !told_running) { // else it is that job's
     cancel_here(*launcher, at_once);
     found = true;
   }
+  if (!failed.empty()) throw InputError(failed);
   if (!found)
     std::cout << "nothing to cancel: no process of this host and no job that Slurm knows works with " << store.string()
               << (unknown.empty() ? "" : "; Slurm has forgotten, or cannot be asked for, job " + unknown) << "\n";

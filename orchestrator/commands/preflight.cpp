@@ -1,11 +1,15 @@
 // See preflight.h.
 #include "orchestrator/commands/preflight.h"
 
+#include "cluster/devices.h"
 #include "cluster/host_checks.h"
 #include "cluster/mpi.h"
 #include "cluster/place.h"
+#include "cluster/process.h"
 #include "orchestrator/commands/command.h"
 #include "results/fence.h"
+
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -37,6 +41,11 @@ void check_compute_node(const HostNote& login, const std::filesystem::path& stor
   if (std::getenv("STDUALX_TRAINER") == nullptr)            // else a test's
     for (Finding& finding : judge_trainer(look_at_trainer(trainer_beside().string()), gpus ? look_at_gpus() : GpuFacts{}))
       findings.push_back(std::move(finding));
+  const auto named = visible_devices(visible);
+  if (named && !named->empty() && gpus_of_host() == 0 && std::getenv("STDUALX_TRAINER") == nullptr)
+    findings.push_back(
+        wrong("GPUs", fmt::format("Slurm gave this job GPUs (CUDA_VISIBLE_DEVICES={}), but there is none on {}", visible, host_name()),
+              "its driver is not loaded: tell the site, and submit with --sbatch=--exclude=" + host_name()));
   findings.push_back(compared("MPI", here.mpi, login.mpi));
   findings.push_back(
       compared("store", store.string() + " is on " + here.store_file_system, store.string() + " is on " + login.store_file_system));

@@ -36,6 +36,14 @@ constexpr double patience_with_a_dying_job = 15; // mpirun ends its ranks within
 /// Folders of launches lie in STORE.d under this and the launcher's process number.
 std::string job_prefix() { return "job-" + host_name() + "-"; }
 
+/// Whether a launcher has that number: it may have gone to another program since. What may not be looked at is taken for one.
+bool launcher_lives(int process) {
+  if (!is_alive(process)) return false;
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/" + std::to_string(process) + "/exe", error);
+  return error || program.filename().string().starts_with(own_executable().filename().string()); // "stdualx (deleted)" after a build
+}
+
 /// The folders of this host's launches, each with its launcher's process number.
 std::vector<std::pair<std::filesystem::path, int>> jobs_at(const std::filesystem::path& store_directory) {
   std::vector<std::pair<std::filesystem::path, int>> jobs;
@@ -54,7 +62,7 @@ std::vector<std::pair<std::filesystem::path, int>> jobs_at(const std::filesystem
 bool remove_dead_jobs(const std::filesystem::path& store_directory) {
   bool found = false;
   for (const auto& [folder, launcher] : jobs_at(store_directory)) {
-    if (is_alive(launcher)) continue;
+    if (launcher_lives(launcher)) continue;
     found = true;
     std::error_code ignored;
     if (remove_leftovers_of_job(folder)) std::filesystem::remove_all(folder, ignored); // else a later run does
@@ -88,7 +96,7 @@ private:
 
 std::optional<int> launcher_at(const std::filesystem::path& store_directory) {
   for (const auto& [folder, launcher] : jobs_at(store_directory))
-    if (is_alive(launcher)) return launcher;
+    if (launcher_lives(launcher)) return launcher;
   return std::nullopt;
 }
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 
@@ -236,6 +237,59 @@ class Submission(Workplace):
                 self.assertIn(part, dry("--workers-per-node", 1, status=2))
         profiles.write_text("{", encoding="utf-8")
         self.assertIn("expected a JSON object of profiles", dry("--workers-per-node", 1, status=2))
+
+    def stand_in(self, name, script):
+        (self.programs / name).write_text(f"#!/bin/bash\necho \"$*\" >>\"${{0%/*}}/{name}.words\"\n{script}\n", encoding="utf-8")
+        (self.programs / name).chmod(0o755)
+
+    def words(self, name):
+        file = self.programs / f"{name}.words"
+        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+    def test_a_number_between_a_wrappers_words_is_found(self):
+        self.stand_in("sbatch", "echo hello; echo '123456;main'; echo 'Project x: 900 h left'")
+        self.assertIn("123456", self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, "--time", "1:00:00"))
+
+    def test_variables_that_overrule_the_script_do_not_reach_sbatch(self):
+        self.stand_in("sbatch", 'env | grep ^SBATCH_ >"${0%/*}/seen"; echo 7')
+        with unittest.mock.patch.dict(os.environ, SBATCH_SIGNAL="B:TERM@5", SBATCH_OUTPUT="/tmp/x", SBATCH_TIMELIMIT="1", SBATCH_ACCOUNT="lab"):
+            self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, "--time", "1:00:00")
+        self.assertEqual((self.programs / "seen").read_text(encoding="utf-8"), "SBATCH_ACCOUNT=lab\n")
+
+    def test_cancel_leaves_a_stranger_alone_who_has_the_number_of_a_launcher_that_died(self):
+        self.run_sweep(self.sweep(), "--workers", 1)
+        stranger = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(stranger.wait)
+        self.addCleanup(stranger.kill)
+        (self.folder / "results.db.d" / f"job-{os.uname().nodename}-{stranger.pid}").mkdir()
+        self.assertIn("nothing to cancel", self.finish(self.start("cancel")))
+        self.assertIsNone(stranger.poll())
+
+    def test_cancel_tells_every_job_though_one_refuses(self):
+        for number in (101, 102):
+            self.stand_in("sbatch", f"echo {number}")
+            self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, "--time", "1:00:00")
+        self.stand_in("squeue", "echo '101|PENDING|Priority|'; echo '102|NEW_STATE|None|n1'")
+        self.stand_in("scancel", "[[ \"$*\" != *101* ]] || { echo no such thing >&2; exit 1; }")
+        text = self.finish(self.start("cancel"), 2)
+        self.assertIn("scancel did not take job 101: no such thing", text)
+        self.assertEqual(self.words("scancel"), ["101", "102"])
+
+    def test_watch_outlasts_a_question_that_slurm_does_not_answer(self):
+        self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, "--time", "1:00:00")
+        self.stand_in("squeue", 'case $(wc -l <"${0%/*}/squeue.words") in 2) exit 1 ;; 4) echo "7|CANCELLED|None|" ;; *) echo "7|PENDING|Priority|" ;; esac')
+        self.finish(self.start("watch", "--seconds", 0.1), 75)
+        self.assertEqual(len(self.words("squeue")), 4)
+
+    def test_the_guard_takes_a_controller_that_is_away_for_no_lost_node(self):
+        self.stand_in("scontrol", "[ $1 != requeue ] || exit 0; exit 1")
+        self.stand_in("squeue", "echo '7|RUNNING|None|n1'")
+        guard = subprocess.Popen([PROGRAM, "guard", "n1", "7", str(self.folder)], env=self.environment(), stdin=subprocess.DEVNULL)
+        self.addCleanup(guard.wait)
+        self.addCleanup(guard.kill)
+        wait_until(lambda: len(self.words("scontrol")) > 12, 60, "seven looks")
+        self.assertIsNone(guard.poll())
+        self.assertFalse([words for words in self.words("scontrol") if "requeue" in words])
 
 
 if __name__ == "__main__":
