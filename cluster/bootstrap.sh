@@ -2,12 +2,15 @@
 # Sets up a Debian 12 machine for stdualx: the same script for people and for CI.
 #   cluster/bootstrap.sh demo    compilers, Open MPI, libraries; a venv with libtorch (CPU part) and the watch recordings
 #   cluster/bootstrap.sh test    all of that, and Python's torch, SciPy and scikit-learn as test references
+#   cluster/bootstrap.sh --no-root   what demo gives, on any Linux and without a system package: the site's compiler and Python, its
+#                                MPI and OpenSSL if it has them, and PyPI for all else (without_root.sh)
 # Idempotent and pinned; says what it installs and why; under 2 s when nothing is missing. Needs root or sudo only
 # when a Debian package is missing. Wheels are kept in .wheels/, the venv in .venv/; git ignores both.
 set -euo pipefail
 mode=${1:-demo}
-case "$mode" in demo|test) ;; *) echo "bootstrap.sh: unknown mode '$mode'; expected 'demo' or 'test'" >&2; exit 2 ;; esac
+case "$mode" in demo|test|--no-root) ;; *) echo "bootstrap.sh: unknown mode '$mode'; expected 'demo', 'test' or '--no-root'" >&2; exit 2 ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[ "$mode" != --no-root ] || exec cluster/without_root.sh
 
 # package and why, a line each
 packages='
@@ -16,7 +19,6 @@ make the commands of the README
 cmake the build
 ninja-build the build
 ccache rebuilds in seconds
-pkg-config finds libraries
 python3 the wheels of libtorch and of the test references
 python3-venv the same
 openmpi-bin processes across hosts

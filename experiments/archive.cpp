@@ -1,8 +1,10 @@
 // Archives through libarchive. See archive.h.
 #include "experiments/archive.h"
 
+#ifdef STDUALX_WITH_LIBARCHIVE
 #include <archive.h>
 #include <archive_entry.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +18,10 @@ namespace stdualx {
 
 namespace {
 
+/// What macOS puts beside a file when it makes an archive: not data, though it bears the file's name.
+bool is_companion(std::string_view path) { return path.substr(path.find_last_of('/') + 1).starts_with("._"); }
+
+#ifdef STDUALX_WITH_LIBARCHIVE
 using Reader = std::unique_ptr<archive, decltype(&archive_read_free)>;
 
 Reader new_reader() {
@@ -25,9 +31,6 @@ Reader new_reader() {
   archive_read_support_filter_all(reader.get());
   return reader;
 }
-
-/// What macOS puts beside a file when it makes an archive: not data, though it bears the file's name.
-bool is_companion(std::string_view path) { return path.substr(path.find_last_of('/') + 1).starts_with("._"); }
 
 /// Publishers put a zip into a zip; a third one inside is no data set of ours, and nests without end in a hostile file.
 constexpr int deepest_zip = 2;
@@ -96,9 +99,11 @@ struct Walk {
     }
   }
 };
+#endif
 
 } // namespace
 
+#ifdef STDUALX_WITH_LIBARCHIVE
 void read_archive(const std::filesystem::path& path, const std::function<bool(std::string_view)>& wanted,
                   const std::function<void(std::string_view, std::string_view)>& take) {
   const Reader reader = new_reader();
@@ -108,6 +113,13 @@ void read_archive(const std::filesystem::path& path, const std::function<bool(st
     walk.fail(reader.get(), "cannot be opened as an archive");
   walk.walk(reader.get());
 }
+#else
+void read_archive(const std::filesystem::path& path, const std::function<bool(std::string_view)>&,
+                  const std::function<void(std::string_view, std::string_view)>&) {
+  throw InputError(path.string() + ": this program was built without libarchive and reads no archives; unpack it (`python3 -m zipfile -e " +
+                   path.filename().string() + " FOLDER`), the zips inside it too, and put the folder in its place");
+}
+#endif
 
 std::vector<std::string> files_below(const std::filesystem::path& folder, const std::function<bool(std::string_view)>& wanted) {
   std::vector<std::string> files;

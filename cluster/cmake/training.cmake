@@ -8,7 +8,7 @@ endif()
 stdualx_library(stdualx_training FOLDER worker
   SOURCES ${stdualx_training_sources}
   LINKS stdualx_model stdualx_experiments_data stdualx_messages torch::cpu
-  PRIVATE_LINKS PkgConfig::xxhash)
+  PRIVATE_LINKS headers::xxhash)
 target_precompile_headers(stdualx_training PRIVATE <ATen/ATen.h> <nlohmann/json.hpp>)
 if(STDUALX_WITH_CUDA)
   target_compile_definitions(stdualx_training PUBLIC STDUALX_WITH_CUDA)

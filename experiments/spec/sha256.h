@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-struct evp_md_ctx_st; // OpenSSL's
-
 namespace stdualx {
 
 class Sha256 {
@@ -18,9 +16,9 @@ public:
 
 private:
   struct Free {
-    void operator()(evp_md_ctx_st* context) const;
+    void operator()(void* context) const;
   };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  std::unique_ptr<void, Free> context_; // an EVP_MD_CTX, whose tag OpenSSL and BoringSSL spell differently
 };
 
 } // namespace stdualx

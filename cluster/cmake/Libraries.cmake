@@ -1,0 +1,29 @@
+# The libraries that the rooms stand on. `cluster/bootstrap.sh --no-root` puts them into .venv, where they come first.
+file(GLOB stdualx_without_root "${CMAKE_SOURCE_DIR}/.venv/native" "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/cmeel.prefix")
+list(PREPEND CMAKE_PREFIX_PATH ${stdualx_without_root})
+
+# stdualx_headers(<target> <header>): a library that is headers alone.
+function(stdualx_headers target header)
+  string(MAKE_C_IDENTIFIER "STDUALX_INCLUDE_${header}" place)
+  find_path(${place} ${header} REQUIRED)
+  add_library(${target} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(${target} SYSTEM INTERFACE "${${place}}")
+endfunction()
+
+if(POLICY CMP0167)
+  cmake_policy(SET CMP0167 NEW) # Boost by its own configuration
+endif()
+find_package(MPI REQUIRED COMPONENTS CXX)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
+find_package(SQLite3 3.37 REQUIRED) # STRICT tables
+find_package(fmt REQUIRED)
+stdualx_headers(headers::json nlohmann/json.hpp)
+stdualx_headers(headers::xxhash xxhash.h)
+target_compile_definitions(headers::xxhash INTERFACE XXH_INLINE_ALL)
+# Without it the program reads recordings from folders only; the tests make archives.
+find_package(LibArchive)
+if(STDUALX_TESTS)
+  find_package(LibArchive REQUIRED)
+  find_package(GTest REQUIRED)
+endif()
