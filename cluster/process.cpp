@@ -96,10 +96,10 @@ ChildProcess ChildProcess::spawn(const SpawnOptions& options) {
     if (options.own_process_group) ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, options.death_signal);
     if (::getppid() != parent) ::_exit(127); // the parent died before prctl
+    int report = error_write.get();          // out of the way of the descriptors that are mapped next
+    if (report < first_to_close) report = ::fcntl(report, F_DUPFD_CLOEXEC, first_to_close);
     bool ready = true;
     for (const auto& [copy, theirs] : moved) ready = ready && ::dup2(copy.get(), theirs) >= 0;
-    int report = error_write.get();
-    if (report < first_to_close) report = ::fcntl(report, F_DUPFD_CLOEXEC, first_to_close);
     // Everything from first_to_close up closes at exec, the error pipe too, and so does what lies between the mapped ones.
     ::syscall(SYS_close_range, first_to_close, UINT_MAX, 4u /* CLOSE_RANGE_CLOEXEC */);
     if (ready) ::execvpe(argument_pointers[0], argument_pointers.data(), environment_pointers.data());

@@ -1,5 +1,6 @@
 // `stdualx submit`: checks and freezes a sweep, writes the batch script of a job that runs it, and sends it to Slurm.
 #include "cluster/batch_script.h"
+#include "cluster/place.h"
 #include "cluster/process.h"
 #include "cluster/slurm.h"
 #include "orchestrator/commands/command.h"
@@ -124,10 +125,8 @@ void refuse_long_epochs(const Plan& plan, const std::filesystem::path& store, co
 
 /// A place that the nodes of a cluster seldom share with the host that submits.
 bool is_of_one_host(const std::filesystem::path& path) {
-  std::filesystem::path there = path;
-  while (!std::filesystem::exists(there) && there.has_relative_path()) there = there.parent_path();
   const std::string text = path.string();
-  return file_system_name(there) == "tmpfs" || text.starts_with("/tmp/") || text.starts_with("/var/tmp/");
+  return file_system_name(nearest_folder(path)) == "tmpfs" || text.starts_with("/tmp/") || text.starts_with("/var/tmp/");
 }
 
 } // namespace
