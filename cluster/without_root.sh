@@ -56,9 +56,9 @@ if [ ! -f $stamp ] || [ "$(cat $stamp)" != "$want" ]; then
     case $source in
     sqlean.py*)
       tar -C "$scratch" -xzf .wheels/sqlean_py-*.tar.gz
-      # As Debian builds it, as far as the store cares: URIs, threads, column metadata.
-      (cd "$scratch"/sqlean_py-*/sqlite && "$c_compiler" -O2 -fPIC -shared -DSQLITE_THREADSAFE=1 -DSQLITE_USE_URI=1 -DSQLITE_ENABLE_COLUMN_METADATA -DSQLITE_ENABLE_MATH_FUNCTIONS \
-        -Wl,-soname,libsqlite3.so.0 sqlite3.c -o "$native/lib/libsqlite3.so.0" -lpthread -ldl -lm && cp sqlite3.h "$native/include/")
+      # SQLite's own amalgamation without what that package adds behind its end; built as Debian does, as far as the store cares.
+      (cd "$scratch"/sqlean_py-*/sqlite && sed '/End of sqlite3\.c/q' sqlite3.c >"$scratch/sqlite3.c" && "$c_compiler" -O2 -fPIC -shared -DSQLITE_THREADSAFE=1 -DSQLITE_USE_URI=1 -DSQLITE_ENABLE_COLUMN_METADATA -DSQLITE_ENABLE_MATH_FUNCTIONS \
+        -Wl,-soname,libsqlite3.so.0 "$scratch/sqlite3.c" -o "$native/lib/libsqlite3.so.0" -lpthread -ldl -lm && cp sqlite3.h "$native/include/")
       ln -sfn libsqlite3.so.0 "$native/lib/libsqlite3.so" ;;
     xxhash*)
       tar -C "$scratch" -xzf .wheels/xxhash-*.tar.gz
