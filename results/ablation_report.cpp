@@ -10,10 +10,10 @@ namespace {
 
 /// The pairs of v_ablation, which says what an ablation is, by recipe.
 std::vector<RecipePair> ablations(ReportContext& context) {
-  std::map<std::string, std::pair<const Recipe*, const RecipeRun*>> known;
-  for (const Recipe& recipe : context.recipes)
+  std::map<std::string, std::pair<const RecordedRecipe*, const RecipeRun*>> known;
+  for (const RecordedRecipe& recipe : context.recipes)
     for (const RecipeRun& run : recipe.runs) known[run.run_id] = {&recipe, &run};
-  std::map<std::pair<const Recipe*, const Recipe*>, RecipePair> pairs; // recipes lie in the tables' order
+  std::map<std::pair<const RecordedRecipe*, const RecordedRecipe*>, RecipePair> pairs; // recipes lie in the tables' order
   for (const auto& row : context.reader.query("SELECT run_id, whole_run_id FROM v_ablation ORDER BY fold, seed").rows) {
     const auto& ablated = known.at(text_of(row[0]));
     const auto& whole = known.at(text_of(row[1]));
@@ -42,7 +42,7 @@ std::vector<TitledTable> ablation_tables(ReportContext& context) {
   std::vector<double> p_values;
   std::vector<std::vector<Cell>> rows;
   for (const RecipePair& pair : pairs) {
-    const Recipe& recipe = *pair.first;
+    const RecordedRecipe& recipe = *pair.first;
     const PairedScores scores = paired_accuracies(context.reader, pair, context.accuracies);
     const auto result = scores.difference.result();
     if (!result) continue;

@@ -8,22 +8,22 @@ namespace stdualx {
 
 namespace {
 
-std::vector<RowSubject> subjects(const std::vector<Recipe>& recipes) {
+std::vector<RowSubject> subjects(const std::vector<RecordedRecipe>& recipes) {
   std::vector<RowSubject> rows;
   rows.reserve(recipes.size());
-  for (const Recipe& recipe : recipes) rows.push_back({recipe.names(), recipe.protocol});
+  for (const RecordedRecipe& recipe : recipes) rows.push_back({recipe.names(), recipe.protocol});
   return rows;
 }
 
-std::map<std::string, std::string> differences(const std::vector<Recipe>& recipes) {
+std::map<std::string, std::string> differences(const std::vector<RecordedRecipe>& recipes) {
   std::vector<NamedFields> rows;
   rows.reserve(recipes.size());
-  for (const Recipe& recipe : recipes) rows.push_back({recipe.names() + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
+  for (const RecordedRecipe& recipe : recipes) rows.push_back({recipe.names() + recipe.protocol_text(), recipe.recipe_id, recipe.fields});
   return differing_fields(rows);
 }
 
 TitledTable test_table(ReportContext& context) {
-  const std::vector<Recipe>& recipes = context.recipes;
+  const std::vector<RecordedRecipe>& recipes = context.recipes;
   TitledTable titled{"accuracy on the test part", {}, {}};
   Table& table = titled.table;
   table.columns = {"data set",    "protocol", "preset",    "variant",       "paper",
@@ -40,7 +40,7 @@ TitledTable test_table(ReportContext& context) {
   };
   const std::vector<bool> alone = lacks_row_by_person(subjects(recipes));
   for (std::size_t i = 0; i < recipes.size(); ++i) {
-    const Recipe& recipe = recipes[i];
+    const RecordedRecipe& recipe = recipes[i];
     if (alone[i]) add_not_run(recipe.dataset, by_person_words, recipe.preset, recipe.variant);
     const Claim* claim = context.claim("accuracy", recipe.dataset, recipe.variant);
     const Scores scores = accuracies_of(context.reader, recipe, context.accuracies);
@@ -55,9 +55,9 @@ TitledTable test_table(ReportContext& context) {
     add(std::move(row), recipe.recipe_id);
   }
   for (const Claim& claim : context.claims)
-    if (claim.metric == "accuracy" && !claim.dataset.empty() && std::none_of(recipes.begin(), recipes.end(), [&](const Recipe& recipe) {
-          return claim.is_on(recipe.dataset) && recipe.variant == claim.variant;
-        }))
+    if (claim.metric == "accuracy" && !claim.dataset.empty() &&
+        std::none_of(recipes.begin(), recipes.end(),
+                     [&](const RecordedRecipe& recipe) { return claim.is_on(recipe.dataset) && recipe.variant == claim.variant; }))
       add_not_run(claim.dataset, "not stated by the paper", {}, claim.variant);
   add_differences(table, ids, differences(recipes));
   titled.notes = {"k folds: seeds averaged within a fold, then Nadeau and Bengio's corrected resampled t over folds. Official split: "
@@ -68,7 +68,7 @@ TitledTable test_table(ReportContext& context) {
   return titled;
 }
 
-TitledTable validation_table(Reader& reader, const std::vector<Recipe>& recipes) {
+TitledTable validation_table(Reader& reader, const std::vector<RecordedRecipe>& recipes) {
   const auto values = values_of(reader, "validation", "accuracy");
   TitledTable titled{"validation (choices are made here)", {}, {"The test part of these runs stays closed; their numbers are no results."}};
   Table& table = titled.table;
@@ -84,7 +84,7 @@ TitledTable validation_table(Reader& reader, const std::vector<Recipe>& recipes)
   std::vector<std::string> ids;
   const std::vector<bool> alone = lacks_row_by_person(subjects(recipes));
   for (std::size_t i = 0; i < recipes.size(); ++i) {
-    const Recipe& recipe = recipes[i];
+    const RecordedRecipe& recipe = recipes[i];
     if (alone[i]) {
       table.rows.push_back({recipe.dataset, by_person_words, recipe.preset, recipe.variant, {}, {}, {}, "not run", {}});
       ids.emplace_back();
@@ -115,7 +115,7 @@ TitledTable validation_table(Reader& reader, const std::vector<Recipe>& recipes)
 
 std::vector<TitledTable> accuracy_tables(ReportContext& context) {
   std::vector<TitledTable> tables{test_table(context)};
-  const std::vector<Recipe> closed = recipes_of(context.reader, false);
+  const std::vector<RecordedRecipe> closed = recipes_of(context.reader, false);
   if (!closed.empty()) tables.push_back(validation_table(context.reader, closed));
   return tables;
 }

@@ -24,7 +24,7 @@ struct ActivityMap {
 };
 
 /// By label.
-std::map<std::int64_t, ActivityMap> maps_of(Reader& reader, const Recipe& recipe) {
+std::map<std::int64_t, ActivityMap> maps_of(Reader& reader, const RecordedRecipe& recipe) {
   std::map<std::int64_t, ActivityMap> maps;
   for (const auto& row :
        reader
@@ -60,7 +60,7 @@ std::optional<TitledTable> entropy_table(ReportContext& context) {
   std::vector<Scores> lines;
   std::vector<RowSubject> subjects;
   std::vector<NamedFields> fields;
-  for (const Recipe& recipe : context.recipes) {
+  for (const RecordedRecipe& recipe : context.recipes) {
     Scores scores;
     scores.recipe = &recipe;
     for (const RecipeRun& run : recipe.runs)
@@ -75,7 +75,7 @@ std::optional<TitledTable> entropy_table(ReportContext& context) {
   const std::vector<bool> alone = lacks_row_by_person(subjects);
   std::vector<std::string> ids;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const Recipe& recipe = *lines[i].recipe;
+    const RecordedRecipe& recipe = *lines[i].recipe;
     if (alone[i]) {
       table.rows.push_back({recipe.dataset, by_person_words, recipe.preset, recipe.variant, {}, {}, {}, std::string(verdict({}))});
       ids.emplace_back();
@@ -96,19 +96,19 @@ std::optional<TitledTable> entropy_table(ReportContext& context) {
 std::vector<TitledTable> attention_tables(ReportContext& context) {
   std::vector<TitledTable> tables;
   if (auto entropies = entropy_table(context)) tables.push_back(std::move(*entropies));
-  std::map<std::string, std::vector<const Recipe*>> by_dataset;
+  std::map<std::string, std::vector<const RecordedRecipe*>> by_dataset;
   for (const auto& row :
        context.reader
            .query("SELECT DISTINCT r.recipe_id FROM attention a JOIN evaluation_parts e USING (evaluation_id) JOIN runs r "
                   "ON r.run_id = e.run_id WHERE r.status = 'COMPLETE' AND r.variant = 'stdual_x'")
            .rows)
-    for (const Recipe& recipe : context.recipes)
+    for (const RecordedRecipe& recipe : context.recipes)
       if (recipe.recipe_id == text_of(row[0])) by_dataset[recipe.dataset].push_back(&recipe);
   for (auto& [dataset, recipes] : by_dataset) {
     std::sort(recipes.begin(), recipes.end()); // as they lie
     std::vector<RowSubject> subjects;
     std::vector<NamedFields> fields;
-    for (const Recipe* recipe : recipes) {
+    for (const RecordedRecipe* recipe : recipes) {
       subjects.push_back({recipe->names(), recipe->protocol});
       fields.push_back({recipe->names() + recipe->protocol_text(), recipe->recipe_id, recipe->fields});
     }
@@ -118,7 +118,7 @@ std::vector<TitledTable> attention_tables(ReportContext& context) {
     std::vector<std::string> ids;
     std::vector<std::string> sensors;
     for (std::size_t i = 0; i < recipes.size(); ++i) {
-      const Recipe& recipe = *recipes[i];
+      const RecordedRecipe& recipe = *recipes[i];
       const auto maps = maps_of(context.reader, recipe);
       std::int64_t last_sensor = 0, last_label = 0;
       for (const auto& [label, map] : maps) {

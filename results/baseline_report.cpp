@@ -21,8 +21,8 @@ const char* judged(double mean_difference, double p, bool against_linear, bool a
 } // namespace
 
 std::vector<TitledTable> baseline_tables(ReportContext& context) {
-  std::vector<const Recipe*> networks, others, linear, whole; // networks: all but the linear classifier and ablations
-  for (const Recipe& recipe : context.recipes) {
+  std::vector<const RecordedRecipe*> networks, others, linear, whole; // networks: all but the linear classifier and ablations
+  for (const RecordedRecipe& recipe : context.recipes) {
     if (recipe.architecture == "linear") linear.push_back(&recipe);
     else if (recipe.architecture != "stdual_x") others.push_back(&recipe);
     else if (recipe.variant == "stdual_x") whole.push_back(&recipe);
@@ -56,7 +56,7 @@ std::vector<TitledTable> baseline_tables(ReportContext& context) {
   std::vector<NamedFields> fields;
   std::vector<double> p_values;
   for (const Line& line : lines) {
-    const Recipe& one = *line.pair->first;
+    const RecordedRecipe& one = *line.pair->first;
     const std::string names = one.names() + line.pair->second->variant;
     subjects.push_back({names, one.protocol});
     fields.push_back({names + one.protocol_text(), one.recipe_id + line.pair->second->recipe_id, one.fields});
@@ -67,7 +67,7 @@ std::vector<TitledTable> baseline_tables(ReportContext& context) {
   std::vector<std::string> ids;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const Line& line = lines[i];
-    const Recipe& one = *line.pair->first;
+    const RecordedRecipe& one = *line.pair->first;
     const std::string beside = line.pair->second->variant + (line.is_bar ? " (the bar)" : "");
     if (alone[i]) {
       table.rows.push_back(

@@ -54,20 +54,20 @@ std::set<std::string> side(Reader& reader, const std::string& name) {
 }
 
 /// The recipes with those of their runs that belong to a side.
-std::vector<Recipe> restricted(const std::vector<Recipe>& recipes, const std::set<std::string>& runs) {
-  std::vector<Recipe> kept;
-  for (const Recipe& recipe : recipes) {
-    Recipe part = recipe;
+std::vector<RecordedRecipe> restricted(const std::vector<RecordedRecipe>& recipes, const std::set<std::string>& runs) {
+  std::vector<RecordedRecipe> kept;
+  for (const RecordedRecipe& recipe : recipes) {
+    RecordedRecipe part = recipe;
     std::erase_if(part.runs, [&](const RecipeRun& run) { return !runs.contains(run.run_id); });
     if (!part.runs.empty()) kept.push_back(std::move(part));
   }
   return kept;
 }
 
-std::vector<const Recipe*> pointers(const std::vector<Recipe>& recipes) {
-  std::vector<const Recipe*> all;
+std::vector<const RecordedRecipe*> pointers(const std::vector<RecordedRecipe>& recipes) {
+  std::vector<const RecordedRecipe*> all;
   all.reserve(recipes.size());
-  for (const Recipe& recipe : recipes) all.push_back(&recipe);
+  for (const RecordedRecipe& recipe : recipes) all.push_back(&recipe);
   return all;
 }
 
@@ -101,7 +101,7 @@ Predictions predictions_of(Reader& reader, const RecipePair& pair) {
   return found;
 }
 
-std::string network(const Recipe& recipe) {
+std::string network(const RecordedRecipe& recipe) {
   return recipe.variant + (recipe.preset == "default" ? "" : " (" + recipe.preset + ")") + " " + recipe.recipe_id.substr(0, 6);
 }
 
@@ -147,14 +147,14 @@ std::vector<TitledTable> compare(Reader& reader, const std::string& first, const
   std::vector<double> p_values;
   std::vector<std::vector<Cell>> rows;
   for (const bool open_test : {true, false}) {
-    const std::vector<Recipe> recipes = recipes_of(reader, open_test);
-    const std::vector<Recipe> ours = restricted(recipes, first_runs), theirs = restricted(recipes, second_runs);
+    const std::vector<RecordedRecipe> recipes = recipes_of(reader, open_test);
+    const std::vector<RecordedRecipe> ours = restricted(recipes, first_runs), theirs = restricted(recipes, second_runs);
     const auto values = values_of(reader, open_test ? "test" : "validation", "accuracy");
     for (const RecipePair& pair : nearest_pairs(pointers(ours), pointers(theirs))) {
       const PairedScores scores = paired_accuracies(reader, pair, values);
       const auto result = scores.difference.result();
       if (!result) continue;
-      const Recipe& recipe = *pair.first;
+      const RecordedRecipe& recipe = *pair.first;
       const Predictions found = predictions_of(reader, pair);
       subjects.push_back({recipe.names() + joined({recipe.part, pair.second->preset, pair.second->variant}), recipe.protocol});
       p_values.push_back(result->p);

@@ -8,7 +8,7 @@ namespace stdualx {
 
 namespace {
 
-Scores silhouettes_of(const Recipe& recipe, const std::map<std::string, double>& values) {
+Scores silhouettes_of(const RecordedRecipe& recipe, const std::map<std::string, double>& values) {
   Scores scores;
   scores.recipe = &recipe;
   for (const RecipeRun& run : recipe.runs)
@@ -34,12 +34,12 @@ std::vector<EmbeddingFile> embedding_files(Reader& reader) {
 std::vector<TitledTable> embedding_tables(ReportContext& context) {
   const auto in_embedding = values_of(context.reader, "test", "silhouette");
   struct Line {
-    const Recipe* recipe;
+    const RecordedRecipe* recipe;
     bool plane;
     Scores scores;
   };
   std::vector<Line> lines;
-  for (const Recipe& recipe : context.recipes) {
+  for (const RecordedRecipe& recipe : context.recipes) {
     Scores embedding = silhouettes_of(recipe, in_embedding), plane = silhouettes_of(recipe, context.plane_silhouettes);
     if (embedding.empty() && plane.empty()) continue;
     lines.push_back({&recipe, false, std::move(embedding)});
@@ -52,7 +52,7 @@ std::vector<TitledTable> embedding_tables(ReportContext& context) {
                    "ours (mean)", "95 % low", "95 % high", "folds x seeds", "difference", "verdict"};
   std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
     const auto key = [](const Line& line) {
-      const Recipe& recipe = *line.recipe;
+      const RecordedRecipe& recipe = *line.recipe;
       return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, line.plane);
     };
     return key(a) < key(b);
@@ -68,7 +68,7 @@ std::vector<TitledTable> embedding_tables(ReportContext& context) {
   std::vector<std::string> ids;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const Line& line = lines[i];
-    const Recipe& recipe = *line.recipe;
+    const RecordedRecipe& recipe = *line.recipe;
     const Claim* claim = context.claim("silhouette", recipe.dataset, recipe.variant);
     const Cell paper = paper_cell(claim);
     const std::string space = line.plane ? "t-SNE plane" : "embedding";

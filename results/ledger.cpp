@@ -78,8 +78,8 @@ const Check checks[] = {
 
 } // namespace
 
-std::vector<Finding> ledger_findings(Reader& reader) {
-  std::vector<Finding> findings;
+std::vector<LedgerFinding> ledger_findings(Reader& reader) {
+  std::vector<LedgerFinding> findings;
   const Reader::Snapshot snapshot(reader);
   for (const Check& check : checks)
     for (const auto& row : reader.query(check.sql).rows)

@@ -8,7 +8,7 @@
 
 namespace stdualx {
 
-struct Finding {
+struct LedgerFinding {
   bool fault = true;  // false: to be known, but nothing is wrong
   std::string run_id; // "": of the whole store
   std::string text;
@@ -18,6 +18,6 @@ struct Finding {
 /// platforms ended in equal states (on others: to be known); no part under a condition was evaluated twice, and an evaluation's windows,
 /// predictions and confusion are as many; none is COMPLETE without its epochs and its numbers, and none has ended without an end.
 /// Reads rows alone, no files. A fault names run, epochs, hosts and devices.
-std::vector<Finding> ledger_findings(Reader& reader);
+std::vector<LedgerFinding> ledger_findings(Reader& reader);
 
 } // namespace stdualx

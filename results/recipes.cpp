@@ -18,14 +18,14 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // Of one or two people a bootstrap draws the same again and again: its interval would be narrow for want of people.
 constexpr std::size_t fewest_test_people = 5;
 
-auto order_of(const Recipe& recipe) {
+auto order_of(const RecordedRecipe& recipe) {
   constexpr std::array<std::string_view, 5> protocols{"official", "challenge", "leave_one_person_out", "leave_persons_out", "random"};
   const auto protocol = std::find(protocols.begin(), protocols.end(), recipe.protocol) - protocols.begin();
   return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, recipe.keeps_null_class(), protocol,
                          recipe.folds, recipe.recipe_id);
 }
 
-std::size_t fields_that_differ(const Recipe& first, const Recipe& second) {
+std::size_t fields_that_differ(const RecordedRecipe& first, const RecordedRecipe& second) {
   std::set<std::string> names;
   for (const auto& [name, value] : first.fields) names.insert(name);
   for (const auto& [name, value] : second.fields) names.insert(name);
@@ -47,29 +47,29 @@ std::string joined(std::initializer_list<std::string> names) {
   return text;
 }
 
-std::int64_t Recipe::expected_folds() const {
+std::int64_t RecordedRecipe::expected_folds() const {
   if (folds > 0 && !has_one_test_part(protocol)) return folds;
   std::set<Fold> all; // a sweep may number groups of validation people as the folds of one test part
   for (const RecipeRun& run : runs) all.insert(run.fold);
   return static_cast<std::int64_t>(all.size());
 }
 
-bool Recipe::keeps_null_class() const {
+bool RecordedRecipe::keeps_null_class() const {
   const auto found = fields.find("/windows/null_class");
   return found != fields.end() && found->second == "true";
 }
 
-std::string Recipe::protocol_text() const { return protocol_words(protocol, folds, keeps_null_class()); }
+std::string RecordedRecipe::protocol_text() const { return protocol_words(protocol, folds, keeps_null_class()); }
 
-std::string Recipe::names() const { return joined({dataset, keeps_null_class() ? "null" : "", preset, variant}); }
+std::string RecordedRecipe::names() const { return joined({dataset, keeps_null_class() ? "null" : "", preset, variant}); }
 
-std::int64_t Recipe::seeds() const {
+std::int64_t RecordedRecipe::seeds() const {
   std::set<std::int64_t> all;
   for (const RecipeRun& run : runs) all.insert(run.seed);
   return static_cast<std::int64_t>(all.size());
 }
 
-std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
+std::vector<RecordedRecipe> recipes_of(Reader& reader, bool open_test) {
   const std::string part = open_test ? "test" : "validation";
   const Table found =
       reader.query("SELECT r.recipe_id, r.dataset, r.protocol, r.folds, r.preset, r.variant, r.fold, r.seed, r.status, p.overlap_share, "
@@ -78,10 +78,10 @@ std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
                    "FROM runs r LEFT JOIN evaluation_parts p ON p.run_id = r.run_id AND p.condition = 'clean' AND p.part = ?2 "
                    "WHERE r.open_test = ?1 ORDER BY r.recipe_id, r.fold, r.seed",
                    {std::int64_t{open_test}, part});
-  std::vector<Recipe> recipes;
+  std::vector<RecordedRecipe> recipes;
   for (const auto& row : found.rows) {
     if (recipes.empty() || recipes.back().recipe_id != text_of(row[0])) {
-      Recipe& recipe = recipes.emplace_back();
+      RecordedRecipe& recipe = recipes.emplace_back();
       recipe.recipe_id = text_of(row[0]);
       recipe.dataset = text_of(row[1]);
       recipe.protocol = text_of(row[2]);
@@ -103,7 +103,7 @@ std::vector<Recipe> recipes_of(Reader& reader, bool open_test) {
                                    real_of(row[10]),
                                    real_of(row[11])});
   }
-  std::sort(recipes.begin(), recipes.end(), [](const Recipe& a, const Recipe& b) { return order_of(a) < order_of(b); });
+  std::sort(recipes.begin(), recipes.end(), [](const RecordedRecipe& a, const RecordedRecipe& b) { return order_of(a) < order_of(b); });
   return recipes;
 }
 
@@ -194,7 +194,7 @@ std::map<std::int64_t, Cluster> people_of(Reader& reader, const std::string& run
   return people;
 }
 
-Scores accuracies_of(Reader& reader, const Recipe& recipe, const std::map<std::string, double>& values) {
+Scores accuracies_of(Reader& reader, const RecordedRecipe& recipe, const std::map<std::string, double>& values) {
   Scores scores;
   scores.recipe = &recipe;
   for (const RecipeRun& run : recipe.runs) {
@@ -207,15 +207,15 @@ Scores accuracies_of(Reader& reader, const Recipe& recipe, const std::map<std::s
   return scores;
 }
 
-std::vector<RecipePair> nearest_pairs(const std::vector<const Recipe*>& first, const std::vector<const Recipe*>& second) {
+std::vector<RecipePair> nearest_pairs(const std::vector<const RecordedRecipe*>& first, const std::vector<const RecordedRecipe*>& second) {
   std::vector<RecipePair> pairs;
-  for (const Recipe* one : first) {
+  for (const RecordedRecipe* one : first) {
     std::map<std::pair<Fold, std::int64_t>, const RecipeRun*> runs; // by fold and seed
     for (const RecipeRun& run : one->runs)
       if (run.complete) runs[{run.fold, run.seed}] = &run;
     std::size_t nearest = std::numeric_limits<std::size_t>::max();
     std::vector<RecipePair> found;
-    for (const Recipe* other : second) {
+    for (const RecordedRecipe* other : second) {
       if (other->recipe_id == one->recipe_id || other->part != one->part) continue;
       RecipePair pair{one, other, {}};
       for (const RecipeRun& run : other->runs)

@@ -33,7 +33,7 @@ struct RecipeRun {
 };
 
 /// The runs that differ in fold and seed alone.
-struct Recipe {
+struct RecordedRecipe {
   std::string recipe_id, dataset, protocol, preset, variant, architecture;
   std::int64_t folds = 0;                    // of the protocol; 0: as many as there are
   std::string part;                          // that is scored: test, or validation while the test part is closed
@@ -51,11 +51,11 @@ struct Recipe {
 
 /// Sorted by data set, preset, variant (STDual-X first) and protocol, so that a random split stands under the rows by person of the same
 /// network.
-std::vector<Recipe> recipes_of(Reader& reader, bool open_test);
+std::vector<RecordedRecipe> recipes_of(Reader& reader, bool open_test);
 
 /// Numbers of runs by fold. Seeds of one fold share their split, so they are averaged, not counted as further folds.
 struct Scores {
-  const Recipe* recipe = nullptr;
+  const RecordedRecipe* recipe = nullptr;
   std::map<Fold, std::vector<double>> values;
   std::int64_t runs = 0;
   double overlap_sum = 0, test_windows = 0, train_windows = 0; // over these runs
@@ -82,18 +82,18 @@ std::map<std::string, double> values_of(Reader& reader, const std::string& part,
 std::map<std::int64_t, Cluster> people_of(Reader& reader, const std::string& run_id, const std::string& condition, const std::string& part);
 
 /// The accuracies of a recipe's COMPLETE runs.
-Scores accuracies_of(Reader& reader, const Recipe& recipe, const std::map<std::string, double>& values);
+Scores accuracies_of(Reader& reader, const RecordedRecipe& recipe, const std::map<std::string, double>& values);
 
 /// Two recipes and those of their COMPLETE runs that share split, fold and seed.
 struct RecipePair {
-  const Recipe* first = nullptr;
-  const Recipe* second = nullptr;
+  const RecordedRecipe* first = nullptr;
+  const RecordedRecipe* second = nullptr;
   std::vector<std::pair<const RecipeRun*, const RecipeRun*>> runs;
 };
 
 /// Each of `first` beside the one of `second` that shares runs with it and differs from it in the fewest fields; several where several
 /// differ in as few. Never a recipe beside itself.
-std::vector<RecipePair> nearest_pairs(const std::vector<const Recipe*>& first, const std::vector<const Recipe*>& second);
+std::vector<RecipePair> nearest_pairs(const std::vector<const RecordedRecipe*>& first, const std::vector<const RecordedRecipe*>& second);
 
 /// What two networks did with the windows of one person that both were shown.
 struct PairedPerson {

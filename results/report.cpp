@@ -32,17 +32,17 @@ std::vector<Claim> claims_of(Reader& reader) {
 /// Which of a claim's findings stands for it: the paper's hardware and data sets before others, random windows apart, `default`
 /// before other presets, splits by person before splits of sessions, what has an interval before what can have none, then whatever rests
 /// on more runs. Never which one agrees.
-const Finding* standing_for(const ReportContext& context, const std::vector<Finding>& findings, bool random) {
+const ClaimFinding* standing_for(const ReportContext& context, const std::vector<ClaimFinding>& findings, bool random) {
   // The paper names PAMAP2 first; where it does not say on what, so do we.
   constexpr std::array<std::string_view, 4> order{"pamap2", "opportunity-gestures", "opportunity-locomotion", "uci-har"};
-  const auto rank = [&](const Finding& finding) {
+  const auto rank = [&](const ClaimFinding& finding) {
     return std::make_tuple(finding.verdict == "OTHER HARDWARE", !context.is_of_paper(finding.dataset),
                            std::find(order.begin(), order.end(), finding.dataset) - order.begin(), finding.dataset,
                            finding.preset != "default", finding.preset, !is_by_person(finding.protocol), std::isnan(finding.ours->low),
                            !has_one_test_part(finding.protocol), -finding.runs, finding.protocol_text);
   };
-  const Finding* best = nullptr;
-  for (const Finding& finding : findings)
+  const ClaimFinding* best = nullptr;
+  for (const ClaimFinding& finding : findings)
     if (finding.ours && has_random_windows(finding.protocol) == random && (best == nullptr || rank(finding) < rank(*best))) best = &finding;
   return best;
 }
@@ -62,10 +62,10 @@ TitledTable claims_table(const ReportContext& context) {
       {}};
   for (const Claim& claim : context.claims) {
     const auto found = context.findings.find(claim.claim_id);
-    const std::vector<Finding> none;
-    const std::vector<Finding>& findings = found == context.findings.end() ? none : found->second;
-    const Finding* ours = standing_for(context, findings, false);
-    const Finding* random = standing_for(context, findings, true);
+    const std::vector<ClaimFinding> none;
+    const std::vector<ClaimFinding>& findings = found == context.findings.end() ? none : found->second;
+    const ClaimFinding* ours = standing_for(context, findings, false);
+    const ClaimFinding* random = standing_for(context, findings, true);
     std::vector<Cell> row{claim.words, number_cell(claim, claim.value)};
     if (ours == nullptr) {
       const std::string protocol = random == nullptr ? "" : by_person_words;
@@ -130,7 +130,7 @@ std::string ReportContext::judge(const Claim* claim, const Scores& scores, const
   question.directed = claim->metric != "accuracy_difference"; // a part that matters less than the paper says is not "better"
   std::string word(verdict(question));
   if (!question.substituted_data && !scores.has_all_folds()) word = "UNDERPOWERED";
-  const Recipe& recipe = *scores.recipe;
+  const RecordedRecipe& recipe = *scores.recipe;
   findings[claim->claim_id].push_back(
       {recipe.dataset, recipe.protocol, recipe.protocol_text(), recipe.preset, scores.runs, ours, word, how});
   return word;

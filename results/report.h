@@ -26,7 +26,7 @@ struct Claim {
 };
 
 /// One number of ours that stands beside a claim in some table.
-struct Finding {
+struct ClaimFinding {
   std::string dataset, protocol, protocol_text, preset;
   std::int64_t runs = 0;
   std::optional<Interval> ours;
@@ -38,11 +38,11 @@ struct ReportContext {
   ReportContext(Reader& store, const std::map<std::string, double>& planes);
 
   Reader& reader;
-  const std::map<std::string, double>& plane_silhouettes; // by run
-  std::vector<Claim> claims;                              // in the order of the abstract
-  std::vector<Recipe> recipes;                            // whose test part is open
-  std::map<std::string, double> accuracies;               // of the test part, by run
-  std::map<std::string, std::vector<Finding>> findings;   // by claim, filled by the tables
+  const std::map<std::string, double>& plane_silhouettes;    // by run
+  std::vector<Claim> claims;                                 // in the order of the abstract
+  std::vector<RecordedRecipe> recipes;                       // whose test part is open
+  std::map<std::string, double> accuracies;                  // of the test part, by run
+  std::map<std::string, std::vector<ClaimFinding>> findings; // by claim, filled by the tables
 
   /// The claim of a metric and variant: of this data set, or of none that is stated.
   const Claim* claim(const std::string& metric, const std::string& dataset, const std::string& variant,

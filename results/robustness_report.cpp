@@ -73,7 +73,7 @@ struct Robustness {
   std::size_t fewest_draws = 0, most_draws = 0;
 };
 
-Robustness robustness_of(Reader& reader, const Recipe& recipe, const std::map<std::string, std::vector<Draw>>& runs) {
+Robustness robustness_of(Reader& reader, const RecordedRecipe& recipe, const std::map<std::string, std::vector<Draw>>& runs) {
   Robustness result;
   result.accuracy.recipe = result.clean.recipe = result.difference.recipe = &recipe;
   for (const RecipeRun& run : recipe.runs) {
@@ -115,18 +115,18 @@ std::vector<TitledTable> robustness_tables(ReportContext& context) {
   if (draws.empty()) return {};
   const auto sensors = sensor_names(context.reader);
   struct Line {
-    const Recipe* recipe;
+    const RecordedRecipe* recipe;
     Disturbance disturbance;
     const std::map<std::string, std::vector<Draw>>* runs;
   };
   std::vector<Line> lines;
-  for (const Recipe& recipe : context.recipes)
+  for (const RecordedRecipe& recipe : context.recipes)
     if (const auto found = draws.find(recipe.recipe_id); found != draws.end())
       for (const auto& [disturbance, runs] : found->second) lines.push_back({&recipe, disturbance, &runs});
   // A random split stands under the row by person of the same disturbance.
   std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
     const auto key = [](const Line& line) {
-      const Recipe& recipe = *line.recipe;
+      const RecordedRecipe& recipe = *line.recipe;
       return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, line.disturbance);
     };
     return key(a) < key(b);
@@ -140,7 +140,7 @@ std::vector<TitledTable> robustness_tables(ReportContext& context) {
   std::vector<RowSubject> subjects;
   std::vector<NamedFields> fields;
   for (const Line& line : lines) {
-    const Recipe& recipe = *line.recipe;
+    const RecordedRecipe& recipe = *line.recipe;
     const std::string names = recipe.names();
     subjects.push_back(
         {names + joined({line.disturbance.kind, fmt::format("{}", line.disturbance.amount), line.disturbance.fill}), recipe.protocol});
@@ -150,7 +150,7 @@ std::vector<TitledTable> robustness_tables(ReportContext& context) {
   std::vector<std::string> ids;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto& [recipe_pointer, disturbance, runs] = lines[i];
-    const Recipe& recipe = *recipe_pointer;
+    const RecordedRecipe& recipe = *recipe_pointer;
     const auto named = sensors.find(recipe.recipe_id);
     const std::vector<std::string> none;
     const std::string amount = words_of(disturbance, named == sensors.end() ? none : named->second);

@@ -69,7 +69,7 @@ int check(const options::variables_map& values) {
             *damage + "; `stdualx db rebuild` sets the file aside and makes another of its newest backup and its checkpoints");
   } else {
     Reader reader(store);
-    for (const Finding& finding : ledger_findings(reader)) add_row(table, finding.fault, finding.run_id, finding.text);
+    for (const LedgerFinding& finding : ledger_findings(reader)) add_row(table, finding.fault, finding.run_id, finding.text);
     if (values.count("ledger") == 0) {
       check_files(reader, directory, table);
       compare_with_files(reader, directory, table);

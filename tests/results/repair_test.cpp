@@ -38,7 +38,7 @@ protected:
   std::vector<std::string> faults() {
     Reader reader(file);
     std::vector<std::string> texts;
-    for (const Finding& finding : ledger_findings(reader))
+    for (const LedgerFinding& finding : ledger_findings(reader))
       texts.push_back((finding.fault ? "" : "note: ") + finding.run_id.substr(0, 4) + ": " + finding.text);
     return texts;
   }

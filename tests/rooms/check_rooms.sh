@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The arrows between rooms that a compiler cannot see: no "../" in an include, and each library only in its own room.
+# What a compiler cannot see of the rooms: "../" in an include, a library outside its room, one name for two types.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 fail=0
@@ -18,4 +18,11 @@ forbid '#include "\.\./' 'an include leaves its room by a relative path' model e
 forbid '#include <mpi' 'MPI outside cluster' model experiments results worker orchestrator
 forbid '#include <sqlite3' 'SQLite outside results' model experiments worker orchestrator cluster
 forbid '#include <(torch|ATen|c10)/' 'torch outside model and worker' experiments results orchestrator cluster
+# Two types of one name are one type to the linker: it keeps one of their members and of the templates made of them, for both. Progress is the
+# trainer's and the launcher's, which are two programs.
+doubled=$(grep -rhoE '^(struct|class) [A-Za-z0-9_]+( final)?( :[^{]*)? \{' --include='*.h' experiments model worker orchestrator results cluster | awk '{print $2}' | sort | uniq -d | grep -vx Progress || true)
+if [ -n "$doubled" ]; then
+  echo "rooms: a type is defined in two headers: $doubled" >&2
+  fail=1
+fi
 exit $fail
