@@ -2,6 +2,7 @@
 #include "results/database.h"
 
 #include <cmath>
+#include <stdexcept>
 
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/errors.h"
@@ -54,8 +55,18 @@ std::string_view number_kind(double value) {
   return "finite";
 }
 
-Database::Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri) : path_(path) {
+namespace {
+/// What must be said before SQLite's first use. Each savepoint, and each statement with a trigger, keeps the pages as they were in a
+/// journal of its own; by default that one begins with 64 KiB, whose allocation costs more than the statement. In memory it begins small.
+void set_up_sqlite() {
+  static const int code = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+  if (code != SQLITE_OK) throw std::logic_error("SQLite was in use before the first Database was made");
   put_faults_under_sqlite();
+}
+} // namespace
+
+Database::Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri) : path_(path) {
+  set_up_sqlite();
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2((uri.empty() ? path.string() : uri).c_str(), &handle, flags, nullptr);
   handle_.reset(handle); // a failed one says why, and wants closing

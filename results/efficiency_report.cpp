@@ -125,10 +125,10 @@ std::optional<TitledTable> inference_table(ReportContext& context) {
   std::map<Place, std::map<std::string, std::vector<double>>> measured; // by metric: of each run
   for (const auto& row :
        context.reader
-           .query(
-               "SELECT v.dataset, v.preset, v.variant, v.host, v.device, v.threads, json_object('model', json(r.config -> '$.model'), "
-               "'windows', json(r.config -> '$.windows')), v.metric, v.value FROM v_inference v JOIN runs r USING (run_id) WHERE v.kind = "
-               "'finite' ORDER BY v.run_id")
+           .query("SELECT v.dataset, v.preset, v.variant, v.host, v.device, v.threads, json_object('model', json(c.config -> '$.model'), "
+                  "'windows', json(c.config -> '$.windows')), v.metric, v.value FROM v_inference v JOIN v_configs c USING (run_id) WHERE "
+                  "v.kind = "
+                  "'finite' ORDER BY v.run_id")
            .rows)
     measured[{text_of(row[0]), text_of(row[1]), text_of(row[2]), text_of(row[3]), text_of(row[4]), integer_of(row[5]), text_of(row[6])}]
             [text_of(row[7])]

@@ -76,7 +76,8 @@ Table run_differences(const RunSpec& first, const RunSpec& second, const std::st
 std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const Moment& moment) {
   const Reader::Snapshot snapshot(reader);
   const std::string run_id = resolve_run(reader, prefix);
-  const auto stored_row = reader.query("SELECT config, status, dataset_hash FROM runs WHERE run_id = ?1", {run_id}).rows.at(0);
+  const auto stored_row =
+      reader.query("SELECT config, status, dataset_hash FROM runs JOIN v_configs USING (run_id) WHERE run_id = ?1", {run_id}).rows.at(0);
   RunSpec stored;
   std::string unknown_fields;
   try {

@@ -73,9 +73,10 @@ std::vector<RecordedRecipe> recipes_of(Reader& reader, bool open_test) {
   const std::string part = open_test ? "test" : "validation";
   const Table found =
       reader.query("SELECT r.recipe_id, r.dataset, r.protocol, r.folds, r.preset, r.variant, r.fold, r.seed, r.status, p.overlap_share, "
-                   "p.windows, (SELECT max(e.windows) FROM epochs e WHERE e.run_id = r.run_id), r.run_id, r.config, r.split_id, "
-                   "r.config ->> '$.model.architecture' "
-                   "FROM runs r LEFT JOIN evaluation_parts p ON p.run_id = r.run_id AND p.condition = 'clean' AND p.part = ?2 "
+                   "p.windows, (SELECT max(e.windows) FROM epochs e WHERE e.run_id = r.run_id), r.run_id, c.config, r.split_id, "
+                   "c.config ->> '$.model.architecture' "
+                   "FROM runs r JOIN configs c USING (config_id) LEFT JOIN evaluation_parts p ON p.run_id = r.run_id AND p.condition = "
+                   "'clean' AND p.part = ?2 "
                    "WHERE r.open_test = ?1 ORDER BY r.recipe_id, r.fold, r.seed",
                    {std::int64_t{open_test}, part});
   std::vector<RecordedRecipe> recipes;
@@ -90,9 +91,7 @@ std::vector<RecordedRecipe> recipes_of(Reader& reader, bool open_test) {
       recipe.variant = text_of(row[5]);
       recipe.architecture = text_of(row[15]);
       recipe.part = part;
-      recipe.config = text_of(row[13]);
-      recipe.fields = flattened(Json::parse(recipe.config));
-      for (const char* of_fold : {"/fold", "/seed"}) recipe.fields.erase(of_fold);
+      recipe.fields = flattened(Json::parse(text_of(row[13])));
       if (has_one_test_part(recipe.protocol)) recipe.fields.erase("/protocol/validation_people");
     }
     recipes.back().runs.push_back({text_of(row[12]),

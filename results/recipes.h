@@ -37,7 +37,6 @@ struct RecordedRecipe {
   std::string recipe_id, dataset, protocol, preset, variant, architecture;
   std::int64_t folds = 0;                    // of the protocol; 0: as many as there are
   std::string part;                          // that is scored: test, or validation while the test part is closed
-  std::string config;                        // of one of its runs
   std::map<std::string, std::string> fields; // the same, flattened, without what runs of a recipe differ in
   std::vector<RecipeRun> runs;               // all that were planned
 

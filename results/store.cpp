@@ -95,6 +95,16 @@ void Store::Impl::undo(Undo how, std::int64_t changes_before) noexcept {
   }
 }
 
+std::int64_t Store::Impl::config_id(const RunSpec& run) {
+  Json config = to_json_all(run);
+  config.erase("fold");
+  config.erase("seed");
+  const std::string text = config.dump();
+  if (const auto known = database.integer("SELECT config_id FROM configs WHERE config = ?1", text)) return *known;
+  database.execute("INSERT INTO configs (config) VALUES (?1)", text);
+  return database.last_inserted();
+}
+
 void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run) {
   // The identity's text, without what runs of one recipe, or of one split, differ in.
   Json recipe = identity_json(run);
@@ -108,12 +118,12 @@ void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run) {
   split["protocol"].erase("open_test");
   database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, "
                    "variant, epochs, world_size, threads, "
-                   "open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
+                   "open_test, split_id, recipe_id, code_version, first_seen_ms, config_id) "
                    "VALUES (?1, 'PLANNED', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?2, ?18)",
                    run_id, now(), run.dataset, run.dataset_hash, run.protocol.kind,
                    run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
                    run.training.epochs, run.world_size, run.threads, run.protocol.open_test, sha256_hex(split.dump()).substr(0, 16),
-                   sha256_hex(recipe.dump()).substr(0, 16), run.code_version, to_json_all(run).dump());
+                   sha256_hex(recipe.dump()).substr(0, 16), run.code_version, config_id(run));
 }
 
 std::int64_t Store::register_sweep(const Plan& plan) {
@@ -132,7 +142,7 @@ std::int64_t Store::register_sweep(const Plan& plan) {
       const std::string& run_id = planned.run_id;
       const RunSpec& run = planned.run;
       // One identity, so an older text can only lack fields that were added since; views compare the texts of old runs and new ones.
-      if (database.execute("UPDATE runs SET config = ?2 WHERE run_id = ?1", run_id, to_json_all(run).dump()) == 0) {
+      if (database.execute("UPDATE runs SET config_id = ?2 WHERE run_id = ?1", run_id, impl_->config_id(run)) == 0) {
         impl_->insert_run(run_id, run);
         ++added;
       }

@@ -99,7 +99,9 @@ Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
     options.now_ms = [] {
       return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     };
-  database.script("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0");
+  database.script("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; "
+                  // A commit writes each page that it changed: many runs may share one, and are read back from memory.
+                  "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192");
 }
 
 Store Store::open_for_writing(const std::filesystem::path& path, StoreOptions options) {

@@ -65,6 +65,8 @@ struct Store::Impl {
   std::int64_t end_open_attempts(std::string_view detail);
   void event(std::string_view kind, const std::string& run_id, std::string_view text);
   void set_status(const std::string& run_id, RunStatus status);
+  /// Of the run's configuration, which is kept once for all folds and seeds; adds it.
+  std::int64_t config_id(const RunSpec& run);
   /// PLANNED.
   void insert_run(const std::string& run_id, const RunSpec& run);
   void insert_epoch(const EpochReport& report);

@@ -140,11 +140,16 @@ struct Store::Merging {
     const std::string before = status_in("main", run_id), there = status_in("other", run_id);
     if (before.empty()) {
       database.execute(
+          "INSERT INTO main.configs (config) SELECT config FROM other.configs JOIN other.runs USING (config_id) WHERE run_id = ?1 "
+          "ON CONFLICT DO NOTHING",
+          run_id);
+      database.execute(
           "INSERT INTO main.runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, epochs, "
-          "world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config) SELECT run_id, 'PLANNED', ?2, "
+          "world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config_id) SELECT run_id, 'PLANNED', ?2, "
           "dataset, "
           "dataset_hash, protocol, folds, fold, seed, preset, variant, epochs, world_size, threads, open_test, split_id, recipe_id, "
-          "code_version, first_seen_ms, config FROM other.runs WHERE run_id = ?1",
+          "code_version, first_seen_ms, (SELECT m.config_id FROM main.configs m JOIN other.configs o USING (config) "
+          "WHERE o.config_id = other.runs.config_id) FROM other.runs WHERE run_id = ?1",
           run_id, now);
       ++merged.runs;
     }

@@ -1,14 +1,14 @@
 # The store and all that is read out of it. SQLite is seen here and nowhere else.
-set(stdualx_migration_1 "${CMAKE_SOURCE_DIR}/results/migrations/0001_first.sql")
-set(stdualx_migration_2 "${CMAKE_SOURCE_DIR}/results/migrations/0002_conditions_attention_efficiency.sql")
-set(stdualx_migration_3 "${CMAKE_SOURCE_DIR}/results/migrations/0003_slurm_jobs.sql")
+file(GLOB stdualx_migrations CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/results/migrations/*.sql") # in the order of their numbers
 set(stdualx_paper_values "${CMAKE_SOURCE_DIR}/results/paper_values.json")
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${stdualx_migration_1} ${stdualx_migration_2} ${stdualx_migration_3} ${stdualx_paper_values})
-set(stdualx_embedded "${CMAKE_BINARY_DIR}/generated/results/embedded.cpp")
-file(READ ${stdualx_migration_1} STDUALX_MIGRATION_0001)
-file(READ ${stdualx_migration_2} STDUALX_MIGRATION_0002)
-file(READ ${stdualx_migration_3} STDUALX_MIGRATION_0003)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${stdualx_migrations} ${stdualx_paper_values})
+set(STDUALX_MIGRATIONS "")
+foreach(migration IN LISTS stdualx_migrations)
+  file(READ ${migration} text)
+  string(APPEND STDUALX_MIGRATIONS "      R\"--sql--(${text})--sql--\",\n")
+endforeach()
 file(READ ${stdualx_paper_values} STDUALX_PAPER_VALUES)
+set(stdualx_embedded "${CMAKE_BINARY_DIR}/generated/results/embedded.cpp")
 configure_file("${CMAKE_SOURCE_DIR}/results/embedded.cpp.in" ${stdualx_embedded} @ONLY)
 
 stdualx_library(stdualx_results FOLDER results

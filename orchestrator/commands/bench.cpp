@@ -25,10 +25,11 @@ std::vector<Measured> runs_to_measure(Reader& reader, const std::string& prefix)
   const std::string only = prefix.empty() ? "" : resolve_run(reader, prefix);
   std::vector<Measured> runs;
   std::vector<std::pair<std::string, ModelConfig>> known;
-  const Table rows = reader.query("SELECT r.run_id, r.config FROM runs r WHERE r.status = 'COMPLETE' AND (?1 = '' OR r.run_id = ?1) "
-                                  "AND EXISTS (SELECT 1 FROM artifacts a WHERE a.run_id = r.run_id AND a.kind = 'weights') "
-                                  "ORDER BY r.dataset, r.variant <> 'stdual_x', r.variant, r.fold, r.seed",
-                                  {only});
+  const Table rows = reader.query(
+      "SELECT r.run_id, c.config FROM runs r JOIN v_configs c USING (run_id) WHERE r.status = 'COMPLETE' AND (?1 = '' OR r.run_id = ?1) "
+      "AND EXISTS (SELECT 1 FROM artifacts a WHERE a.run_id = r.run_id AND a.kind = 'weights') "
+      "ORDER BY r.dataset, r.variant <> 'stdual_x', r.variant, r.fold, r.seed",
+      {only});
   for (const auto& row : rows.rows) {
     const auto& run_id = std::get<std::string>(row[0]);
     RunSpec run = from_json<RunSpec>(Json::parse(std::get<std::string>(row[1])));

@@ -27,7 +27,7 @@ def runs_of(folder, epochs, width):
     # A trainer that fails at once: the runs are registered, which is all that is wanted.
     subprocess.run([PROGRAM, "run", path, "--workers", "1", "--quiet", "--store", store], env=dict(os.environ, STDUALX_TRAINER="/bin/false"), stderr=subprocess.DEVNULL)
     with sqlite3.connect(store) as connection:
-        return connection.execute("SELECT run_id, config FROM runs").fetchall()
+        return connection.execute("SELECT run_id, config FROM v_configs").fetchall()
 
 
 def train(folder, runs, epochs, files):

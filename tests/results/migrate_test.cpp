@@ -109,6 +109,8 @@ TEST(Migration, AStoreOfTheFirstVersionKeepsItsRunsAndTakesWhatIsNew) {
   EXPECT_EQ(text_at(reader, "SELECT group_concat(evaluate_only) FROM (SELECT * FROM attempts ORDER BY attempt)"), "0,1");
   EXPECT_EQ(text_at(reader, "SELECT condition_kind FROM v_robustness WHERE metric = 'accuracy'"), "noise");
   EXPECT_EQ(text_at(reader, "SELECT kind FROM conditions WHERE condition = 'clean'"), "clean");
+  EXPECT_EQ(Json::parse(text_at(reader, "SELECT config FROM v_configs")), to_json_all(run));
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM configs"), 1);
   const std::string copy = file.string() + ".before-version-" + std::to_string(schema_version());
   EXPECT_THAT(message_of<RefusedError>([&] { Reader refused(copy); }), HasSubstr("its schema is version 1"));
 }

@@ -50,7 +50,8 @@ TEST_F(StoreTest, ARunBelongsToEverySweepThatNamesIt) {
   Reader reader(file);
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM sweeps"), 2);
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM sweep_runs"), 4);
-  EXPECT_EQ(from_json<RunSpec>(Json::parse(text_at(reader, "SELECT config FROM runs WHERE fold = 2"))), a_run(2));
+  EXPECT_EQ(from_json<RunSpec>(Json::parse(text_at(reader, "SELECT config FROM v_configs JOIN runs USING (run_id) WHERE fold = 2"))),
+            a_run(2));
 }
 
 TEST_F(StoreTest, RunsOfOneRecipeDifferInFoldAndSeedAlone) {
@@ -58,6 +59,7 @@ TEST_F(StoreTest, RunsOfOneRecipeDifferInFoldAndSeedAlone) {
   warmer.training.learning_rate = 0.5;
   store.register_sweep(a_plan({other, warmer}, "more"));
   Reader reader(file);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM configs"), 2) << "a configuration is kept once";
   EXPECT_EQ(integer_at(reader, "SELECT count(DISTINCT recipe_id) FROM runs"), 2);
   EXPECT_EQ(integer_at(reader, "SELECT count(DISTINCT split_id) FROM runs"), 1);
 }
@@ -500,7 +502,7 @@ protected:
 TEST_F(AblationView, ARunRecordedBeforeASettingExistedPairsOnceItsSweepIsRegisteredAgain) {
   const auto as_it_is = [](RunSpec&) {};
   const std::string whole = add("stdual_x", 9, as_it_is);
-  Database(file, SQLITE_OPEN_READWRITE, 0).script("UPDATE runs SET config = json_remove(config, '$.windows.null_class')");
+  Database(file, SQLITE_OPEN_READWRITE, 0).script("UPDATE configs SET config = json_remove(config, '$.windows.null_class')");
   RunSpec again = a_run(0, 7);
   const std::string ablated = add("without_csa", 7, [](RunSpec& spec) { spec.model.cross_sensor_attention = false; });
   EXPECT_TRUE(pairs().empty());
