@@ -18,8 +18,8 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers);
 
 class Bookkeeper {
 public:
-  /// `send` takes messages that may leave now. All three are the caller's and outlive this.
-  Bookkeeper(Store& store, Coordinator& coordinator, Progress& progress, std::function<void(int rank, Message)> send)
+  /// `send` takes what may leave now. All three are the caller's and outlive this.
+  Bookkeeper(Store& store, Coordinator& coordinator, Progress& progress, std::function<void(const Send&)> send)
       : store_(store), coordinator_(coordinator), progress_(progress), send_(std::move(send)) {}
 
   /// All that the coordinator has decided by now. Errors as of Store; what is committed stands.
@@ -41,12 +41,12 @@ private:
   void carry_out(const Finish&) {}
   /// Opens the transaction before its first record.
   Store& to_record();
-  void send(Send&& send);
+  void send(const Send& send);
 
   Store& store_;
   Coordinator& coordinator_;
   Progress& progress_;
-  std::function<void(int, Message)> send_;
+  std::function<void(const Send&)> send_;
   std::optional<std::chrono::steady_clock::time_point> open_since_; // of the transaction
   int records_ = 0;
   std::vector<Send> held_; // until the commit

@@ -7,8 +7,9 @@
 namespace stdualx {
 
 namespace {
-constexpr std::size_t deepest_queue = 64; // assignments a worker may hold when runs last milliseconds
-constexpr double tiny_run_seconds = 0.02; // below this a run costs less than the commit it waits for
+constexpr std::size_t deepest_queue = 256;    // assignments a worker may hold when runs last milliseconds
+constexpr double tiny_run_seconds = 0.02;     // below this a run costs less than the commit it waits for
+constexpr double longest_queue_seconds = 0.5; // no worker holds more work than that, or others would stand idle at the end
 
 bool is_open(RunStatus status) {
   return status == RunStatus::planned || status == RunStatus::waiting || status == RunStatus::interrupted || status == RunStatus::running;
@@ -315,7 +316,7 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
     Worker& worker = workers_.at(rank);
     std::erase(worker.groups, group_id);
     const bool tiny = group.ranks.size() == 1 && first.reason == "complete" &&
-                      now - group.assigned < tiny_run_seconds * static_cast<double>(worker.depth);
+                      now - group.assigned < std::min(tiny_run_seconds * static_cast<double>(worker.depth), longest_queue_seconds);
     worker.depth = tiny ? std::min(worker.depth * 2, deepest_queue) : 1;
     worker.abandoned = false;
     worker.stepped = false;

@@ -92,7 +92,7 @@ private:
   void on_coordinator(const Message& message) {
     fault_point(FaultPoint::agent_received);
     if (message.type == "assign") {
-      queue_.push_back(message.as<Assignment>());
+      queue_.push_back(assignment_line_.unpack(message));
       if (gave_up_) give_all_back("trainer_died", "no trainer could be started on " + host_name());
       else next_assignment();
     } else if (message.type == "acknowledge") {
@@ -366,6 +366,7 @@ private:
   bool trainer_ready_ = false, gave_up_ = false;
   Clock::time_point started_; // the trainer
   int failed_starts_ = 0;
+  AssignmentLine assignment_line_; // from the coordinator
   std::deque<Assignment> queue_;
   std::optional<Assignment> current_;
   bool ended_ = false;           // the end of `current_` was told and waits for its acknowledgement

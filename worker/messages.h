@@ -6,7 +6,7 @@
 //   trainer -> agent        ready(Placement) collective(Collective) epoch(EpochReport) evaluation(EvaluationReport) end(AttemptEnd)
 //   agent   -> trainer      assign(Assignment) acknowledge(Acknowledge) collective_done(CollectiveDone) drain exit
 //   agent   -> coordinator  hello(Hello) starting ready(Placement) epoch evaluation end heartbeat(Heartbeat) unusable(AttemptEnd) goodbye
-//   coordinator -> agent    assign acknowledge abandon(Abandon) drain exit part
+//   coordinator -> agent    assign(AssignmentLine) acknowledge abandon(Abandon) drain exit part
 //
 // An epoch is acknowledged after its COMMIT. A trainer is at most one unacknowledged epoch ahead; an `end` is
 // acknowledged too (epoch = 0), and only then does the trainer count as free.
@@ -106,13 +106,35 @@ struct Heartbeat {
   }
 };
 
-/// One message: its type and the fields of the type's struct.
+/// One message: its type and those fields of the type's struct that are not at their defaults.
 struct Message {
   std::string type;
   Json body = Json::object();
 
-  template <HasFields Struct> static Message of(std::string type, const Struct& value) { return {std::move(type), to_json_all(value)}; }
+  template <HasFields Struct> static Message of(std::string type, const Struct& value) {
+    static const Struct plain{};
+    return {std::move(type), difference_json(value, plain)};
+  }
   template <HasFields Struct> Struct as() const { return from_json<Struct>(body); }
+};
+
+/// Assignments that follow one another on a line differ in few fields: each says only what differs from the one before, the first from
+/// Assignment{}. One at each end; a line that is opened again needs new ones at both.
+class AssignmentLine {
+public:
+  Message pack(const Assignment& assignment) {
+    Message message{"assign", difference_json(assignment, last_)};
+    last_ = assignment;
+    return message;
+  }
+  /// InputError as of update_from_json.
+  const Assignment& unpack(const Message& message) {
+    update_from_json(last_, message.body, "");
+    return last_;
+  }
+
+private:
+  Assignment last_;
 };
 
 /// CBOR body, without the frame's length. A message that is given away is not copied.

@@ -1,7 +1,8 @@
 // One description of a struct's fields serves its JSON, its identity, its checks and its schema.
 //
 // A noun of this folder declares `static const auto& fields()`, a tuple of Field. From it follow
-//   to_json(value)        every field, for messages and the store
+//   to_json_all(value)    every field, for the store and files
+//   difference_json(value, base)  the fields in which two differ, for messages; update_from_json(base, ...) is the way back
 //   identity_json(value)  the fields that differ from their neutral value, for the SHA-256 of a run: a field added later,
 //                         at its neutral value, changes no old identity; a changed default does
 //   from_identity_json<T>(json)  the way back
@@ -79,7 +80,6 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
 
 template <class Value> Json value_to_json(const Value& value);
 template <HasFields Struct> Json to_json_all(const Struct& value);
-template <HasFields Struct> Json identity_json(const Struct& value);
 template <HasFields Struct> void update_from_json(Struct& target, const Json& json, const std::string& pointer);
 
 template <class Value> Json value_to_json(const Value& value) {
@@ -102,21 +102,40 @@ template <HasFields Struct> Json to_json_all(const Struct& value) {
   return json;
 }
 
-/// The fields that are not neutral; nested structs are left out when nothing in them differs.
-template <HasFields Struct> Json identity_json(const Struct& value) {
+/// The fields in which `value` differs from `base`; nested structs are left out when nothing in them differs. NaN differs from itself.
+template <HasFields Struct> Json difference_json(const Struct& value, const Struct& base) {
   Json json = Json::object();
   const auto add = [&](const auto& field) {
     const auto& member = value.*(field.member);
-    using Value = std::remove_cvref_t<decltype(member)>;
-    if constexpr (HasFields<Value>) {
-      Json nested = identity_json(member);
+    if constexpr (HasFields<std::remove_cvref_t<decltype(member)>>) {
+      Json nested = difference_json(member, base.*(field.member));
       if (!nested.empty()) json[std::string(field.name)] = std::move(nested);
-    } else if (!(member == field.neutral)) {
+    } else if (!(member == base.*(field.member))) {
       json[std::string(field.name)] = value_to_json(member);
     }
   };
   std::apply([&](const auto&... field) { (add(field), ...); }, Struct::fields());
   return json;
+}
+
+/// Puts every field at its neutral value.
+template <HasFields Struct> void make_neutral(Struct& target) {
+  const auto set = [&](const auto& field) {
+    auto& member = target.*(field.member);
+    if constexpr (HasFields<std::remove_cvref_t<decltype(member)>>) make_neutral(member);
+    else member = field.neutral;
+  };
+  std::apply([&](const auto&... field) { (set(field), ...); }, Struct::fields());
+}
+
+/// The fields that are not neutral.
+template <HasFields Struct> Json identity_json(const Struct& value) {
+  static const Struct neutral = [] {
+    Struct made{};
+    make_neutral(made);
+    return made;
+  }();
+  return difference_json(value, neutral);
 }
 
 template <class Value> Value value_from_json(const Json& json, const std::string& pointer);
@@ -203,16 +222,6 @@ template <HasFields Struct> Struct from_json(const Json& json, const std::string
   Struct value{};
   update_from_json(value, json, pointer);
   return value;
-}
-
-/// Puts every field at its neutral value.
-template <HasFields Struct> void make_neutral(Struct& target) {
-  const auto set = [&](const auto& field) {
-    auto& member = target.*(field.member);
-    if constexpr (HasFields<std::remove_cvref_t<decltype(member)>>) make_neutral(member);
-    else member = field.neutral;
-  };
-  std::apply([&](const auto&... field) { (set(field), ...); }, Struct::fields());
 }
 
 /// What identity_json(value) was made of: fields that are not named are neutral.

@@ -71,6 +71,7 @@ struct Metric {
         std::make_tuple(field("name", &Metric::name, "", "scikit-learn's spelling"), field("value", &Metric::value, 0.0, "its value"));
     return all;
   }
+  bool operator==(const Metric&) const = default;
 };
 
 /// Cross-sensor attention of one person doing one activity, averaged over heads and windows.

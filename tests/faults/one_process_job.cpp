@@ -245,7 +245,7 @@ void run_to_end(const Job& job, const OneProcessOptions& options, Outcome& outco
   std::vector<std::unique_ptr<Worker>> workers;
   for (int rank = 1; rank <= options.workers; ++rank) workers.push_back(std::make_unique<Worker>(rank, job.store_directory));
   Bookkeeper books(store, coordinator, progress,
-                   [&](int rank, const Message& message) { workers.at(static_cast<std::size_t>(rank - 1))->take(message); });
+                   [&](const Send& send) { workers.at(static_cast<std::size_t>(send.rank - 1))->take(send.message()); });
   double now = 0;
   std::int64_t taken = 0;
   for (std::int64_t turn = 0; !coordinator.finished() || books.open(); ++turn) {

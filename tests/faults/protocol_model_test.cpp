@@ -345,8 +345,6 @@ private:
     if (send.message().type == "assign") {
       const auto assignment = send.message().as<Assignment>();
       require(!drained_, assignment.run_id + " is handed out after a drain");
-      ModelWorker& worker = workers_[static_cast<std::size_t>(send.rank - 1)];
-      require(!worker.gave_up || worker.to_coordinator.size() > 0 || true, "");
       const auto members = static_cast<std::int64_t>(assignment.ranks.size());
       require(members == (assignment.evaluate_only ? 1 : assignment.run.world_size),
               assignment.run_id + " is given to another number of ranks");

@@ -29,6 +29,35 @@ TEST(Messages, AReportSurvivesWithItsNaN) {
   EXPECT_EQ(back.train_loss, 0.1);
 }
 
+TEST(Messages, AnAssignmentSaysWhatDiffersFromTheOneBefore) {
+  AssignmentLine coordinator, agent;
+  Assignment assignment;
+  assignment.run_id = "a";
+  assignment.run.variant = "without_csa";
+  assignment.run.training.learning_rate = 0.125;
+  assignment.run.model.stdat = false;
+  assignment.store_directory = "/store.d";
+  assignment.ranks = {1, 2};
+  assignment.evaluations = {{"clean"}, {"noise/10/1"}};
+  const auto crosses = [&] {
+    const Bytes bytes = encode(coordinator.pack(assignment));
+    EXPECT_EQ(to_json_all(agent.unpack(decode(bytes))), to_json_all(assignment));
+    return bytes.size();
+  };
+  crosses();
+  assignment.run_id = "b";
+  assignment.run.seed = 7;
+  EXPECT_LT(crosses(), 60) << "an identity and a seed";
+  assignment.run.model.stdat = true; // back at the defaults, which must be said now
+  assignment.run.training.learning_rate = TrainingConfig().learning_rate;
+  assignment.ranks = {2};
+  assignment.evaluations = {};
+  assignment.resume_path = "b/1/checkpoint";
+  crosses();
+  assignment.resume_path = "";
+  crosses();
+}
+
 TEST(Messages, ComeWholeAndInOrderAtAnySize) {
   auto [one, two] = sockets();
   std::jthread sender([&one = one] {
