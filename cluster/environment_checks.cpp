@@ -123,7 +123,7 @@ Finding judge_allocation(const Environment& environment, const JobFacts& job) {
   const std::string fresh = "start from a fresh shell, or unset what `env | grep ^SLURM_` shows";
   if (job.in_group) return right(check, "this is job " + id + " of Slurm");
   if (!job.can_ask)
-    return wrong(check, "SLURM_JOB_ID=" + id + " is set, and there is no scontrol here: mpirun would look for hosts of that job", fresh);
+    return wrong(check, "SLURM_JOB_ID=" + id + " is set, and Slurm cannot be asked here: mpirun would look for hosts of that job", fresh);
   if (job.state.empty())
     return wrong(check, "SLURM_JOB_ID=" + id + " is set, but Slurm knows no such job: mpirun would look for its hosts", fresh);
   if (job.state != "RUNNING") return wrong(check, fmt::format("SLURM_JOB_ID={} is set, but that job is {}", id, job.state), fresh);

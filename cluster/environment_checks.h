@@ -19,7 +19,7 @@ std::vector<Finding> judge_nccl(const Environment& environment, const std::vecto
 
 /// What is known of the job that SLURM_JOB_ID names.
 struct JobFacts {
-  bool can_ask = false;      // there is an scontrol
+  bool can_ask = false;      // Slurm answered
   std::string state;         // "RUNNING"; "": Slurm knows no such job
   bool on_this_host = false; // its nodes include this one
   bool in_group = false;     // a control group of the job holds this process

@@ -32,50 +32,6 @@ bool is_open_mpi(const std::string& text) {
   return text.find("Open MPI") != std::string::npos || text.find("OpenRTE") != std::string::npos;
 }
 
-std::vector<Finding> judge_gpus(const TrainerFacts& trainer, const GpuFacts& facts) {
-  const std::string check = "GPU driver";
-  if (facts.driver.empty() && !trainer.cuda)
-    return {right(check, "no NVIDIA driver here, and the trainer is built without CUDA: runs train on cores")};
-  if (facts.driver.empty())
-    return {note(check, "no NVIDIA driver is loaded here, and the trainer is built with CUDA: on this host runs train on cores",
-                 "on a login node that is usual; ask again in a job on a node with GPUs")};
-  if (!trainer.cuda)
-    return {wrong(check, "driver " + facts.driver + " is loaded, but the trainer is built without CUDA: GPUs stay unused",
-                  "build it where nvcc is, with -DSTDUALX_CUDA=ON; or hide the GPUs with CUDA_VISIBLE_DEVICES= ")};
-  std::vector<Finding> findings;
-  const int least = least_driver(trainer.cuda_major), have = std::atoi(facts.driver.c_str());
-  if (least > 0 && have < least)
-    findings.push_back(wrong(
-        check,
-        fmt::format("driver {}, and the trainer is built with CUDA {}, which needs {} or newer", facts.driver, trainer.cuda_major, least),
-        "have the driver brought up to date, or build with an older CUDA and libtorch"));
-  else if (least > 0)
-    findings.push_back(
-        right(check, fmt::format("driver {} serves the trainer's CUDA {} (from {})", facts.driver, trainer.cuda_major, least)));
-  else
-    findings.push_back(note(check, "driver " + facts.driver + "; which CUDA the trainer is built with is not known",
-                            "compare it with the driver in NVIDIA's table of compatibility"));
-  if (!facts.nvidia_smi) findings.push_back(note("GPUs", "nvidia-smi is not in PATH: which GPUs there are was not asked"));
-  else if (!facts.nvidia_smi->went_well())
-    findings.push_back(wrong("GPUs", "nvidia-smi failed: " + words_of(*facts.nvidia_smi),
-                             "the driver must be mended first (after an update a restart, or loading its module again)"));
-  else if (facts.gpus.empty())
-    findings.push_back(wrong("GPUs", "a driver is loaded, but nvidia-smi lists no GPU",
-                             "in a job, ask for GPUs (submit --gpus-per-node); in a container, let it have them"));
-  for (const Gpu& gpu : facts.gpus) {
-    const std::string name = fmt::format("GPU {}, {}", gpu.index, gpu.name);
-    if (const double capability = std::atof(gpu.capability.c_str()); capability > 0 && capability < least_capability)
-      findings.push_back(wrong(
-          "GPUs",
-          fmt::format("{}: compute capability {}, and the kernels are built for {:.1f} and newer", name, gpu.capability, least_capability),
-          "use nodes with an A100 or newer, or train on cores: CUDA_VISIBLE_DEVICES= "));
-    else if (gpu.mode == "Prohibited")
-      findings.push_back(wrong("GPUs", name + ": its compute mode is Prohibited", "have it set back: nvidia-smi -c 0"));
-    else findings.push_back(right("GPUs", fmt::format("{}, compute capability {}, {}", name, gpu.capability, gpu.uuid)));
-  }
-  return findings;
-}
-
 } // namespace
 
 std::vector<Finding> judge_mpi(const MpiFacts& facts, bool for_slurm) {
@@ -120,7 +76,7 @@ int least_driver(int cuda_major) {
   }
 }
 
-std::vector<Finding> judge_trainer(const TrainerFacts& trainer, const GpuFacts& gpus) {
+std::vector<Finding> judge_trainer(const TrainerFacts& trainer) {
   const std::string check = "trainer";
   if (!trainer.missing.empty()) return {wrong(check, trainer.missing, "build or install stdualx-trainer beside stdualx")};
   if (trainer.program.empty()) return {note(check, "STDUALX_TRAINER=none: runs end at once, untrained", "unset STDUALX_TRAINER to train")};
@@ -135,7 +91,50 @@ std::vector<Finding> judge_trainer(const TrainerFacts& trainer, const GpuFacts& 
     findings.push_back(
         wrong(check, trainer.program + " does not start: " + (help.timed_out ? "it did not end within a minute" : words_of(help)),
               "a library that is named there is missing on this host: install with cmake --install, which takes libtorch along"));
-  for (Finding& finding : judge_gpus(trainer, gpus)) findings.push_back(std::move(finding));
+  return findings;
+}
+
+std::vector<Finding> judge_gpus(const TrainerFacts& trainer, const GpuFacts& facts) {
+  const std::string check = "GPU driver";
+  if (facts.driver.empty() && !trainer.cuda)
+    return {right(check, "no NVIDIA driver here, and the trainer is built without CUDA: runs train on cores")};
+  if (facts.driver.empty())
+    return {note(check, "no NVIDIA driver is loaded here, and the trainer is built with CUDA: on this host runs train on cores",
+                 "on a login node that is usual; ask again in a job on a node with GPUs")};
+  if (!trainer.cuda)
+    return {wrong(check, "driver " + facts.driver + " is loaded, but the trainer is built without CUDA: GPUs stay unused",
+                  "build it where nvcc is, with -DSTDUALX_CUDA=ON; or hide the GPUs with CUDA_VISIBLE_DEVICES= ")};
+  std::vector<Finding> findings;
+  const int least = least_driver(trainer.cuda_major), have = std::atoi(facts.driver.c_str());
+  if (least > 0 && have < least)
+    findings.push_back(wrong(
+        check,
+        fmt::format("driver {}, and the trainer is built with CUDA {}, which needs {} or newer", facts.driver, trainer.cuda_major, least),
+        "have the driver brought up to date, or build with an older CUDA and libtorch"));
+  else if (least > 0)
+    findings.push_back(
+        right(check, fmt::format("driver {} serves the trainer's CUDA {} (from {})", facts.driver, trainer.cuda_major, least)));
+  else
+    findings.push_back(note(check, "driver " + facts.driver + "; which CUDA the trainer is built with is not known",
+                            "compare it with the driver in NVIDIA's table of compatibility"));
+  if (!facts.nvidia_smi) findings.push_back(note("GPUs", "nvidia-smi is not in PATH: which GPUs there are was not asked"));
+  else if (!facts.nvidia_smi->went_well())
+    findings.push_back(wrong("GPUs", "nvidia-smi failed: " + words_of(*facts.nvidia_smi),
+                             "the driver must be mended first (after an update a restart, or loading its module again)"));
+  else if (facts.gpus.empty())
+    findings.push_back(wrong("GPUs", "a driver is loaded, but nvidia-smi lists no GPU",
+                             "in a job, ask for GPUs (submit --gpus-per-node); in a container, let it have them"));
+  for (const Gpu& gpu : facts.gpus) {
+    const std::string name = fmt::format("GPU {}, {}", gpu.index, gpu.name);
+    if (const double capability = std::atof(gpu.capability.c_str()); capability > 0 && capability < least_capability)
+      findings.push_back(wrong(
+          "GPUs",
+          fmt::format("{}: compute capability {}, and the kernels are built for {:.1f} and newer", name, gpu.capability, least_capability),
+          "use nodes with an A100 or newer, or train on cores: CUDA_VISIBLE_DEVICES= "));
+    else if (gpu.mode == "Prohibited")
+      findings.push_back(wrong("GPUs", name + ": its compute mode is Prohibited", "have it set back: nvidia-smi -c 0"));
+    else findings.push_back(right("GPUs", fmt::format("{}, compute capability {}, {}", name, gpu.capability, gpu.uuid)));
+  }
   return findings;
 }
 

@@ -13,8 +13,11 @@ namespace stdualx {
 /// mpirun: there, of the MPI that the program is linked with, starts two processes. `for_slurm`: jobs of several nodes are meant.
 std::vector<Finding> judge_mpi(const MpiFacts& facts, bool for_slurm);
 
-/// Trainer, GPUs and driver: whether the trainer starts, and whether its build fits what the host has.
-std::vector<Finding> judge_trainer(const TrainerFacts& trainer, const GpuFacts& gpus);
+/// Whether the trainer is there and starts.
+std::vector<Finding> judge_trainer(const TrainerFacts& trainer);
+
+/// Whether the build of a trainer that is there fits the host's driver and GPUs.
+std::vector<Finding> judge_gpus(const TrainerFacts& trainer, const GpuFacts& gpus);
 
 /// The oldest driver for a CUDA of that version (NVIDIA's release notes, table of minor version compatibility); 0: not known.
 int least_driver(int cuda_major);

@@ -42,7 +42,7 @@ public:
   SignalReader() {
     sigset_t set;
     ::sigemptyset(&set);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::sigaddset(&set, number);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) ::sigaddset(&set, number);
     ::sigprocmask(SIG_BLOCK, &set, &before_);
     descriptor_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!descriptor_) throw std::system_error(errno, std::generic_category(), "signalfd");
@@ -69,7 +69,9 @@ struct Wishes {
 
   /// Whether `signal` asks for more than was asked for already.
   bool hear(int signal) {
-    if (signal == SIGUSR1 && asked > 0) return false; // Slurm may warn twice; only a person's second signal means "at once"
+    if (signal == SIGUSR2) warned = false; // `cancel`: it is not to go on
+    // Slurm may warn twice, and `cancel` may come after a warning; only a person's second signal means "at once".
+    if ((signal == SIGUSR1 || signal == SIGUSR2) && asked > 0) return false;
     warned = warned || signal == SIGUSR1;
     return ++asked <= 2;
   }

@@ -36,9 +36,9 @@ struct LaunchEnd {
   bool warned; // it was USR1 that asked for the drain: its time is nearly up, not its work
 };
 
-/// Blocks until the job has ended. INT, TERM, HUP: once drains, twice stops. USR1, Slurm's warning, drains and never stops, however
-/// often it comes. A job that dies (a rank, a host, mpirun) is started again with back-off. Throws std::system_error when mpirun cannot
-/// be started at all.
+/// Blocks until the job has ended. INT, TERM, HUP: once drains, twice stops. USR1, Slurm's warning, and USR2, `cancel`, drain and never
+/// stop, however often they come; after USR2 the drain counts as the person's. A job that dies (a rank, a host, mpirun) is started again
+/// with back-off. Throws std::system_error when mpirun cannot be started at all.
 LaunchEnd launch(const LaunchOptions& options);
 
 /// After a launcher was killed: removes what its mpirun left, whose number lies beside its job file. False: that still runs.

@@ -133,6 +133,8 @@ ChildProcess::~ChildProcess() {
   }
 }
 
+void ChildProcess::leave() { pidfd_.reset(); }
+
 void ChildProcess::signal(int number) const {
   if (!status_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
@@ -160,6 +162,7 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std
                     const std::vector<std::string>& unset) {
   using Clock = std::chrono::steady_clock;
   constexpr auto grace_after_term = std::chrono::seconds(3);
+  constexpr auto pause_of_the_last_words = std::chrono::milliseconds(200); // after its end, where something still holds its output
   Descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!nothing) throw_errno("/dev/null");
   auto [output, output_end] = make_pipe();
@@ -173,23 +176,33 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std
   output_end.reset();
   errors_end.reset();
   Finished finished;
-  // Both at once: a program that fills the pipe that nobody reads would wait for ever.
-  pollfd watched[2] = {{output.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}};
+  // All at once: a program that fills the pipe that nobody reads would wait for ever, and one that it left behind may keep a pipe open.
+  pollfd watched[3] = {{output.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}, {child.pidfd(), POLLIN, 0}};
   std::string* const texts[2] = {&finished.output, &finished.errors};
   std::optional<Clock::time_point> deadline;
   if (limit) deadline = Clock::now() + *limit;
-  const auto end_it = [&] { // and its own children, who may keep the pipes open
-    ::kill(-child.pid(), finished.timed_out ? SIGKILL : SIGTERM);
+  int signals = 0;
+  /// Ends it and its own children. False: neither signal did, since it hangs in the kernel.
+  const auto end_it = [&] {
+    if (signals == 2) return false;
+    ::kill(-child.pid(), signals++ == 0 ? SIGTERM : SIGKILL);
     finished.timed_out = true;
     deadline = Clock::now() + grace_after_term;
+    return true;
   };
   while (watched[0].fd >= 0 || watched[1].fd >= 0) {
-    const auto left = deadline ? std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count() : -1;
-    if (deadline && left <= 0) {
-      end_it();
+    const bool ended = child.poll().has_value();
+    if (ended) watched[2].fd = -1;
+    const auto left = ended      ? pause_of_the_last_words
+                      : deadline ? std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now())
+                                 : std::chrono::milliseconds(-1);
+    if (!ended && deadline && left <= std::chrono::milliseconds(0)) {
+      if (!end_it()) break;
       continue;
     }
-    if (::poll(watched, 2, static_cast<int>(left)) < 0 && errno != EINTR) throw_errno("waiting for " + arguments.at(0));
+    const int ready = ::poll(watched, 3, static_cast<int>(left.count()));
+    if (ready < 0 && errno != EINTR) throw_errno("waiting for " + arguments.at(0));
+    if (ready == 0 && ended) break;
     for (int i = 0; i < 2; ++i) {
       if (watched[i].fd < 0 || watched[i].revents == 0) continue;
       char chunk[4096];
@@ -200,7 +213,10 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std
   }
   // One that closed its output has said all, but may still take too long.
   while (!child.wait_for(deadline ? std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()) : std::chrono::hours(1))) {
-    if (deadline) end_it();
+    if (!deadline || end_it()) continue;
+    child.leave();
+    finished.status = SIGKILL; // what it was sent
+    return finished;
   }
   finished.status = *child.poll();
   return finished;

@@ -64,6 +64,8 @@ public:
   std::optional<int> poll();
   /// Waits at most `limit`; std::nullopt when it still runs.
   std::optional<int> wait_for(std::chrono::milliseconds limit);
+  /// Gives up one that SIGKILL does not end: it hangs in the kernel, and waiting for it would hang us.
+  void leave();
 
 private:
   ChildProcess(pid_t pid, Descriptor pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
@@ -82,7 +84,8 @@ struct Finished {
   bool operator==(const Finished&) const = default;
 };
 /// Runs a short program to its end, with nothing on its standard input and `unset` taken out of its environment. With a `limit` it gets a
-/// process group of its own, which gets SIGTERM when that time is over, and SIGKILL 3 s later. Throws std::system_error when it cannot be
+/// process group of its own, which gets SIGTERM when that time is over, SIGKILL 3 s later, and is left alone after 3 s more. What it
+/// leaves behind that holds its output is not waited for. Throws std::system_error when it cannot be
 /// started.
 Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std::chrono::milliseconds> limit = std::nullopt,
                     const std::vector<std::string>& unset = {});

@@ -3,6 +3,7 @@
 
 #include "cluster/batch_script.h"
 #include "cluster/process.h"
+#include "cluster/slurm_site.h"
 #include "cluster/words.h"
 #include "experiments/spec/errors.h"
 
@@ -51,22 +52,24 @@ std::vector<std::string> names_to_hide() {
   return names;
 }
 
-/// The job's number in what `sbatch --parsable` said: the last line that is NUMBER or NUMBER;CLUSTER. A site's wrapper may say more, before
-/// and after. "": there is none.
-std::string job_number(const std::string& said) {
-  std::string found;
+/// The job in what `sbatch --parsable` said: the last line that is NUMBER or NUMBER;CLUSTER. A site's wrapper may say more, before
+/// and after. Without a number: there is none.
+SentJob named_job(const std::string& said) {
+  SentJob found;
   std::istringstream lines(said);
   for (std::string line; std::getline(lines, line);) {
     line = trimmed(line);
-    const std::string number = line.substr(0, line.find(';'));
-    if (!number.empty() && number.find_first_not_of("0123456789") == std::string::npos) found = number;
+    const std::size_t semicolon = line.find(';');
+    const std::string number = line.substr(0, semicolon);
+    if (!number.empty() && number.find_first_not_of("0123456789") == std::string::npos)
+      found = {number, semicolon == std::string::npos ? "" : line.substr(semicolon + 1)};
   }
   return found;
 }
 
 } // namespace
 
-std::string send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further) {
+SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further) {
   std::vector<std::string> command = {"sbatch", "--parsable"};
   command.insert(command.end(), further.begin(), further.end());
   command.push_back(script.string());
@@ -79,22 +82,16 @@ std::string send_batch_script(const std::filesystem::path& script, const std::ve
                      "--dry-run shows the script, and `stdualx run` needs no Slurm");
   }
   if (!sent.went_well()) throw InputError("sbatch did not take the job: " + last_words(sent));
-  std::string number = job_number(sent.output);
-  if (number.empty())
-    throw InputError("sbatch took the job but named no number for it: '" + trimmed(sent.output) +
-                     "'; `squeue --me` lists it: cancel it (scancel) and submit again past the wrapper that hides the number");
-  return number;
+  SentJob job = named_job(sent.output);
+  if (job.id.empty())
+    throw NamelessJob(
+        "sbatch took the job but named no number for it: '" + trimmed(sent.output) +
+        "'; `squeue --me` lists it, and `stdualx status` knows it from its start on; to have it told at once, submit past the "
+        "wrapper that hides the number");
+  return job;
 }
 
 namespace {
-
-/// The word after `key` ("NodeAddr=") in a line of scontrol; "": there is none.
-std::string value_of(const std::string& line, const std::string& key) {
-  const std::size_t start = line.find(key);
-  if (start == std::string::npos) return "";
-  const std::size_t begin = start + key.size();
-  return line.substr(begin, line.find_first_of(" \n", begin) - begin);
-}
 
 /// Whether something listens there.
 bool answers(const std::string& address, const std::string& port) {
@@ -126,22 +123,27 @@ std::optional<std::vector<std::string>> answering_nodes(const std::string& nodes
   const auto described = run_if_there({"scontrol", "--all", "show", "node", "--oneliner", nodes}, patience);
   const auto configuration = run_if_there({"scontrol", "show", "config"}, patience);
   if (!described || !configuration || !described->went_well() || !configuration->went_well()) return std::nullopt;
-  std::istringstream settings(configuration->output);
-  std::string line, port = "6818"; // Slurm's own default
-  while (std::getline(settings, line))
-    if (line.starts_with("SlurmdPort")) port = trimmed(line.substr(line.find('=') + 1));
+  const SlurmFields settings = parse_slurm_configuration(configuration->output);
+  const std::string port = value_of(settings, "SlurmdPort", "6818"); // Slurm's own default
   std::vector<std::string> live;
-  std::istringstream lines(described->output);
-  while (std::getline(lines, line)) {
-    const std::string name = value_of(line, "NodeName="), address = value_of(line, "NodeAddr="), own_port = value_of(line, " Port=");
-    if (!name.empty() && answers(address.empty() ? name : address, own_port.empty() ? port : own_port)) live.push_back(name);
+  for (const SlurmFields& node : parse_slurm_records(described->output)) {
+    const std::string name = value_of(node, "NodeName");
+    if (!name.empty() && answers(value_of(node, "NodeAddr", name), value_of(node, "Port", port))) live.push_back(name);
   }
   return live;
 }
 
 std::vector<std::string> live_nodes() {
-  const char* nodes = std::getenv("SLURM_JOB_NODELIST");
-  return nodes == nullptr ? std::vector<std::string>{} : answering_nodes(nodes).value_or(std::vector<std::string>{});
+  const std::string nodes = this_slurm_try().nodes;
+  return nodes.empty() ? std::vector<std::string>{} : answering_nodes(nodes).value_or(std::vector<std::string>{});
+}
+
+SlurmTry this_slurm_try() {
+  const auto value = [](const char* name) {
+    const char* found = std::getenv(name);
+    return std::string(found == nullptr ? "" : found);
+  };
+  return {value("SLURM_JOB_ID"), std::atol(value("SLURM_RESTART_COUNT").c_str()), value("SLURM_JOB_NODELIST")};
 }
 
 GoesOn go_on_after_warning(const std::string& job_id, const std::filesystem::path& script) {
@@ -157,7 +159,7 @@ GoesOn go_on_after_warning(const std::string& job_id, const std::filesystem::pat
     refusal = std::string("job ") + job_id + " could not ask to be requeued (" + error.what() + ")";
   }
   try {
-    const std::string successor = send_batch_script(script, {"--dependency=afterany:" + job_id});
+    const std::string successor = send_batch_script(script, {"--dependency=afterany:" + job_id}).id;
     return {refusal + ": job " + successor + " was sent instead and goes on when it has ended", successor};
   } catch (const std::exception& error) {
     return {refusal + ", nor was a successor taken: " + error.what() + "; type `sbatch " + for_shell(script.string()) + "` to go on", ""};

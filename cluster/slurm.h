@@ -1,23 +1,47 @@
 // Slurm, plainly: sending a batch script, which nodes of an allocation answer, and having a job go on after a warning.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "experiments/spec/errors.h"
+
 namespace stdualx {
 
-/// Sends a script by `sbatch`; the job's number. From inside an allocation nothing of that one reaches the new job (SLURM_*, SBATCH_*,
-/// PMIX_* and their like). Throws InputError with sbatch's own words, or with what to do where there is none.
-std::string send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {});
+/// A job that was taken, but nobody said under which number.
+class NamelessJob : public InputError {
+public:
+  using InputError::InputError;
+};
+
+/// A job as sbatch named it.
+struct SentJob {
+  std::string id;
+  std::string cluster; // where the site has several and one was asked for; else ""
+};
+
+/// Sends a script by `sbatch`. From inside an allocation nothing of that one reaches the new job (SLURM_*, SBATCH_*,
+/// PMIX_* and their like). Throws InputError with sbatch's own words, or with what to do where there is none;
+/// NamelessJob.
+SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {});
 
 /// Those of `nodes` (as Slurm lists them) whose slurmd answers within two seconds, in Slurm's order: its own state of a dead node lags by
 /// SlurmdTimeout. std::nullopt where Slurm cannot be asked, which says nothing of the nodes.
 std::optional<std::vector<std::string>> answering_nodes(const std::string& nodes);
 /// The same of the allocation that this process is in; empty outside of one, or where Slurm cannot be asked.
 std::vector<std::string> live_nodes();
+
+/// The try of Slurm's job that this process is in.
+struct SlurmTry {
+  std::string job_id;        // "": none
+  std::int64_t restarts = 0; // how often Slurm had started the job before
+  std::string nodes;         // as Slurm lists them
+};
+SlurmTry this_slurm_try();
 
 struct GoesOn {
   std::string words;

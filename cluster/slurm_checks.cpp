@@ -16,11 +16,6 @@ namespace {
 constexpr int default_cred_expire = 120; // seconds, slurm.conf(5), AuthInfo
 constexpr int least_kill_wait = 10;      // seconds: the coordinator records what ran and lets everyone go
 
-std::string value_of(const SlurmFields& fields, const std::string& name) {
-  const auto found = fields.find(name);
-  return found == fields.end() || found->second == "(null)" ? "" : found->second;
-}
-
 int number_of(const std::string& text) { return std::atoi(text.c_str()); } // "30 sec"
 
 /// The number after "key=" in a list such as "socket=/run/munge,cred_expire=10".
@@ -70,12 +65,15 @@ std::vector<Finding> judge_nodes(const SlurmSite& site, const std::string& parti
   for (const SlurmFields& node : site.nodes) {
     if (!is_of_partition(node, partition)) continue;
     ++all;
+    if (!node_serves(value_of(node, "State"))) {
+      if (reasons.empty()) reasons = fmt::format("; {} is {}", value_of(node, "NodeName"), value_of(node, "State"));
+      continue;
+    }
+    ++serve;
     const int gpus = gpus_of_gres(value_of(node, "Gres"));
     most_gpus = std::max(most_gpus, gpus);
     with_gpus += gpus > 0 ? 1 : 0;
     enough += gpus >= gpus_per_node ? 1 : 0;
-    if (node_serves(value_of(node, "State"))) ++serve;
-    else if (reasons.empty()) reasons = fmt::format("; {} is {}", value_of(node, "NodeName"), value_of(node, "State"));
   }
   std::vector<Finding> findings;
   if (all == 0) findings.push_back(wrong("nodes", "partition " + partition + " has none", "name another with --partition"));
@@ -83,17 +81,18 @@ std::vector<Finding> judge_nodes(const SlurmSite& site, const std::string& parti
     findings.push_back(wrong("nodes", fmt::format("none of the {} of partition {} takes jobs{}", all, partition, reasons),
                              "`sinfo -R` says why; name another partition, or ask the site"));
   else findings.push_back(right("nodes", fmt::format("{} of {} in partition {} take jobs{}", serve, all, partition, reasons)));
-  if (all == 0) return findings;
+  if (serve == 0) return findings; // then none has GPUs to give
   if (gpus_per_node > 0 && enough == 0)
-    findings.push_back(wrong("GPUs of nodes",
-                             fmt::format("no node of partition {} has {} GPUs (most: {})", partition, gpus_per_node, most_gpus),
-                             "ask for fewer with --gpus-per-node, or name another partition (`sinfo -o '%P %G'`)"));
+    findings.push_back(wrong(
+        "GPUs of nodes", fmt::format("no node of partition {} that takes jobs has {} GPUs (most: {})", partition, gpus_per_node, most_gpus),
+        "ask for fewer with --gpus-per-node, or name another partition (`sinfo -o '%P %G'`)"));
   else if (with_gpus == 0)
     findings.push_back(note("GPUs of nodes", "Slurm has none in partition " + partition,
                             "submit with --workers-per-node, or name another partition (`sinfo -o '%P %G'`)"));
   else
-    findings.push_back(right("GPUs of nodes", fmt::format("{} nodes have up to {}", with_gpus, most_gpus),
-                             fmt::format("submit --gpus-per-node {}", gpus_per_node > 0 ? gpus_per_node : most_gpus)));
+    findings.push_back(right(
+        "GPUs of nodes", fmt::format("{} up to {}", with_gpus == 1 ? "one node has" : fmt::format("{} nodes have", with_gpus), most_gpus),
+        fmt::format("submit --gpus-per-node {}", gpus_per_node > 0 ? gpus_per_node : most_gpus)));
   return findings;
 }
 

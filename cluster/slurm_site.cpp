@@ -55,6 +55,11 @@ std::vector<SlurmFields> parse_slurm_records(const std::string& text) {
   return records;
 }
 
+std::string value_of(const SlurmFields& fields, const std::string& name, const std::string& otherwise) {
+  const auto found = fields.find(name);
+  return found == fields.end() || found->second.empty() || found->second == "(null)" ? otherwise : found->second;
+}
+
 std::vector<std::string> parse_mpi_plugins(const std::string& text) {
   std::vector<std::string> plugins;
   std::istringstream lines(text);
@@ -133,6 +138,8 @@ SlurmSite look_at_slurm() {
 std::optional<SlurmFields> slurm_job(const std::string& job_id) {
   const auto said = run_if_there({"scontrol", "--oneliner", "show", "job", job_id}, patience);
   if (!said) return std::nullopt;
+  // A controller that is away says nothing of the job; one that does not know it says so ("Invalid job id specified").
+  if (!said->went_well() && said->errors.find("nvalid job id") == std::string::npos) return std::nullopt;
   const auto records = parse_slurm_records(said->went_well() ? said->output : "");
   return records.empty() ? SlurmFields{} : records.front();
 }

@@ -29,6 +29,9 @@ std::vector<SlurmFields> parse_slurm_records(const std::string& text);
 /// Plugins that `srun --mpi=list` names, in either of its forms: a line each, or "srun: MPI types are...".
 std::vector<std::string> parse_mpi_plugins(const std::string& text);
 
+/// `otherwise` where it is missing or empty.
+std::string value_of(const SlurmFields& fields, const std::string& name, const std::string& otherwise = "");
+
 /// The largest count of GPUs in "gpu:2", "gpu:a100:4(S:0-1),shard:8"; 0: none.
 int gpus_of_gres(const std::string& gres);
 /// Whether a node of this state takes jobs, now or when others have ended: not DOWN, DRAIN, FAIL, NOT_RESPONDING, ...

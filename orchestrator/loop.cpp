@@ -1,6 +1,7 @@
 // See loop.h.
 #include "orchestrator/loop.h"
 
+#include "cluster/slurm.h"
 #include "experiments/archive.h"
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/fault.h"
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <optional>
 
 namespace stdualx {
@@ -40,16 +42,14 @@ public:
                   : job.display == "quiet"  ? Progress::Mode::quiet
                                             : Progress::Mode::lines,
                   static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)),
-        books_(store_, coordinator_, progress_,
-               [this](int rank, Message message) { world_.send(rank, MpiTag::control, encode(std::move(message))); }) {
+        books_(store_, coordinator_, progress_, [this](const Send& message) { send(message); }) {
     back_up();
-    const char* restarts = std::getenv("SLURM_RESTART_COUNT");
-    if (restarts != nullptr) store_.event("slurm_restart", "", "job " + slurm_job() + " was started again by Slurm, restart " + restarts);
+    const SlurmTry here = this_slurm_try();
+    if (here.restarts > 0)
+      store_.event("slurm_restart", "", "job " + here.job_id + " was started again by Slurm, restart " + std::to_string(here.restarts));
     if (!job.submission.empty()) {
       const std::filesystem::path folder = job.submission;
-      const char* nodes = std::getenv("SLURM_JOB_NODELIST");
-      store_.record_job({slurm_job(), restarts == nullptr ? 0 : std::atol(restarts), nodes == nullptr ? "" : nodes,
-                         read_file(folder / "job.sh"), read_file(folder / "submission.json")});
+      store_.record_job({here.job_id, here.restarts, here.nodes, read_file(folder / "job.sh"), read_file(folder / "submission.json")});
     }
   }
 
@@ -115,15 +115,15 @@ private:
     }
   }
 
-  /// Its number; "": none.
-  static std::string slurm_job() {
-    const char* number = std::getenv("SLURM_JOB_ID");
-    return number == nullptr ? "" : number;
+  void send(const Send& send) {
+    const auto* assignment = std::get_if<Assignment>(&send.what);
+    world_.send(send.rank, MpiTag::control,
+                encode(assignment != nullptr ? assignment_lines_[send.rank].pack(*assignment) : send.message()));
   }
 
   static Store open_store(const Job& job) {
     StoreOptions options;
-    options.job = slurm_job();
+    options.job = this_slurm_try().job_id;
     options.lease = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::duration<double>(std::clamp(job.shortest_lease, 4 * seconds_between_heartbeats, 60.0)));
     for (const auto deadline = Clock::now() + std::chrono::duration<double>(job.claim_patience);; ::usleep(100'000)) {
@@ -169,6 +169,7 @@ private:
   Coordinator coordinator_;
   Progress progress_;
   Bookkeeper books_;
+  std::map<int, AssignmentLine> assignment_lines_; // by rank
   std::string words_;
   bool input_open_ = true, stopped_ = false;
   std::optional<double> drain_deadline_;

@@ -1,5 +1,6 @@
 // `stdualx doctor`: whether this host, and with --slurm the cluster, can do what a sweep will ask of them. It reads, and tries: two
 // processes under mpirun, the trainer's --help, and one file in STORE.d, which it removes again.
+#include "cluster/devices.h"
 #include "cluster/environment_checks.h"
 #include "cluster/host_checks.h"
 #include "cluster/mpi.h"
@@ -105,13 +106,15 @@ int doctor_command(const Command& command, const std::vector<std::string>& argum
     throw InputError("--partition and --gpus-per-node go with --slurm");
 
   const Environment environment = environment_now();
-  const GpuFacts gpus = look_at_gpus();
   const CoreFacts cores = look_at_cores();
-  const int workers = gpus.gpus.empty() ? cores.allowed : static_cast<int>(gpus.gpus.size());
+  const int counted = gpus_of_host(); // as `run` counts, which need not be what nvidia-smi lists
+  const int workers = counted == 0 ? cores.allowed : counted;
   Findings findings;
   findings.add(judge_mpi(look_at_mpi(mpi_library()), slurm));
-  findings.add(judge_trainer(look_at_own_trainer(), gpus));
-  findings.add(judge_visible_devices(environment, static_cast<int>(gpus.gpus.size())));
+  const TrainerFacts trainer = look_at_own_trainer();
+  findings.add(judge_trainer(trainer));
+  if (!trainer.program.empty()) findings.add(judge_gpus(trainer, look_at_gpus()));
+  findings.add(judge_visible_devices(environment, counted));
   findings.add(judge_nccl(environment, network_interfaces()));
   findings.add(judge_cores(cores, environment));
   findings.add(judge_limits(look_at_limits(), workers));

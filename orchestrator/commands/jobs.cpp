@@ -111,7 +111,7 @@ Standing standing_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
 
 void cancel_here(int launcher, bool at_once) {
   for (int i = 0; i < (at_once ? 2 : 1); ++i) {
-    if (::kill(launcher, SIGTERM) != 0)
+    if (::kill(launcher, at_once ? SIGTERM : SIGUSR2) != 0)
       throw InputError(fmt::format("process {} cannot be told to end: {}", launcher, std::strerror(errno)));
     std::this_thread::sleep_for(std::chrono::milliseconds(100)); // or two signals of a kind are one
   }
@@ -121,7 +121,7 @@ void cancel_here(int launcher, bool at_once) {
 
 void cancel_in_slurm(const SlurmJob& job, bool at_once) {
   const bool drains = job.phase == JobPhase::running && !at_once;
-  cancel_job(job.id, drains ? "TERM" : "");
+  cancel_job(job.id, drains ? "USR2" : "");
   std::cout << fmt::format("job {} ({}) {}\n", job.id, job.state,
                            drains ? "was told to drain: the running epochs are finished and recorded, then it ends" : "was cancelled");
 }

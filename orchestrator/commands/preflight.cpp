@@ -37,10 +37,14 @@ void check_compute_node(const HostNote& login, const std::filesystem::path& stor
   const HostNote here = note_of_this_host(store, paths);
   std::vector<Finding> findings;
   const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
-  const bool gpus = visible == nullptr || *visible != '\0'; // the script hides them where none was asked for
-  if (std::getenv("STDUALX_TRAINER") == nullptr)            // else a test's
-    for (Finding& finding : judge_trainer(look_at_trainer(trainer_beside().string()), gpus ? look_at_gpus() : GpuFacts{}))
-      findings.push_back(std::move(finding));
+  const auto add = [&](std::vector<Finding> more) {
+    for (Finding& finding : more) findings.push_back(std::move(finding));
+  };
+  if (std::getenv("STDUALX_TRAINER") == nullptr) { // else a test's
+    const TrainerFacts trainer = look_at_trainer(trainer_beside().string());
+    add(judge_trainer(trainer));
+    if (visible == nullptr || *visible != '\0') add(judge_gpus(trainer, look_at_gpus())); // the script hides them where none was asked for
+  }
   const auto named = visible_devices(visible);
   if (named && !named->empty() && gpus_of_host() == 0 && std::getenv("STDUALX_TRAINER") == nullptr)
     findings.push_back(
@@ -54,7 +58,7 @@ void check_compute_node(const HostNote& login, const std::filesystem::path& stor
                                 paths.data_directory.string() + " is on " + login.data_file_system));
   else
     findings.push_back(note("data", paths.data_directory.string() + " is not there; recordings are looked for by their manifests alone"));
-  for (Finding& finding : judge_probe(probe(folder), folder)) findings.push_back(std::move(finding));
+  add(judge_probe(probe(folder), folder));
   std::string faults;
   for (const Finding& finding : findings) {
     std::cout << "   " << finding.check << ": " << finding.found << "\n";

@@ -11,6 +11,7 @@
 #include "orchestrator/job.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/submission.h"
+#include "results/fence.h"
 #include "results/tables.h"
 
 #include <fmt/format.h>
@@ -24,6 +25,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -33,39 +35,42 @@ namespace {
 
 constexpr double patience_with_a_dying_job = 15; // mpirun ends its ranks within some seconds of the launcher's death
 
-/// Folders of launches lie in STORE.d under this and the launcher's process number.
+/// Folders of launches lie in STORE.d under this, the launcher's process number and its start, which tells it from a later process of that
+/// number.
 std::string job_prefix() { return "job-" + host_name() + "-"; }
 
-/// Whether a launcher has that number: it may have gone to another program since. What may not be looked at is taken for one.
-bool launcher_lives(int process) {
-  if (!is_alive(process)) return false;
-  std::error_code error;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/" + std::to_string(process) + "/exe", error);
-  return error || program.filename().string().starts_with(own_executable().filename().string()); // "stdualx (deleted)" after a build
-}
+struct Launch {
+  std::filesystem::path folder;
+  ProcessIdentity launcher;
+  /// What may not be looked at is taken for alive.
+  bool lives() const { return look_at(launcher, this_process()) != Holder::dead; }
+};
 
-/// The folders of this host's launches, each with its launcher's process number.
-std::vector<std::pair<std::filesystem::path, int>> jobs_at(const std::filesystem::path& store_directory) {
-  std::vector<std::pair<std::filesystem::path, int>> jobs;
+/// This host's.
+std::vector<Launch> launches_at(const std::filesystem::path& store_directory) {
+  std::vector<Launch> launches;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(store_directory, error)) {
     const std::string name = entry.path().filename().string();
-    const std::string digits = name.starts_with(job_prefix()) ? name.substr(job_prefix().size()) : "";
-    if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
-    jobs.emplace_back(entry.path(), std::stoi(digits));
+    if (!name.starts_with(job_prefix())) continue;
+    ProcessIdentity launcher = this_process();
+    char dash = 0;
+    std::istringstream numbers(name.substr(job_prefix().size()));
+    if (numbers >> launcher.pid >> dash >> launcher.process_start && dash == '-' && numbers.eof())
+      launches.push_back({entry.path(), std::move(launcher)});
   }
-  return jobs;
+  return launches;
 }
 
 /// Clears up behind launchers of this host that were killed: their folders, and what their mpirun left. Whether there was one; its ranks
 /// may take some seconds to follow.
 bool remove_dead_jobs(const std::filesystem::path& store_directory) {
   bool found = false;
-  for (const auto& [folder, launcher] : jobs_at(store_directory)) {
-    if (launcher_lives(launcher)) continue;
+  for (const Launch& launch : launches_at(store_directory)) {
+    if (launch.lives()) continue;
     found = true;
     std::error_code ignored;
-    if (remove_leftovers_of_job(folder)) std::filesystem::remove_all(folder, ignored); // else a later run does
+    if (remove_leftovers_of_job(launch.folder)) std::filesystem::remove_all(launch.folder, ignored); // else a later run does
   }
   return found;
 }
@@ -73,9 +78,10 @@ bool remove_dead_jobs(const std::filesystem::path& store_directory) {
 /// A folder of this launch alone, gone with it.
 class JobDirectory {
 public:
-  explicit JobDirectory(const std::filesystem::path& parent) : path_(parent / (job_prefix() + std::to_string(::getpid()))) {
+  explicit JobDirectory(const std::filesystem::path& parent) {
+    const ProcessIdentity self = this_process();
+    path_ = parent / fmt::format("{}{}-{}", job_prefix(), self.pid, self.process_start);
     std::error_code error;
-    std::filesystem::remove_all(path_, error); // of an earlier process with our number
     std::filesystem::create_directories(path_, error);
     if (error) throw StorageError(path_.string() + ": cannot be made: " + error.message() + "; --store names a place that can be written");
   }
@@ -95,8 +101,8 @@ private:
 } // namespace
 
 std::optional<int> launcher_at(const std::filesystem::path& store_directory) {
-  for (const auto& [folder, launcher] : jobs_at(store_directory))
-    if (launcher_lives(launcher)) return launcher;
+  for (const Launch& launch : launches_at(store_directory))
+    if (launch.lives()) return static_cast<int>(launch.launcher.pid);
   return std::nullopt;
 }
 
@@ -145,12 +151,12 @@ void measure_terminal(Job& job) {
   job.rows = std::clamp<std::int64_t>(size.ws_row, 4, 1000);
 }
 
-/// A warning that comes while we still plan waits for the launcher, instead of ending us.
-void hold_back_warnings() {
-  sigset_t warning;
-  ::sigemptyset(&warning);
-  ::sigaddset(&warning, SIGUSR1);
-  ::sigprocmask(SIG_BLOCK, &warning, nullptr);
+/// What Slurm's warning (USR1) or `cancel` (USR2) asks while we still plan waits for the launcher, instead of ending us.
+void hold_back_signals() {
+  sigset_t held;
+  ::sigemptyset(&held);
+  for (const int number : {SIGUSR1, SIGUSR2}) ::sigaddset(&held, number);
+  ::sigprocmask(SIG_BLOCK, &held, nullptr);
 }
 
 /// What was submitted, when we are a job of `submit`; InputError when something else would run now.
@@ -166,23 +172,18 @@ std::optional<Submission> take_submission(const Plan& plan) {
 /// Epochs and complete runs: what a try of a submitted job must add to.
 std::int64_t progress_of(const Left& left) { return left.epochs + static_cast<std::int64_t>(left.complete); }
 
-std::string slurm_job_id() {
-  const char* id = std::getenv("SLURM_JOB_ID");
-  return id == nullptr ? "" : id;
-}
-
 /// A submitted job begins: its number and this try go into the submission's folder. Returns how many tries in a row began where this one
 /// does.
 std::int64_t begin_try(const Left& left) {
   const std::filesystem::path folder = submission_file()->parent_path();
-  const char* restarts = std::getenv("SLURM_RESTART_COUNT");
-  if (!slurm_job_id().empty()) note_job(folder, slurm_job_id());
-  return note_try(folder, {slurm_job_id(), restarts == nullptr ? 0 : std::atol(restarts), progress_of(left)});
+  const SlurmTry here = this_slurm_try();
+  if (!here.job_id.empty()) note_job(folder, here.job_id);
+  return note_try(folder, {here.job_id, here.restarts, progress_of(left)});
 }
 
 /// After a drain that Slurm's warning asked for. A job that gets nowhere is not sent round for ever.
 std::string go_on_later(const Submission& submission, bool progressed, std::int64_t tries, double seconds) {
-  const std::string job_id = slurm_job_id();
+  const std::string job_id = this_slurm_try().job_id;
   if (job_id.empty()) return "drained: run the same command again to go on";
   if (!progressed && tries >= most_idle_tries)
     return fmt::format(
@@ -199,17 +200,17 @@ std::string go_on_later(const Submission& submission, bool progressed, std::int6
   return "drained: " + on.words;
 }
 
-bool was_warned() {
+bool is_held_back(int number) {
   sigset_t pending;
-  return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGUSR1) == 1;
+  return ::sigpending(&pending) == 0 && ::sigismember(&pending, number) == 1;
 }
 
-/// Until no coordinator works with the store. False: Slurm's warning came first.
+/// Until no coordinator works with the store. False: a signal came first.
 bool wait_for_store(const std::filesystem::path& store) {
   for (bool told = false;; std::this_thread::sleep_for(std::chrono::seconds(1))) {
     std::optional<Reader> reader = Reader::open_if_there(store);
     if (!reader || coordinator_gone(*reader, moment_now())) return true;
-    if (was_warned()) return false;
+    if (is_held_back(SIGUSR1) || is_held_back(SIGUSR2)) return false;
     if (!std::exchange(told, true)) std::cerr << "stdualx: another sweep works with " << store.string() << "; waiting until it lets go\n";
   }
 }
@@ -241,7 +242,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   const bool quiet = values.count("quiet") != 0;
   const Format format = output_format(values);
   const auto began = std::chrono::steady_clock::now();
-  if (submission_file()) hold_back_warnings();
+  if (submission_file()) hold_back_signals();
 
   Job job;
   job.plan = plan_from(values);
@@ -258,11 +259,11 @@ int run_command(const Command& command, const std::vector<std::string>& argument
     std::cerr << fmt::format(
         "stdualx: given up: the last {} tries of this submission have not recorded one epoch; their log says why ({}). "
         "Mend that, then submit again\n",
-        tries - 1, batch_log(submission_file()->parent_path(), slurm_job_id()).string());
+        tries - 1, batch_log(submission_file()->parent_path(), this_slurm_try().job_id).string());
     return static_cast<int>(ExitStatus::runs_failed);
   }
   if (!is_free) {
-    std::cout << go_on_later(*submission, false, tries, 0) << "\n";
+    std::cout << (is_held_back(SIGUSR2) ? "cancelled while it waited" : go_on_later(*submission, false, tries, 0)) << "\n";
     return static_cast<int>(ExitStatus::drained);
   }
   if (before.open == 0) {

@@ -198,9 +198,18 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   write_whole_file(folder / "sweep.json", plan.sweep_text + "\n");
   write_whole_file(folder / "submission.json", to_json_all(submission).dump(1) + "\n");
   write_whole_file(folder / "job.sh", lay_out(folder));
-  const std::string id = send_batch_script(folder / "job.sh");
+  SentJob sent;
+  try {
+    sent = send_batch_script(folder / "job.sh");
+  } catch (const NamelessJob&) { // it begins all the same, and notes its number then
+    directory.keep();
+    throw;
+  }
   directory.keep();
-  note_job(folder, id);
+  note_job(folder, sent.id);
+  if (!sent.cluster.empty())
+    std::cerr << fmt::format(
+        "stdualx: note: the job is on cluster {0}; status, watch and cancel ask about it where SLURM_CLUSTERS={0} is set\n", sent.cluster);
 
   const std::string with = store_words(values);
   std::cout << fmt::format(
@@ -209,7 +218,7 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
       "log     {}\n"
       "store   {}\n"
       "next: stdualx status{} says where it stands, stdualx watch{} goes on saying it, stdualx cancel{} has it drain and end\n",
-      id, left.open, left.complete, job.nodes, job.workers_per_node, (folder / "job.sh").string(), batch_log(folder, id).string(),
+      sent.id, left.open, left.complete, job.nodes, job.workers_per_node, (folder / "job.sh").string(), batch_log(folder, sent.id).string(),
       store.string(), with, with, with);
   return 0;
 }

@@ -72,7 +72,7 @@ TEST(AllocationCheck, NoJobIsRightAndAJobOfOursToo) {
 
 TEST(AllocationCheck, VariablesOfAnotherJobAreWrong) {
   const Environment job = {{"SLURM_JOB_ID", "7"}};
-  EXPECT_THAT(judge_allocation(job, {}), IsWithNext("no scontrol here", "fresh shell"));
+  EXPECT_THAT(judge_allocation(job, {}), IsWithNext("cannot be asked here", "fresh shell"));
   EXPECT_THAT(judge_allocation(job, {true, "", false, false}), IsWithNext("knows no such job", "fresh shell"));
   EXPECT_THAT(judge_allocation(job, {true, "COMPLETED", true, false}), IsWithNext("is COMPLETED", "unset"));
   EXPECT_THAT(judge_allocation(job, {true, "RUNNING", false, false}), IsWithNext("other hosts", "unset"));

@@ -71,30 +71,32 @@ TrainerFacts trainer(bool cuda, int major = 0) { return {"/opt/stdualx-trainer",
 GpuFacts gpus(const std::string& driver, std::vector<Gpu> list = {}) { return {driver, said(""), std::move(list)}; }
 const Gpu h100{0, "GPU-1a", "NVIDIA H100 80GB HBM3", "9.0", "Default"};
 
-TEST(TrainerCheck, CoresOnlyIsRight) { EXPECT_THAT(judge_trainer(trainer(false), {}), AllRight()); }
+TEST(TrainerCheck, CoresOnlyIsRight) {
+  EXPECT_THAT(judge_trainer(trainer(false)), AllRight());
+  EXPECT_THAT(judge_gpus(trainer(false), {}), AllRight());
+}
 
 TEST(TrainerCheck, MissingOrNotStarting) {
   TrainerFacts facts;
   facts.missing = "/opt/stdualx-trainer: the trainer is not there";
-  EXPECT_THAT(judge_trainer(facts, {}), ElementsAre(IsWithNext("is not there", "build or install")));
+  EXPECT_THAT(judge_trainer(facts), ElementsAre(IsWithNext("is not there", "build or install")));
   facts = trainer(false);
   facts.help = said("stdualx-trainer: error while loading shared libraries: libtorch_cpu.so: cannot open shared object file\n", 127);
-  EXPECT_THAT(judge_trainer(facts, {}), Contains(IsWithNext("libtorch_cpu.so", "cmake --install")));
-  EXPECT_THAT(judge_trainer({}, {}), ElementsAre(Is(Verdict::note, "STDUALX_TRAINER=none")));
+  EXPECT_THAT(judge_trainer(facts), Contains(IsWithNext("libtorch_cpu.so", "cmake --install")));
+  EXPECT_THAT(judge_trainer({}), ElementsAre(Is(Verdict::note, "STDUALX_TRAINER=none")));
 }
 
 TEST(TrainerCheck, ABuildWithCudaBesideTheDriver) {
-  EXPECT_THAT(judge_trainer(trainer(true, 13), gpus("580.65.06", {h100})), AllRight());
-  EXPECT_THAT(judge_trainer(trainer(true, 13), gpus("575.57.08", {h100})),
-              Contains(IsWithNext("needs 580 or newer", "brought up to date")));
-  EXPECT_THAT(judge_trainer(trainer(true, 12), gpus("575.57.08", {h100})), AllRight());
-  EXPECT_THAT(judge_trainer(trainer(true, 0), gpus("575.57.08", {h100})), Contains(Is(Verdict::note, "not known")));
-  EXPECT_THAT(judge_trainer(trainer(true, 13), {}), Contains(Is(Verdict::note, "no NVIDIA driver is loaded here")));
-  EXPECT_THAT(judge_trainer(trainer(false), gpus("580.65.06", {h100})), Contains(IsWithNext("GPUs stay unused", "STDUALX_CUDA=ON")));
+  EXPECT_THAT(judge_gpus(trainer(true, 13), gpus("580.65.06", {h100})), AllRight());
+  EXPECT_THAT(judge_gpus(trainer(true, 13), gpus("575.57.08", {h100})), Contains(IsWithNext("needs 580 or newer", "brought up to date")));
+  EXPECT_THAT(judge_gpus(trainer(true, 12), gpus("575.57.08", {h100})), AllRight());
+  EXPECT_THAT(judge_gpus(trainer(true, 0), gpus("575.57.08", {h100})), Contains(Is(Verdict::note, "not known")));
+  EXPECT_THAT(judge_gpus(trainer(true, 13), {}), Contains(Is(Verdict::note, "no NVIDIA driver is loaded here")));
+  EXPECT_THAT(judge_gpus(trainer(false), gpus("580.65.06", {h100})), Contains(IsWithNext("GPUs stay unused", "STDUALX_CUDA=ON")));
 }
 
 TEST(TrainerCheck, GpusThatCannotBeUsed) {
-  const auto judge = [](GpuFacts facts) { return judge_trainer(trainer(true, 13), facts); };
+  const auto judge = [](GpuFacts facts) { return judge_gpus(trainer(true, 13), facts); };
   EXPECT_THAT(judge(gpus("580.65.06", {{1, "GPU-2b", "Tesla V100", "7.0", "Default"}})),
               Contains(IsWithNext("compute capability 7.0", "A100")));
   EXPECT_THAT(judge(gpus("580.65.06", {{1, "GPU-2b", "NVIDIA A100", "8.0", "Prohibited"}})),

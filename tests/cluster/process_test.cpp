@@ -47,6 +47,19 @@ TEST(RunToEnd, EndsWhatTakesTooLongAndWhatHoldsItsPipesOpen) {
   EXPECT_EQ(WTERMSIG(deaf.status), SIGKILL);
 }
 
+TEST(RunToEnd, DoesNotWaitForWhatWasLeftBehindWithItsOutput) {
+  using namespace std::chrono_literals;
+  const auto began = std::chrono::steady_clock::now();
+  const Finished quick = run_to_end({"/bin/sh", "-c", "sleep 600 & echo said; exit 3"}, 300s);
+  EXPECT_EQ(quick.output, "said\n");
+  EXPECT_EQ(WEXITSTATUS(quick.status), 3);
+  EXPECT_FALSE(quick.timed_out);
+  const Finished slow = run_to_end({"/bin/sh", "-c", "setsid sleep 20 & echo said; sleep 600"}, 100ms);
+  EXPECT_EQ(slow.output, "said\n");
+  EXPECT_TRUE(slow.timed_out);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 15s) << "it waited for the sleep";
+}
+
 TEST(RunIfThere, NothingIsThereOrItMayNotBeRun) {
   using namespace std::chrono_literals;
   EXPECT_EQ(run_if_there({"no-such-program-of-stdualx"}, 10s), std::nullopt);

@@ -53,7 +53,7 @@ TEST(SlurmCheck, AGoodSiteIsRight) {
   EXPECT_THAT(findings, AllRight());
   EXPECT_THAT(findings, Contains(Is(Verdict::right, "at most 2-00:00:00; without --time a job has 01:00:00")));
   EXPECT_THAT(findings, Contains(Is(Verdict::right, "1 of 2 in partition gpu take jobs; node2 is DOWN*+DRAIN")));
-  EXPECT_THAT(findings, Contains(Is(Verdict::right, "2 nodes have up to 8")));
+  EXPECT_THAT(findings, Contains(Is(Verdict::right, "one node has up to 4")));
   EXPECT_THAT(findings, Contains(Is(Verdict::right, "30 s (cred_expire)")));
 }
 
@@ -88,8 +88,9 @@ TEST(SlurmCheck, Partitions) {
 }
 
 TEST(SlurmCheck, NodesAndTheirGpus) {
-  EXPECT_THAT(judge(good_site(), "", 8), Contains(Is(Verdict::right, "up to 8")));
-  EXPECT_THAT(judge(good_site(), "", 16), Contains(IsWithNext("no node of partition gpu has 16 GPUs (most: 8)", "--gpus-per-node")));
+  EXPECT_THAT(judge(good_site(), "", 4), Contains(Is(Verdict::right, "up to 4")));
+  EXPECT_THAT(judge(good_site(), "", 8),
+              Contains(IsWithNext("no node of partition gpu that takes jobs has 8 GPUs (most: 4)", "--gpus-per-node")));
   SlurmSite site = good_site();
   site.nodes[0]["State"] = "IDLE+DRAIN";
   EXPECT_THAT(judge(site), Contains(IsWithNext("none of the 2 of partition gpu takes jobs", "sinfo -R")));

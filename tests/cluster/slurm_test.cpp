@@ -2,6 +2,7 @@
 // in tests/slurm.
 #include "cluster/batch_script.h"
 #include "cluster/slurm.h"
+#include "cluster/slurm_site.h"
 
 #include "experiments/spec/errors.h"
 
@@ -183,10 +184,21 @@ TEST_F(SlurmStandIns, BashReadsEachWordOfTheCommandAsItWasGiven) {
 
 TEST_F(SlurmStandIns, SendingReadsTheNumberOfTheJob) {
   program("sbatch", "echo 12");
-  EXPECT_EQ(send_batch_script("/shared/job.sh"), "12");
+  EXPECT_EQ(send_batch_script("/shared/job.sh").id, "12");
   program("sbatch", "echo 'welcome to the cluster'; echo '13;cluster'");
-  EXPECT_EQ(send_batch_script("/shared/job.sh", {"--hold"}), "13");
+  const SentJob elsewhere = send_batch_script("/shared/job.sh", {"--hold"});
+  EXPECT_EQ(elsewhere.id, "13");
+  EXPECT_EQ(elsewhere.cluster, "cluster");
   EXPECT_THAT(calls(), ElementsAre("sbatch|--parsable|/shared/job.sh|", "sbatch|--parsable|--hold|/shared/job.sh|"));
+}
+
+TEST_F(SlurmStandIns, AControllerThatIsAwaySaysNothingOfAJob) {
+  program("scontrol", "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1");
+  EXPECT_EQ(slurm_job("12"), std::nullopt);
+  program("scontrol", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
+  EXPECT_EQ(slurm_job("12"), SlurmFields{});
+  program("scontrol", "echo 'JobId=12 JobState=RUNNING'");
+  EXPECT_EQ(slurm_job("12")->at("JobState"), "RUNNING");
 }
 
 TEST_F(SlurmStandIns, SendingTellsWhyItFailed) {
@@ -195,6 +207,7 @@ TEST_F(SlurmStandIns, SendingTellsWhyItFailed) {
   program("sbatch", "exit 5");
   EXPECT_THAT(send_refusal(), HasSubstr("exit status 5"));
   program("sbatch", "echo thanks");
+  EXPECT_THROW(send_batch_script("/shared/job.sh"), NamelessJob) << "it may be at work";
   EXPECT_THAT(send_refusal(), HasSubstr("thanks"));
   ::setenv("PATH", folder_.c_str(), 1);
   std::filesystem::remove(folder_ / "sbatch");
@@ -266,8 +279,8 @@ TEST_F(SlurmStandIns, WithoutSlurmOrWithOneThatDoesNotAnswerEveryJobIsUnknown) {
 TEST_F(SlurmStandIns, CancellingTellsWhatScancelSays) {
   program("scancel", "exit 0");
   cancel_job("12");
-  cancel_job("12", "TERM");
-  EXPECT_THAT(calls(), ElementsAre("scancel|12|", "scancel|--signal=TERM|--batch|12|"));
+  cancel_job("12", "USR2");
+  EXPECT_THAT(calls(), ElementsAre("scancel|12|", "scancel|--signal=USR2|--batch|12|"));
   program("scancel", "echo 'Access denied' >&2; exit 1");
   try {
     cancel_job("12");

@@ -289,7 +289,7 @@ class Signals(Workplace):
         return process
 
     def test_one_interrupt_drains_with_75_and_run_goes_on(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
             with self.subTest(number):
                 process = self.start_slow()
                 below = descendants(process.pid)

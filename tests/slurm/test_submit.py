@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import unittest
 import unittest.mock
 
@@ -23,9 +24,8 @@ class Submission(Workplace):
         super().setUp()
         self.programs = self.folder / "programs"
         self.programs.mkdir()
-        for name, answer in (("sbatch", "echo 7"), ("scontrol", "")):
-            (self.programs / name).write_text(f'#!/bin/bash\necho "${{@: -1}}" >>"${{0%/*}}/{name}.calls"\n{answer}\n', encoding="utf-8")
-            (self.programs / name).chmod(0o755)
+        self.stand_in("sbatch", "echo 7")
+        self.stand_in("scontrol")
         self.path = f"{self.programs}:/usr/bin:/bin"
         self.configuration = str(self.folder / "no-config")  # not the one of whoever tests
 
@@ -35,10 +35,18 @@ class Submission(Workplace):
     def submit(self, *arguments, status=0, store=None):
         return self.finish(self.start("submit", *arguments, store=store), status)
 
+    def stand_in(self, name, script=""):
+        (self.programs / name).write_text(f"#!/bin/bash\necho \"$*\" >>\"${{0%/*}}/{name}.words\"\n{script}\n", encoding="utf-8")
+        (self.programs / name).chmod(0o755)
+
+    def words(self, name):
+        """The arguments of each call, a line each."""
+        file = self.programs / f"{name}.words"
+        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
     def calls(self, name):
         """The last argument of each call."""
-        file = self.programs / f"{name}.calls"
-        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        return [words.split()[-1] for words in self.words(name)]
 
     def sent(self):
         return [pathlib.Path(script) for script in self.calls("sbatch")]
@@ -238,17 +246,33 @@ class Submission(Workplace):
         profiles.write_text("{", encoding="utf-8")
         self.assertIn("expected a JSON object of profiles", dry("--workers-per-node", 1, status=2))
 
-    def stand_in(self, name, script):
-        (self.programs / name).write_text(f"#!/bin/bash\necho \"$*\" >>\"${{0%/*}}/{name}.words\"\n{script}\n", encoding="utf-8")
-        (self.programs / name).chmod(0o755)
-
-    def words(self, name):
-        file = self.programs / f"{name}.words"
-        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-
     def test_a_number_between_a_wrappers_words_is_found(self):
         self.stand_in("sbatch", "echo hello; echo '123456;main'; echo 'Project x: 900 h left'")
         self.assertIn("123456", self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, "--time", "1:00:00"))
+
+        self.stand_in("sbatch", "echo '8;far'")
+        self.assertIn("SLURM_CLUSTERS=far", self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, "--time", "1:00:00"))
+
+    def test_a_job_whose_number_nobody_said_runs_all_the_same_and_is_known_then(self):
+        self.stand_in("sbatch", "echo thank you")
+        self.assertIn("named no number", self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, status=2))
+        script, = self.sent()
+        self.finish(self.start_script(script, SLURM_JOB_ID="9"))
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual((script.parent / "jobs.txt").read_text(encoding="utf-8"), "9\n")
+
+    def test_a_cancel_after_a_warning_neither_stops_at_once_nor_goes_on(self):
+        self.wishes["epoch_ms"] = 700
+        self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1)
+        script, = self.sent()
+        job = self.start_script(script, SLURM_JOB_ID="7")
+        self.wait_for_epochs(1)
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1):
+            os.kill(job.pid, number)
+            time.sleep(0.05)
+        self.assertIn("run the same command again", self.finish(job, 75))
+        self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts"), [("drained",)])
+        self.assertEqual(self.words("scontrol"), [], "it was requeued")
 
     def test_variables_that_overrule_the_script_do_not_reach_sbatch(self):
         self.stand_in("sbatch", 'env | grep ^SBATCH_ >"${0%/*}/seen"; echo 7')
@@ -261,7 +285,7 @@ class Submission(Workplace):
         stranger = subprocess.Popen(["sleep", "60"])
         self.addCleanup(stranger.wait)
         self.addCleanup(stranger.kill)
-        (self.folder / "results.db.d" / f"job-{os.uname().nodename}-{stranger.pid}").mkdir()
+        (self.folder / "results.db.d" / f"job-{os.uname().nodename}-{stranger.pid}-1").mkdir()
         self.assertIn("nothing to cancel", self.finish(self.start("cancel")))
         self.assertIsNone(stranger.poll())
 
