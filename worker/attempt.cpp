@@ -78,7 +78,7 @@ void Attempt::resume() {
     const SafetensorsFile file =
         read_weights(assignment_.store_directory, assignment_.resume_path, assignment_.resume_sha256, assignment_.run_id);
     restore(weights_file(), file, assignment_.resume_path);
-    Progress progress;
+    TrainingProgress progress;
     progress.epoch = assignment_.run.training.epochs;
     progress.best_epoch = std::stoll(file.metadata.at("epoch"));
     training_.set_progress(progress);
@@ -89,7 +89,7 @@ void Attempt::resume() {
         read_checkpoint(assignment_.store_directory, assignment_.resume_path, assignment_.resume_sha256, assignment_.run_id);
     restore(training_.state(), file, assignment_.resume_path);
     try {
-      training_.set_progress(from_json<Progress>(Json::parse(file.metadata.at("progress"))));
+      training_.set_progress(from_json<TrainingProgress>(Json::parse(file.metadata.at("progress"))));
     } catch (const std::exception& failure) {
       throw StorageError(assignment_.resume_path + ": its 'progress' cannot be read: " + failure.what());
     }

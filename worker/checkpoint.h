@@ -5,7 +5,7 @@
 //   buffers.NAME  averages.buffers.NAME  best.buffers.NAME
 // and its metadata, all text:
 //   format "stdualx checkpoint", format_version "1", run_id, attempt, epoch
-//   progress   JSON of Progress (worker/training.h): optimiser steps, best epoch and its measures
+//   progress   JSON of TrainingProgress (worker/training.h): optimiser steps, best epoch and its measures
 //   report     JSON of the epoch's EpochReport, without the file's own hash and size
 //   history    JSON of those of the epochs before: what `db rebuild` restores epochs from
 //   placement  JSON of the Placement that wrote it

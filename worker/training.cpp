@@ -196,7 +196,7 @@ void Training::keep_if_best(bool validated, double accuracy, double loss) {
   progress_.best_loss = loss;
 }
 
-void Training::set_progress(const Progress& progress) {
+void Training::set_progress(const TrainingProgress& progress) {
   progress_ = progress;
   optimizer_.steps = progress.steps;
 }

@@ -25,7 +25,7 @@ public:
 using StepObserver = std::function<void()>;
 
 /// What a checkpoint holds beside tensors.
-struct Progress {
+struct TrainingProgress {
   std::int64_t epoch = 0;      // finished
   std::int64_t steps = 0;      // of the optimiser
   std::int64_t best_epoch = 0; // 0: none yet
@@ -33,7 +33,7 @@ struct Progress {
   double best_loss = 0;
 
   static const auto& fields() {
-    using P = Progress;
+    using P = TrainingProgress;
     static const auto all =
         std::make_tuple(field("epoch", &P::epoch, 0, "finished epochs"), field("steps", &P::steps, 0, "optimiser steps"),
                         field("best_epoch", &P::best_epoch, 0, "whose weights are kept as best"),
@@ -94,8 +94,8 @@ public:
   /// equality. Without a validation part (`validated` false) the latest are the best.
   void keep_if_best(bool validated, double accuracy, double loss);
 
-  const Progress& progress() const { return progress_; }
-  void set_progress(const Progress& progress);
+  const TrainingProgress& progress() const { return progress_; }
+  void set_progress(const TrainingProgress& progress);
   /// Views of all tensors a resumed training needs, named as in worker/checkpoint.h, in fixed order.
   std::vector<NamedTensor> state() const;
   /// The best weights and batch-norm statistics under the model's own names: views, which may be written.
@@ -119,7 +119,7 @@ private:
   at::Tensor gradient_;
   AdamW optimizer_;
   Averages averages_, best_;
-  Progress progress_;
+  TrainingProgress progress_;
   double data_seconds_ = 0;
 };
 
