@@ -63,6 +63,12 @@ int gpus_of_host() {
   return count;
 }
 
+int count_gpus() {
+  const auto visible = visible_devices(std::getenv("CUDA_VISIBLE_DEVICES"));
+  const int on_host = gpus_of_host();
+  return visible && on_host > 0 ? static_cast<int>(visible->size()) : on_host;
+}
+
 std::string device_of_worker(const std::optional<std::vector<std::string>>& visible, int on_host, int place, bool one_a_task) {
   const int count = visible ? static_cast<int>(visible->size()) : on_host;
   if (one_a_task && visible && !visible->empty()) return visible->front();

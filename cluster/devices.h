@@ -21,4 +21,7 @@ int gpus_of_host();
 /// Throws InputError, with what to do, where there is none for it.
 std::string device_of_worker(const std::optional<std::vector<std::string>>& visible, int on_host, int place, bool one_a_task);
 
+/// GPUs of this host that CUDA_VISIBLE_DEVICES leaves visible; 0 without a driver. Throws InputError where it names what is no device.
+int count_gpus();
+
 } // namespace stdualx

@@ -187,6 +187,14 @@ std::optional<double> cores_of_quota(const std::string& cpu_max) {
   return quota / period;
 }
 
+int count_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+std::string list_cores() { return field_of(text_of("/proc/self/status"), "Cpus_allowed_list:"); }
+
 CoreFacts look_at_cores() {
   CoreFacts facts;
   facts.allowed = count_cores();

@@ -50,6 +50,11 @@ std::string driver_version(const std::string& text);
 /// Lines of `nvidia-smi --query-gpu=index,uuid,name,compute_cap,compute_mode --format=csv,noheader`; others are left out.
 std::vector<Gpu> parse_nvidia_smi(const std::string& text);
 
+/// Cores this process may use.
+int count_cores();
+/// Which ones, as a list: "0-3,8". They are what the allocation or the person gave; trainers inherit them.
+std::string list_cores();
+
 struct CoreFacts {
   int allowed = 0;             // by affinity
   int online = 0;              // of the machine

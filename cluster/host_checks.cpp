@@ -196,7 +196,8 @@ Finding judge_signals(const SignalFacts& facts) {
     return note(check, "SIGHUP is ignored by whoever started this (nohup?); `run` listens all the same and drains when the terminal goes",
                 "to have it outlive the terminal: setsid, tmux, or `submit`");
   std::string ignored, blocked;
-  for (const auto& [number, name] : {std::pair{SIGUSR1, "SIGUSR1"}, std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
+  for (const auto& [number, name] :
+       {std::pair{SIGUSR1, "SIGUSR1"}, std::pair{SIGUSR2, "SIGUSR2"}, std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
     if (holds(facts.ignored, number)) ignored += std::string(ignored.empty() ? "" : ", ") + name;
     else if (holds(facts.blocked, number)) blocked += std::string(blocked.empty() ? "" : ", ") + name;
   }

@@ -217,26 +217,4 @@ std::string mpirun_program() {
   return std::filesystem::exists(built_with) ? built_with : "mpirun";
 }
 
-int count_gpus() {
-  const auto visible = visible_devices(std::getenv("CUDA_VISIBLE_DEVICES"));
-  const int on_host = gpus_of_host();
-  return visible && on_host > 0 ? static_cast<int>(visible->size()) : on_host;
-}
-
-int count_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
-std::string list_cores() {
-  constexpr std::string_view key = "Cpus_allowed_list:";
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    const std::size_t begin = line.find_first_not_of(" \t", key.size());
-    if (line.starts_with(key)) return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return "";
-}
-
 } // namespace stdualx

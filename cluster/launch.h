@@ -48,11 +48,4 @@ bool remove_leftovers_of_job(const std::filesystem::path& job_directory);
 /// in PATH.
 std::string mpirun_program();
 
-/// GPUs of this host that CUDA_VISIBLE_DEVICES leaves visible; 0 without a driver. Throws InputError where it names what is no device.
-int count_gpus();
-/// Cores this process may use.
-int count_cores();
-/// Which ones, as a list: "0-3,8". They are what the allocation or the person gave; trainers inherit them.
-std::string list_cores();
-
 } // namespace stdualx

@@ -162,7 +162,7 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std
                     const std::vector<std::string>& unset) {
   using Clock = std::chrono::steady_clock;
   constexpr auto grace_after_term = std::chrono::seconds(3);
-  constexpr auto pause_of_the_last_words = std::chrono::milliseconds(200); // after its end, where something still holds its output
+  constexpr auto time_for_last_words = std::chrono::milliseconds(200); // after its end, where something still holds its output
   Descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!nothing) throw_errno("/dev/null");
   auto [output, output_end] = make_pipe();
@@ -191,18 +191,16 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std
     return true;
   };
   while (watched[0].fd >= 0 || watched[1].fd >= 0) {
-    const bool ended = child.poll().has_value();
-    if (ended) watched[2].fd = -1;
-    const auto left = ended      ? pause_of_the_last_words
-                      : deadline ? std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now())
-                                 : std::chrono::milliseconds(-1);
-    if (!ended && deadline && left <= std::chrono::milliseconds(0)) {
-      if (!end_it()) break;
+    if (watched[2].fd >= 0 && child.poll()) {
+      watched[2].fd = -1;
+      deadline = Clock::now() + time_for_last_words;
+    }
+    const auto left = deadline ? std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()) : std::chrono::milliseconds(-1);
+    if (deadline && left <= std::chrono::milliseconds(0)) {
+      if (watched[2].fd < 0 || !end_it()) break;
       continue;
     }
-    const int ready = ::poll(watched, 3, static_cast<int>(left.count()));
-    if (ready < 0 && errno != EINTR) throw_errno("waiting for " + arguments.at(0));
-    if (ready == 0 && ended) break;
+    if (::poll(watched, 3, static_cast<int>(left.count())) < 0 && errno != EINTR) throw_errno("waiting for " + arguments.at(0));
     for (int i = 0; i < 2; ++i) {
       if (watched[i].fd < 0 || watched[i].revents == 0) continue;
       char chunk[4096];
@@ -219,6 +217,7 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std
     return finished;
   }
   finished.status = *child.poll();
+  if (finished.timed_out) ::kill(-child.pid(), SIGKILL); // those of its group that did not heed TERM as it did
   return finished;
 }
 

@@ -161,6 +161,8 @@ GoesOn go_on_after_warning(const std::string& job_id, const std::filesystem::pat
   try {
     const std::string successor = send_batch_script(script, {"--dependency=afterany:" + job_id}).id;
     return {refusal + ": job " + successor + " was sent instead and goes on when it has ended", successor};
+  } catch (const NamelessJob& error) {
+    return {refusal + ": a successor was sent instead and goes on when it has ended; " + error.what(), ""};
   } catch (const std::exception& error) {
     return {refusal + ", nor was a successor taken: " + error.what() + "; type `sbatch " + for_shell(script.string()) + "` to go on", ""};
   }

@@ -68,7 +68,7 @@ struct SlurmJob {
 /// seconds.
 std::vector<SlurmJob> ask_jobs(const std::vector<std::string>& ids);
 
-/// Has a waiting or running job cancelled (`scancel`); or, with `signal` ("USR1", "TERM"), sends that to its batch script. Throws
+/// Has a waiting or running job cancelled (`scancel`); or, with `signal` ("USR1", "USR2"), sends that to its batch script. Throws
 /// InputError with scancel's own words.
 void cancel_job(const std::string& id, const std::string& signal = "");
 

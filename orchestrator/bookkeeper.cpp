@@ -73,7 +73,7 @@ void Bookkeeper::carry_out(const RecordBegin& begin) {
 
 void Bookkeeper::carry_out(const RecordEpoch& epoch) {
   if (to_record().record_epoch(epoch.report) == EpochOutcome::hash_mismatch)
-    progress_.notice("run " + epoch.report.run_id.substr(0, 10) + " epoch " + std::to_string(epoch.report.epoch) +
+    progress_.notice("run " + short_id(epoch.report.run_id) + " epoch " + std::to_string(epoch.report.epoch) +
                      ": computed again on an equal platform with other bits; see `stdualx explain`");
   progress_.epoch(coordinator_, epoch.report);
 }
@@ -106,7 +106,8 @@ void Bookkeeper::carry_out(const Notice& notice) { progress_.notice(notice.text)
 
 void Bookkeeper::send(const Send& message) {
   fault_point(FaultPoint::coordinator_before_send);
-  send_(message);
+  const auto* assignment = std::get_if<Assignment>(&message.what);
+  send_(message.rank, assignment != nullptr ? assignment_lines_[message.rank].pack(*assignment) : message.message());
   fault_point(FaultPoint::coordinator_after_send);
 }
 

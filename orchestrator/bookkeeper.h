@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 
 namespace stdualx {
@@ -19,7 +20,7 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers);
 class Bookkeeper {
 public:
   /// `send` takes what may leave now. All three are the caller's and outlive this.
-  Bookkeeper(Store& store, Coordinator& coordinator, Progress& progress, std::function<void(const Send&)> send)
+  Bookkeeper(Store& store, Coordinator& coordinator, Progress& progress, std::function<void(int rank, Message)> send)
       : store_(store), coordinator_(coordinator), progress_(progress), send_(std::move(send)) {}
 
   /// All that the coordinator has decided by now. Errors as of Store; what is committed stands.
@@ -46,7 +47,8 @@ private:
   Store& store_;
   Coordinator& coordinator_;
   Progress& progress_;
-  std::function<void(const Send&)> send_;
+  std::function<void(int, Message)> send_;
+  std::map<int, AssignmentLine> assignment_lines_;                  // by rank
   std::optional<std::chrono::steady_clock::time_point> open_since_; // of the transaction
   int records_ = 0;
   std::vector<Send> held_; // until the commit

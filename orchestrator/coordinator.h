@@ -24,6 +24,9 @@
 
 namespace stdualx {
 
+/// How people are told of a run.
+inline std::string short_id(const std::string& run_id) { return run_id.substr(0, 10); }
+
 /// What the store knew of a run when the job began.
 struct KnownRun {
   RunStatus status = RunStatus::planned;
@@ -180,6 +183,7 @@ private:
     std::size_t evaluations = 0; // recorded
     bool went_past = false;      // a wider group that waited
     double assigned = 0;
+    std::size_t place = 1;              // in its workers' queues, from 1; a group of several ranks has the first
     std::optional<double> broken_since; // a member has ended without success
   };
   struct Worker {

@@ -16,7 +16,6 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <map>
 #include <optional>
 
 namespace stdualx {
@@ -42,7 +41,8 @@ public:
                   : job.display == "quiet"  ? Progress::Mode::quiet
                                             : Progress::Mode::lines,
                   static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)),
-        books_(store_, coordinator_, progress_, [this](const Send& message) { send(message); }) {
+        books_(store_, coordinator_, progress_,
+               [this](int rank, Message message) { world_.send(rank, MpiTag::control, encode(std::move(message))); }) {
     back_up();
     const SlurmTry here = this_slurm_try();
     if (here.restarts > 0)
@@ -115,12 +115,6 @@ private:
     }
   }
 
-  void send(const Send& send) {
-    const auto* assignment = std::get_if<Assignment>(&send.what);
-    world_.send(send.rank, MpiTag::control,
-                encode(assignment != nullptr ? assignment_lines_[send.rank].pack(*assignment) : send.message()));
-  }
-
   static Store open_store(const Job& job) {
     StoreOptions options;
     options.job = this_slurm_try().job_id;
@@ -169,7 +163,6 @@ private:
   Coordinator coordinator_;
   Progress progress_;
   Bookkeeper books_;
-  std::map<int, AssignmentLine> assignment_lines_; // by rank
   std::string words_;
   bool input_open_ = true, stopped_ = false;
   std::optional<double> drain_deadline_;

@@ -2,7 +2,7 @@
 #include "worker/agent.h"
 
 #include "cluster/devices.h"
-#include "cluster/launch.h"
+#include "cluster/host.h"
 #include "experiments/spec/fault.h"
 #include "worker/exchange.h"
 #include "worker/messages.h"
@@ -77,7 +77,7 @@ private:
   bool has_trainer() const { return !options_.trainer_command.empty(); }
   template <HasFields Struct> void tell(const std::string& type, const Struct& value) {
     fault_point(FaultPoint::agent_before_send);
-    world_.send(coordinator_rank, MpiTag::control, encode(Message::of(type, value)));
+    world_.send(coordinator_rank, MpiTag::control, encode(Message::brief(type, value)));
   }
 
   void receive_and_drop() {

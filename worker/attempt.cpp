@@ -149,8 +149,9 @@ void Attempt::tell() {
   written.report.checkpoint_bytes = file.bytes;
   history_.push_back(to_json_all(written.report));
   tell(written.report);
-  // The report just told is not acknowledged yet, the one before it is: with its checkpoint and this one, two are kept.
-  remove_checkpoints(assignment_.store_directory, assignment_.run_id, assignment_.attempt, reporter_.acknowledged() - 1);
+  // The report just told may never be recorded: the two before it, which are, keep their files. Were the newest of them damaged, the other
+  // would be gone on from.
+  remove_checkpoints(assignment_.store_directory, assignment_.run_id, assignment_.attempt, reporter_.acknowledged() - 2);
 }
 
 void Attempt::tell(const EpochReport& report) {

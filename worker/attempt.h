@@ -2,7 +2,8 @@
 //
 // Per epoch: train, validate the averaged weights, write the checkpoint (while the next epoch is trained), report. At the end: write
 // best.safetensors and evaluate the best weights; or nothing but that, from the best.safetensors of an earlier attempt. Checkpoints are
-// removed only when what replaces them is acknowledged, so at every moment a checkpoint named by a committed report lies on the disk.
+// removed only when what replaces them is acknowledged, so at every moment the checkpoints of the last two committed reports lie on
+// the disk: where one is damaged, the other is gone on from.
 #pragma once
 
 #include "experiments/spec/assignment.h"

@@ -106,20 +106,22 @@ struct Heartbeat {
   }
 };
 
-/// One message: its type and those fields of the type's struct that are not at their defaults.
+/// One message: its type and fields of the type's struct; those that are left out are at their defaults.
 struct Message {
   std::string type;
   Json body = Json::object();
 
-  template <HasFields Struct> static Message of(std::string type, const Struct& value) {
+  template <HasFields Struct> static Message of(std::string type, const Struct& value) { return {std::move(type), to_json_all(value)}; }
+  /// Without what is at its default: between ranks, which are started together. A trainer may be of another build, whose defaults differ.
+  template <HasFields Struct> static Message brief(std::string type, const Struct& value) {
     static const Struct plain{};
     return {std::move(type), difference_json(value, plain)};
   }
   template <HasFields Struct> Struct as() const { return from_json<Struct>(body); }
 };
 
-/// Assignments that follow one another on a line differ in few fields: each says only what differs from the one before, the first from
-/// Assignment{}. One at each end; a line that is opened again needs new ones at both.
+/// Assignments that follow one another on a line between ranks differ in few fields: each says only what differs from the one before, the
+/// first from Assignment{}. One at each end; a line that is opened again needs new ones at both.
 class AssignmentLine {
 public:
   Message pack(const Assignment& assignment) {

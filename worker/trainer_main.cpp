@@ -98,7 +98,7 @@ int main(int count, char** values) {
       return static_cast<int>(end.reason == "complete" ? ExitStatus::done : ExitStatus::runs_failed);
     }
     // The launcher takes the signals and tells the agents what to do; a terminal or Slurm sends them to every process.
-    for (const int signal : {SIGINT, SIGUSR1, SIGHUP}) std::signal(signal, SIG_IGN);
+    for (const int signal : {SIGINT, SIGUSR1, SIGUSR2, SIGHUP}) std::signal(signal, SIG_IGN);
     stdualx::AgentLink link(stdualx::trainer_socket_descriptor, stdualx::trainer_memory_descriptor);
     stdualx::serve(link, device, stdualx::open_run_data);
     return 0;

@@ -88,6 +88,16 @@ TrainerFacts look_at_own_trainer() {
   }
 }
 
+/// As `run` counts them without --workers.
+int workers_of_run(const CoreFacts& cores) {
+  try {
+    const int gpus = count_gpus();
+    return gpus == 0 ? cores.allowed : gpus;
+  } catch (const InputError&) { // CUDA_VISIBLE_DEVICES is no list of devices: a finding says so
+    return cores.allowed;
+  }
+}
+
 } // namespace
 
 int doctor_command(const Command& command, const std::vector<std::string>& arguments) {
@@ -107,13 +117,13 @@ int doctor_command(const Command& command, const std::vector<std::string>& argum
 
   const Environment environment = environment_now();
   const CoreFacts cores = look_at_cores();
-  const int counted = gpus_of_host(); // as `run` counts, which need not be what nvidia-smi lists
-  const int workers = counted == 0 ? cores.allowed : counted;
+  const int counted = gpus_of_host(); // in /dev, as `run` counts, which need not be what nvidia-smi lists
+  const int workers = workers_of_run(cores);
   Findings findings;
   findings.add(judge_mpi(look_at_mpi(mpi_library()), slurm));
   const TrainerFacts trainer = look_at_own_trainer();
   findings.add(judge_trainer(trainer));
-  if (!trainer.program.empty()) findings.add(judge_gpus(trainer, look_at_gpus()));
+  if (trainer.missing.empty() && !trainer.program.empty()) findings.add(judge_gpus(trainer, look_at_gpus()));
   findings.add(judge_visible_devices(environment, counted));
   findings.add(judge_nccl(environment, network_interfaces()));
   findings.add(judge_cores(cores, environment));

@@ -43,7 +43,8 @@ void check_compute_node(const HostNote& login, const std::filesystem::path& stor
   if (std::getenv("STDUALX_TRAINER") == nullptr) { // else a test's
     const TrainerFacts trainer = look_at_trainer(trainer_beside().string());
     add(judge_trainer(trainer));
-    if (visible == nullptr || *visible != '\0') add(judge_gpus(trainer, look_at_gpus())); // the script hides them where none was asked for
+    if (trainer.missing.empty() && (visible == nullptr || *visible != '\0'))
+      add(judge_gpus(trainer, look_at_gpus())); // the script hides them where none was asked for
   }
   const auto named = visible_devices(visible);
   if (named && !named->empty() && gpus_of_host() == 0 && std::getenv("STDUALX_TRAINER") == nullptr)

@@ -1,5 +1,7 @@
 // `stdualx run`: the launcher. It decides whether anything is left to do, freezes the job, starts mpirun, and shows the table.
 #include "cluster/batch_script.h"
+#include "cluster/devices.h"
+#include "cluster/host.h"
 #include "cluster/launch.h"
 #include "cluster/process.h"
 #include "cluster/slurm.h"
@@ -346,7 +348,9 @@ int run_command(const Command& command, const std::vector<std::string>& argument
     const Left after = what_is_left(store, job.plan);
     const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - began;
     std::cout.flush(); // Slurm may end us from here on
-    std::cout << go_on_later(*submission, progress_of(after) > progress_of(before), tries, lasted.count()) << "\n";
+    std::cout << (is_held_back(SIGUSR2) ? "drained, and cancelled before it could go on"
+                                        : go_on_later(*submission, progress_of(after) > progress_of(before), tries, lasted.count()))
+              << "\n";
   }
   return static_cast<int>(outcome.status);
 }

@@ -50,13 +50,15 @@ TEST(RunToEnd, EndsWhatTakesTooLongAndWhatHoldsItsPipesOpen) {
 TEST(RunToEnd, DoesNotWaitForWhatWasLeftBehindWithItsOutput) {
   using namespace std::chrono_literals;
   const auto began = std::chrono::steady_clock::now();
-  const Finished quick = run_to_end({"/bin/sh", "-c", "sleep 600 & echo said; exit 3"}, 300s);
+  const Finished quick = run_to_end({"/bin/sh", "-c", "sleep 20 & echo said; exit 3"}, 300s);
   EXPECT_EQ(quick.output, "said\n");
   EXPECT_EQ(WEXITSTATUS(quick.status), 3);
   EXPECT_FALSE(quick.timed_out);
-  const Finished slow = run_to_end({"/bin/sh", "-c", "setsid sleep 20 & echo said; sleep 600"}, 100ms);
+  const Finished slow = run_to_end({"/bin/sh", "-c", "setsid sleep 20 & echo said; sleep 20"}, 100ms);
   EXPECT_EQ(slow.output, "said\n");
   EXPECT_TRUE(slow.timed_out);
+  const Finished chatty = run_to_end({"/bin/bash", "-c", "(for i in {1..400}; do echo more; sleep 0.05; done) & exit 4"}, 300s);
+  EXPECT_EQ(WEXITSTATUS(chatty.status), 4);
   EXPECT_LT(std::chrono::steady_clock::now() - began, 15s) << "it waited for the sleep";
 }
 

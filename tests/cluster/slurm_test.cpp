@@ -19,6 +19,7 @@
 namespace stdualx {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -312,6 +313,14 @@ TEST_F(SlurmStandIns, WhereRequeuesAreForbiddenExactlyOneSuccessorIsSent) {
   EXPECT_THAT(on.words, HasSubstr("presently disabled"));
   EXPECT_THAT(on.words, HasSubstr("job 13 was sent instead"));
   EXPECT_THAT(calls(), ElementsAre("scontrol|requeue|12|", "sbatch|--parsable|--dependency=afterany:12|/shared/job.sh|"));
+}
+
+TEST_F(SlurmStandIns, ASuccessorWhoseNumberNobodySaidIsNotSentTwice) {
+  program("sbatch", "echo thanks");
+  program("scontrol", "echo disabled >&2; exit 1");
+  const GoesOn on = go_on_after_warning("12", "/shared/job.sh");
+  EXPECT_THAT(on.words, AllOf(HasSubstr("a successor was sent instead"), Not(HasSubstr("type `sbatch"))));
+  EXPECT_EQ(on.successor, "");
 }
 
 TEST_F(SlurmStandIns, WhereNeitherCanBeHadItSaysWhatToType) {

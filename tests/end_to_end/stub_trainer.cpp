@@ -215,7 +215,7 @@ int main() {
     if (::write(stdualx::trainer_socket_descriptor, garbage, 8) != 8) return 1;
     ::pause();
   }
-  for (const int signal : {SIGINT, SIGUSR1, SIGHUP}) std::signal(signal, SIG_IGN);
+  for (const int signal : {SIGINT, SIGUSR1, SIGUSR2, SIGHUP}) std::signal(signal, SIG_IGN);
   try {
     StubTrainer(wishes).serve();
   } catch (const stdualx::ExitRequested&) {

@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from test_faults import FaultInRealJob, mpi_leftovers, random_seed, run_by_hand  # noqa: E402
 from harness import wait_until  # noqa: E402
 
-SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "USR1": signal.SIGUSR1, "HUP": signal.SIGHUP}
+SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "USR1": signal.SIGUSR1, "HUP": signal.SIGHUP, "USR2": signal.SIGUSR2}
 
 
 class Drains(FaultInRealJob):

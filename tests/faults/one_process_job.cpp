@@ -48,7 +48,7 @@ public:
 
   void take(const Message& message) {
     fault_point(FaultPoint::agent_received);
-    if (message.type == "assign") queue_.push_back(message.as<Assignment>());
+    if (message.type == "assign") queue_.push_back(line_.unpack(message));
     else if (message.type == "drain") drain();
     else if (message.type == "exit") gone_ = true;
     else if (message.type == "acknowledge") acknowledge(message.as<Acknowledge>());
@@ -196,7 +196,7 @@ private:
     report.checkpoint_bytes = file.bytes;
     send(Message::of("epoch", report));
     told_ = epoch_;
-    remove_checkpoints(store_directory_, current_->run_id, current_->attempt, acknowledged_ - 1);
+    remove_checkpoints(store_directory_, current_->run_id, current_->attempt, acknowledged_ - 2);
   }
 
   void finish() {
@@ -229,6 +229,7 @@ private:
 
   int rank_;
   std::string store_directory_;
+  AssignmentLine line_;
   std::deque<Assignment> queue_;
   std::optional<Assignment> current_;
   bool begun_ = false, ended_ = false, draining_ = false, complete_ = false, gone_ = false;
@@ -245,7 +246,7 @@ void run_to_end(const Job& job, const OneProcessOptions& options, Outcome& outco
   std::vector<std::unique_ptr<Worker>> workers;
   for (int rank = 1; rank <= options.workers; ++rank) workers.push_back(std::make_unique<Worker>(rank, job.store_directory));
   Bookkeeper books(store, coordinator, progress,
-                   [&](const Send& send) { workers.at(static_cast<std::size_t>(send.rank - 1))->take(send.message()); });
+                   [&](int rank, const Message& message) { workers.at(static_cast<std::size_t>(rank - 1))->take(message); });
   double now = 0;
   std::int64_t taken = 0;
   for (std::int64_t turn = 0; !coordinator.finished() || books.open(); ++turn) {

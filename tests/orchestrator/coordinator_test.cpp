@@ -105,6 +105,30 @@ TEST(Coordinator, HandsOutEveryRunOnceAndFinishes) {
   EXPECT_EQ(runs.size(), 3u);
 }
 
+TEST(Coordinator, HandsOutSeveralRunsAtOnceWhereTheyLastMillisecondsAndNeverMoreThanHalfASecondsWorth) {
+  for (const double seconds : {0.0002, 0.005, 0.019, 0.5}) { // a run; a worker does them one after the other
+    Bench bench(plan_of(std::vector<std::int64_t>(2000, 1)), 1);
+    bench.ready(1);
+    std::size_t done = 0, most = 0;
+    for (; done < 2000; ++done) {
+      const std::size_t held = bench.assigned[1].size() - done;
+      ASSERT_GT(held, 0u);
+      most = std::max(most, held);
+      bench.now += seconds;
+      const Assignment next = bench.assigned[1].at(done);
+      EvaluationReport report;
+      report.run_id = next.run_id;
+      report.attempt = next.attempt;
+      bench.coordinator.on_message(1, Message::of("evaluation", report), bench.now);
+      bench.coordinator.on_message(1, Message::of("end", AttemptEnd{next.run_id, next.attempt, "complete", "", ""}), bench.now);
+      bench.take();
+    }
+    EXPECT_TRUE(bench.finished);
+    EXPECT_LE(static_cast<double>(most) * seconds, std::max(0.51, seconds)) << seconds;
+    EXPECT_EQ(most, seconds < 0.001 ? 256u : seconds < 0.01 ? 100u : seconds < 0.02 ? 26u : 1u);
+  }
+}
+
 TEST(Coordinator, RecordsTheAttemptBeforeItHandsItOut) {
   Bench bench(plan_of({1}), 1);
   bench.ready(1);

@@ -115,6 +115,35 @@ TEST(Migration, AStoreOfTheFirstVersionKeepsItsRunsAndTakesWhatIsNew) {
   EXPECT_THAT(message_of<RefusedError>([&] { Reader refused(copy); }), HasSubstr("its schema is version 1"));
 }
 
+TEST(Migration, ConfigurationsOfEveryOlderVersionAreKeptOnceForAllFoldsAndSeeds) {
+  RunSpec warm = a_run();
+  warm.training.learning_rate = 0.5;
+  std::vector<RunSpec> runs = {a_run(0, 1), a_run(1, 1), a_run(1, 2), warm};
+  for (std::size_t version = 1; version < embedded_migrations().size(); ++version) {
+    TemporaryFolder folder;
+    const auto file = folder / "results.db";
+    {
+      Database database(file, read_write, 1000);
+      migrate(database, {embedded_migrations().begin(), embedded_migrations().begin() + static_cast<std::ptrdiff_t>(version)});
+      for (const RunSpec& run : runs)
+        database.execute(
+            "INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, "
+            "epochs, world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
+            "VALUES (?1, 'PLANNED', 5, 'uci-har', 'hash', 'leave_persons_out', 3, ?2, ?3, 'default', 'stdual_x', 2, 1, 1, 1, "
+            "'split', 'recipe', 1, 5, ?4)",
+            run_identity(run), run.fold, run.seed, to_json_all(run).dump());
+    }
+    Store store = Store::open_for_writing(file);
+    Reader reader(file);
+    EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM configs"), 2) << "version " << version;
+    for (const RunSpec& run : runs)
+      EXPECT_EQ(from_json<RunSpec>(Json::parse(text_at(reader, "SELECT config FROM v_configs WHERE run_id = '" + run_identity(run) + "'"))),
+                run);
+    EXPECT_EQ(store.register_sweep(a_plan(runs)), 0);
+    EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM configs"), 2) << "their texts are those that this program writes";
+  }
+}
+
 TEST(Migration, ANewerStoreIsRefusedWithBothVersions) {
   TemporaryFolder folder;
   const auto file = folder / "results.db";

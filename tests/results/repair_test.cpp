@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "results/database.h"
 #include "results/backup.h"
+#include "results/database.h"
 #include "results/ledger.h"
 
 namespace stdualx {

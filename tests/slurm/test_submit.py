@@ -274,6 +274,20 @@ class Submission(Workplace):
         self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts"), [("drained",)])
         self.assertEqual(self.words("scontrol"), [], "it was requeued")
 
+    def test_a_job_that_waits_for_the_store_can_be_cancelled(self):
+        self.wishes["epoch_ms"] = 500
+        other = self.start("run", self.sweep(), "--workers", 1)
+        self.wait_for_epochs(1)
+        self.submit(self.sweep("other.json", name="other", seeds=[2]), "--nodes", 1, "--workers-per-node", 1, "--if-busy", "wait")
+        script, = self.sent()
+        job = self.start_script(script, SLURM_JOB_ID="7")
+        while "waiting until it lets go" not in job.stdout.readline():
+            self.assertIsNone(job.poll())
+        os.kill(job.pid, signal.SIGUSR2)
+        self.assertIn("cancelled while it waited", self.finish(job, 75))
+        self.assertEqual(self.words("scontrol"), [], "it was requeued")
+        self.assertIsNone(other.poll())
+
     def test_variables_that_overrule_the_script_do_not_reach_sbatch(self):
         self.stand_in("sbatch", 'env | grep ^SBATCH_ >"${0%/*}/seen"; echo 7')
         with unittest.mock.patch.dict(os.environ, SBATCH_SIGNAL="B:TERM@5", SBATCH_OUTPUT="/tmp/x", SBATCH_TIMELIMIT="1", SBATCH_ACCOUNT="lab"):

@@ -166,17 +166,18 @@ TEST_F(Attempt, WithoutValidationEvaluatesTheLastWeights) {
   EXPECT_EQ(reporter.evaluations[0].weights_epoch, 3);
 }
 
-TEST_F(Attempt, KeepsTwoCheckpointsThenOnlyTheBestWeights) {
+TEST_F(Attempt, KeepsTwoRecordedCheckpointsThenOnlyTheBestWeights) {
   RecordingReporter reporter;
   std::vector<std::vector<std::string>> seen;
   reporter.on_epoch = [&] { seen.push_back(files(store.path)); };
   Assignment assignment = test::small_assignment(store.path);
   assignment.run.training.epochs = 5;
   run(assignment, reporter);
-  // When epoch e is told, e - 1 is acknowledged: e - 2 may still lie there, e - 3 not.
-  EXPECT_THAT(seen[4], ::testing::UnorderedElementsAre("epoch-000003.safetensors", "epoch-000004.safetensors", "epoch-000005.safetensors"));
-  EXPECT_THAT(files(store.path), ::testing::UnorderedElementsAre("epoch-000004.safetensors", "epoch-000005.safetensors", "best.safetensors",
-                                                                 "embedding.safetensors"));
+  // When epoch e is told, e - 1 is acknowledged: e - 2 is there too, e - 3 may still be, e - 4 is not.
+  EXPECT_THAT(seen[4], ::testing::UnorderedElementsAre("epoch-000002.safetensors", "epoch-000003.safetensors", "epoch-000004.safetensors",
+                                                       "epoch-000005.safetensors"));
+  EXPECT_THAT(files(store.path), ::testing::UnorderedElementsAre("epoch-000003.safetensors", "epoch-000004.safetensors",
+                                                                 "epoch-000005.safetensors", "best.safetensors", "embedding.safetensors"));
   remove_all_checkpoints(assignment);
   EXPECT_THAT(files(store.path), ::testing::UnorderedElementsAre("best.safetensors", "embedding.safetensors"));
   const auto best = read_safetensors(store.path / best_weights_path(assignment.run_id, 1));
