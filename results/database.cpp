@@ -57,9 +57,9 @@ std::string_view number_kind(double value) {
 
 namespace {
 /// What must be said before SQLite's first use. Each savepoint, and each statement with a trigger, keeps the pages as they were in a
-/// journal of its own; by default that one begins with 64 KiB, whose allocation costs more than the statement. In memory it begins small.
+/// journal of its own, in memory up to this size and in pieces of it. The default, 64 KiB, costs more to allocate than the statement.
 void set_up_sqlite() {
-  static const int code = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+  static const int code = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 16 << 10);
   if (code != SQLITE_OK) throw std::logic_error("SQLite was in use before the first Database was made");
   put_faults_under_sqlite();
 }

@@ -3,6 +3,9 @@
 
 #include "experiments/spec/fields.h"
 
+#include <set>
+#include <utility>
+
 namespace stdualx {
 
 /// What is evaluated: the test part under a condition (condition.h).
@@ -109,11 +112,20 @@ struct EvaluationReport {
   std::int64_t sensors = 0;
   std::vector<AttentionMap> attention; // of the undisturbed test part, of networks that have it
 
-  /// Whether its lists are as long as they must be.
+  /// Whether its lists are as long as they must be, and nothing is told twice.
   bool holds_together() const {
     for (const AttentionMap& map : attention)
       if (map.weights.size() != static_cast<std::size_t>(sensors) * static_cast<std::size_t>(sensors)) return false;
-    return classes >= 0 && people.size() == windows.size() && labels.size() == windows.size() && predicted.size() == windows.size() &&
+    const auto are_distinct = [](const auto& list, auto&& key) {
+      std::set<std::remove_cvref_t<decltype(key(list[0]))>> keys;
+      for (const auto& item : list)
+        if (!keys.insert(key(item)).second) return false;
+      return true;
+    };
+    return classes >= 0 && are_distinct(windows, [](std::int64_t window) { return window; }) &&
+           are_distinct(metrics, [](const Metric& metric) { return metric.name; }) &&
+           are_distinct(attention, [](const AttentionMap& map) { return std::pair(map.person, map.label); }) &&
+           people.size() == windows.size() && labels.size() == windows.size() && predicted.size() == windows.size() &&
            (confusion.empty() || confusion.size() == static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes));
   }
 

@@ -237,9 +237,12 @@ TEST_F(StoreTest, AnEvaluationThatDoesNotHoldTogetherIsRefusedWhole) {
   broken.labels.pop_back();
   EXPECT_THAT(message_of<StorageError>([&] { store.record_evaluation(broken); }), HasSubstr("9 labels"));
   EvaluationReport doubled = an_evaluation(run_id, 1);
-  doubled.windows[5] = doubled.windows[4]; // found only in the middle of writing
+  doubled.windows[5] = doubled.windows[4];
   store.begin();
   store.event("before", "", "stays");
+  EXPECT_THAT(message_of<StorageError>([&] { store.record_evaluation(doubled); }), HasSubstr("tells something twice"));
+  doubled = an_evaluation(run_id, 1);
+  doubled.metrics.push_back(doubled.metrics.front());
   EXPECT_THROW(store.record_evaluation(doubled), StorageError);
   store.event("after", "", "stays too");
   store.commit();
