@@ -236,7 +236,7 @@ std::filesystem::path find_program(const std::string& name) {
   std::istringstream folders(path == nullptr ? "" : path);
   std::string folder;
   while (std::getline(folders, folder, ':')) {
-    const std::filesystem::path file = std::filesystem::path(folder.empty() ? "." : folder) / name;
+    std::filesystem::path file = std::filesystem::path(folder.empty() ? "." : folder) / name;
     std::error_code error;
     if (std::filesystem::is_regular_file(file, error) && ::access(file.c_str(), X_OK) == 0) return file;
   }

@@ -113,7 +113,7 @@ void Coordinator::give_up(Worker& worker) {
   list(worker);
 }
 
-void Coordinator::on(Worker& worker, Hello hello, double) { belongs_to(worker, hello.host); }
+void Coordinator::on(Worker& worker, const Hello& hello, double) { belongs_to(worker, hello.host); }
 
 void Coordinator::on(Worker& worker, Starting, double) {
   worker.ready = false;
@@ -218,7 +218,7 @@ void Coordinator::on(Worker& worker, Heartbeat heartbeat, double now) {
 
 void Coordinator::restart_lease(Worker& worker, double now) { worker.steps_seen = now; }
 
-void Coordinator::on(Worker& worker, Unusable unusable, double) {
+void Coordinator::on(Worker& worker, const Unusable& unusable, double) {
   const AttemptEnd& end = unusable.end;
   worker.ready = false;
   give_up(worker);

@@ -207,14 +207,14 @@ private:
   };
 
   void act(Action action) { actions_.push_back(std::move(action)); }
-  void on(Worker& worker, Hello hello, double now);
+  void on(Worker& worker, const Hello& hello, double now);
   void on(Worker& worker, Starting starting, double now);
   void on(Worker& worker, Placement placement, double now);
   void on(Worker& worker, EpochReport report, double now);
   void on(Worker& worker, EvaluationReport report, double now);
   void on(Worker& worker, AttemptEnd end, double now);
   void on(Worker& worker, Heartbeat heartbeat, double now);
-  void on(Worker& worker, Unusable unusable, double now);
+  void on(Worker& worker, const Unusable& unusable, double now);
   /// Another usable worker of this one's host on the same GPU, or nullptr.
   const Worker* other_on_gpu(const Worker& worker) const;
   void belongs_to(Worker& worker, const std::string& host);
