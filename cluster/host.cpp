@@ -1,6 +1,7 @@
 // Facts by /proc, getrlimit and short programs. See host.h.
 #include "cluster/host.h"
 
+#include "cluster/devices.h"
 #include "cluster/launch.h"
 
 #include <sched.h>
@@ -194,6 +195,11 @@ int count_cores() {
 }
 
 std::string list_cores() { return field_of(text_of("/proc/self/status"), "Cpus_allowed_list:"); }
+
+int default_workers() {
+  const int gpus = count_gpus();
+  return gpus > 0 ? gpus : count_cores();
+}
 
 CoreFacts look_at_cores() {
   CoreFacts facts;

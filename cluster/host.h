@@ -55,6 +55,9 @@ int count_cores();
 /// Which ones, as a list: "0-3,8". They are what the allocation or the person gave; trainers inherit them.
 std::string list_cores();
 
+/// Workers that `run` starts unless told: one for each GPU that it may use, else one for each core. Throws as count_gpus.
+int default_workers();
+
 struct CoreFacts {
   int allowed = 0;             // by affinity
   int online = 0;              // of the machine

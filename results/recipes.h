@@ -37,7 +37,7 @@ struct RecordedRecipe {
   std::string recipe_id, dataset, protocol, preset, variant, architecture;
   std::int64_t folds = 0;                    // of the protocol; 0: as many as there are
   std::string part;                          // that is scored: test, or validation while the test part is closed
-  std::map<std::string, std::string> fields; // the same, flattened, without what runs of a recipe differ in
+  std::map<std::string, std::string> fields; // its settings, flattened, without what runs of a recipe differ in
   std::vector<RecipeRun> runs;               // all that were planned
 
   std::int64_t expected_folds() const;

@@ -105,7 +105,7 @@ std::int64_t Store::Impl::config_id(const RunSpec& run) {
   return database.last_inserted();
 }
 
-void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run) {
+void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run, std::int64_t config) {
   // The identity's text, without what runs of one recipe, or of one split, differ in.
   Json recipe = identity_json(run);
   recipe.erase("fold");
@@ -123,7 +123,7 @@ void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run) {
                    run_id, now(), run.dataset, run.dataset_hash, run.protocol.kind,
                    run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
                    run.training.epochs, run.world_size, run.threads, run.protocol.open_test, sha256_hex(split.dump()).substr(0, 16),
-                   sha256_hex(recipe.dump()).substr(0, 16), run.code_version, config_id(run));
+                   sha256_hex(recipe.dump()).substr(0, 16), run.code_version, config);
 }
 
 std::int64_t Store::register_sweep(const Plan& plan) {
@@ -142,8 +142,9 @@ std::int64_t Store::register_sweep(const Plan& plan) {
       const std::string& run_id = planned.run_id;
       const RunSpec& run = planned.run;
       // One identity, so an older text can only lack fields that were added since; views compare the texts of old runs and new ones.
-      if (database.execute("UPDATE runs SET config_id = ?2 WHERE run_id = ?1", run_id, impl_->config_id(run)) == 0) {
-        impl_->insert_run(run_id, run);
+      const std::int64_t config = impl_->config_id(run);
+      if (database.execute("UPDATE runs SET config_id = ?2 WHERE run_id = ?1", run_id, config) == 0) {
+        impl_->insert_run(run_id, run, config);
         ++added;
       }
       database.execute("INSERT INTO sweep_runs (sweep_id, run_id, ordinal) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", plan.sweep_id,

@@ -67,8 +67,8 @@ struct Store::Impl {
   void set_status(const std::string& run_id, RunStatus status);
   /// Of the run's configuration, which is kept once for all folds and seeds; adds it.
   std::int64_t config_id(const RunSpec& run);
-  /// PLANNED.
-  void insert_run(const std::string& run_id, const RunSpec& run);
+  /// PLANNED; `config`: its config_id.
+  void insert_run(const std::string& run_id, const RunSpec& run, std::int64_t config);
   void insert_epoch(const EpochReport& report);
   /// Throws StorageError when there is no such attempt. True: it is not over.
   bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr, bool* evaluate_only = nullptr);

@@ -18,7 +18,7 @@ Restored Store::restore(const FoundRun& found) {
     Restored restored;
     const auto status = database.text("SELECT status FROM runs WHERE run_id = ?1", found.run_id);
     restored.new_run = !status;
-    if (!status) impl_->insert_run(found.run_id, found.run);
+    if (!status) impl_->insert_run(found.run_id, found.run, impl_->config_id(found.run));
 
     std::int64_t last = 0;
     std::string hash;

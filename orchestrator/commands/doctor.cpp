@@ -88,11 +88,10 @@ TrainerFacts look_at_own_trainer() {
   }
 }
 
-/// As `run` counts them without --workers.
-int workers_of_run(const CoreFacts& cores) {
+/// As `run` counts them.
+int workers_here(const CoreFacts& cores) {
   try {
-    const int gpus = count_gpus();
-    return gpus == 0 ? cores.allowed : gpus;
+    return default_workers();
   } catch (const InputError&) { // CUDA_VISIBLE_DEVICES is no list of devices: a finding says so
     return cores.allowed;
   }
@@ -118,7 +117,7 @@ int doctor_command(const Command& command, const std::vector<std::string>& argum
   const Environment environment = environment_now();
   const CoreFacts cores = look_at_cores();
   const int counted = gpus_of_host(); // in /dev, as `run` counts, which need not be what nvidia-smi lists
-  const int workers = workers_of_run(cores);
+  const int workers = workers_here(cores);
   Findings findings;
   findings.add(judge_mpi(look_at_mpi(mpi_library()), slurm));
   const TrainerFacts trainer = look_at_own_trainer();

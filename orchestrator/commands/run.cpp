@@ -300,9 +300,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   launch_options.job = directory.path() / "job.json";
   launch_options.outcome = job.outcome;
   launch_options.drain_seconds = job.drain_seconds;
-  launch_options.workers = values.count("workers") != 0 ? values["workers"].as<int>()
-                           : job.gpus > 0               ? static_cast<int>(job.gpus)
-                                                        : count_cores();
+  launch_options.workers = values.count("workers") != 0 ? values["workers"].as<int>() : default_workers();
   if (launch_options.workers < 1) throw InputError("--workers: expected a number from 1, found " + std::to_string(launch_options.workers));
   if (values.count("mpirun-arg") != 0) launch_options.mpirun_arguments = values["mpirun-arg"].as<std::vector<std::string>>();
   std::optional<NodeGuard> guard;

@@ -26,6 +26,15 @@ std::vector<std::string_view> with_next(std::string_view sql = "ALTER TABLE host
 }
 std::string next_version() { return std::to_string(schema_version() + 1); }
 
+/// A row of `runs` as versions 1 to 3 wrote it.
+void insert_old_run(Database& database, const RunSpec& run, const std::string& status) {
+  database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, "
+                   "epochs, world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
+                   "VALUES (?1, ?2, 5, 'uci-har', 'hash', 'leave_persons_out', 3, ?3, ?4, 'default', 'stdual_x', 2, 1, 1, 1, 'split', "
+                   "'recipe', 1, 5, ?5)",
+                   run_identity(run), status, run.fold, run.seed, to_json_all(run).dump());
+}
+
 TEST(Migration, ANewFileGetsTheNewestSchemaAndNoCopy) {
   TemporaryFolder folder;
   Store store = Store::open_for_writing(folder / "results.db");
@@ -78,11 +87,7 @@ TEST(Migration, AStoreOfTheFirstVersionKeepsItsRunsAndTakesWhatIsNew) {
     database.script("INSERT INTO coordinators (host, boot_id, pid, process_start, heartbeat_ms, claimed_ms, released_ms) VALUES ('node1', "
                     "'boot', 1, 1, 5, 5, 9)");
     database.script("INSERT INTO sweeps VALUES ('abc', 'old', '{}', 5)");
-    database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, "
-                     "epochs, world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
-                     "VALUES (?1, 'RUNNING', 5, 'uci-har', 'hash', 'leave_persons_out', 3, 0, 1, 'default', 'stdual_x', 2, 1, 1, 1, "
-                     "'split', 'recipe', 1, 5, ?2)",
-                     run_id, to_json_all(run).dump());
+    insert_old_run(database, run, "RUNNING");
     database.execute("INSERT INTO sweep_runs VALUES ('abc', ?1, 0)", run_id);
     database.execute("INSERT INTO attempts VALUES (?1, 1, 1, 5, 9, 'complete', '', '', 0, 1, 'node1', 7, 'cpu', 'cpu A', 1, '')", run_id);
     database.execute("INSERT INTO evaluation_parts VALUES (1, ?1, 'clean', 'test', 1, 2, 0.25, 1, 2, 8)", run_id);
@@ -125,13 +130,7 @@ TEST(Migration, ConfigurationsOfEveryOlderVersionAreKeptOnceForAllFoldsAndSeeds)
     {
       Database database(file, read_write, 1000);
       migrate(database, {embedded_migrations().begin(), embedded_migrations().begin() + static_cast<std::ptrdiff_t>(version)});
-      for (const RunSpec& run : runs)
-        database.execute(
-            "INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, "
-            "epochs, world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
-            "VALUES (?1, 'PLANNED', 5, 'uci-har', 'hash', 'leave_persons_out', 3, ?2, ?3, 'default', 'stdual_x', 2, 1, 1, 1, "
-            "'split', 'recipe', 1, 5, ?4)",
-            run_identity(run), run.fold, run.seed, to_json_all(run).dump());
+      for (const RunSpec& run : runs) insert_old_run(database, run, "PLANNED");
     }
     Store store = Store::open_for_writing(file);
     Reader reader(file);
