@@ -4,6 +4,8 @@
 #include "cluster/devices.h"
 #include "cluster/mpi_leftovers.h"
 #include "cluster/process.h"
+#include "cluster/relay.h"
+#include "cluster/suspend.h"
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fault.h"
 
@@ -36,13 +38,18 @@ constexpr auto grace_after_stop = 8s;     // the coordinator records what ran an
 constexpr auto grace_after_drain = 15s;   // beyond the coordinator's own limit: then it hangs itself, or never came up
 constexpr auto grace_after_outcome = 20s; // MPI's own end; longer means a rank hangs in it
 
-/// Blocks the signals a person or Slurm sends and reads them from a descriptor; restores the mask at its end.
+/// Blocks the signals a person or Slurm sends and reads them from a descriptor; restores the mask at its end. What was ignored when we were
+/// started (nohup, `trap '' INT`, a script's background) stays so; but SIGUSR2 is `cancel`'s, which asks us by name.
 class SignalReader {
 public:
   SignalReader() {
     sigset_t set;
     ::sigemptyset(&set);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) ::sigaddset(&set, number);
+    ::sigaddset(&set, SIGUSR2);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGTSTP}) {
+      struct sigaction given {};
+      if (::sigaction(number, nullptr, &given) == 0 && given.sa_handler != SIG_IGN) ::sigaddset(&set, number);
+    }
     ::sigprocmask(SIG_BLOCK, &set, &before_);
     descriptor_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!descriptor_) throw std::system_error(errno, std::generic_category(), "signalfd");
@@ -89,7 +96,7 @@ std::string joined(const std::vector<std::string>& words, const std::string& bet
   return all;
 }
 
-SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std::string>& hosts, int input) {
+SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std::string>& hosts) {
   const int workers =
       hosts.empty() ? options.workers : std::min(options.workers, options.workers_per_host * static_cast<int>(hosts.size()));
   SpawnOptions spawn;
@@ -110,10 +117,25 @@ SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std:
   if (std::getenv("STDUALX_ISA") != nullptr) spawn.arguments.insert(spawn.arguments.end(), {"-x", "STDUALX_ISA"});
   spawn.arguments.insert(spawn.arguments.end(), options.mpirun_arguments.begin(), options.mpirun_arguments.end());
   spawn.arguments.insert(spawn.arguments.end(), {options.program.string(), "rank", options.job.string()});
-  spawn.descriptors = {{input, STDIN_FILENO}};
   spawn.own_process_group = true; // the terminal's Ctrl-C is the launcher's alone
   spawn.death_signal = SIGTERM;   // with SIGKILL mpirun would leave its ranks behind (FACTS)
   return spawn;
+}
+
+using TimePoint = std::optional<Clock::time_point>;
+
+/// Ctrl-Z.
+void suspend(const ChildProcess& mpirun, const LaunchOptions& options, TimePoint& first, TimePoint& second) {
+  const int here = count_with_last_word(descendants(mpirun.pid()), options.job.string());
+  if (here != options.workers + 1) { // those elsewhere would go on, and wait for us
+    options.say("Ctrl-Z stops a job whose processes are all on this host and have started; this one goes on (Ctrl-C: finish the running "
+                "epochs, then end)");
+    return;
+  }
+  const auto began = Clock::now();
+  suspend_with(mpirun.pid());
+  for (TimePoint* moment : {&first, &second}) // time stopped counts for nothing
+    if (*moment) **moment += Clock::now() - began;
 }
 
 void write_word(const Descriptor& input, const std::string& word) {
@@ -138,6 +160,8 @@ LaunchEnd launch(const LaunchOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   SignalReader signals;
   Wishes wishes;
+  // mpirun would give up its job when its own output cannot be written.
+  Relay output(STDOUT_FILENO), errors(STDERR_FILENO);
   int restarts = 0;
   long progress = options.progress ? options.progress() : 0;
   double back_off = options.first_back_off_seconds;
@@ -145,16 +169,26 @@ LaunchEnd launch(const LaunchOptions& options) {
   while (true) {
     auto [read_end, write_end] = make_pipe();
     fault_point(FaultPoint::launcher_before_spawn);
-    ChildProcess mpirun = ChildProcess::spawn(mpirun_command(options, hosts, read_end.get()));
-    read_end.reset();
+    Descriptor output_end = output.open(), errors_end = errors.open();
+    SpawnOptions command = mpirun_command(options, hosts);
+    command.descriptors = {{read_end.get(), STDIN_FILENO}, {output_end.get(), STDOUT_FILENO}, {errors_end.get(), STDERR_FILENO}};
+    ChildProcess mpirun = ChildProcess::spawn(command);
+    for (Descriptor* ours : {&read_end, &output_end, &errors_end}) ours->reset();
     std::ofstream(number_file(options.job.parent_path())) << mpirun.pid() << "\n"; // unwritten, its leftovers stay; no more
     fault_point(FaultPoint::launcher_after_spawn);
-    std::optional<Clock::time_point> kill_at, drain_until;
+    TimePoint kill_at, drain_until;
     bool terminated = false;
     while (!mpirun.poll()) {
-      pollfd watched[2] = {{signals.descriptor(), POLLIN, 0}, {mpirun.pidfd(), POLLIN, 0}};
-      ::poll(watched, 2, 200);
+      pollfd watched[4] = {{signals.descriptor(), POLLIN, 0}, {mpirun.pidfd(), POLLIN, 0}, output.to_watch(), errors.to_watch()};
+      if (::poll(watched, 4, 200) > 0) {
+        if (watched[2].revents != 0) output.move_on();
+        if (watched[3].revents != 0) errors.move_on();
+      }
       for (const int number : signals.take()) {
+        if (number == SIGTSTP) {
+          suspend(mpirun, options, kill_at, drain_until);
+          continue;
+        }
         if (!wishes.hear(number)) continue;
         write_word(write_end, wishes.asked == 1 ? "drain" : "stop");
         if (wishes.asked == 2) kill_at = Clock::now() + grace_after_stop;
@@ -175,10 +209,11 @@ LaunchEnd launch(const LaunchOptions& options) {
       }
     }
     const int status = *mpirun.poll();
+    for (Relay* relay : {&output, &errors}) relay->finish();
     const auto leave = [&](LaunchHow how) {
       if (WIFSIGNALED(status)) std::this_thread::sleep_for(ranks_follow); // or they make files that we have just removed
       remove_mpi_leftovers(mpirun.pid(), options.job.parent_path());
-      return LaunchEnd{how, wishes.warned};
+      return LaunchEnd{how, wishes.warned, output.error()};
     };
     if (is_there(options.outcome)) return leave(LaunchHow::decided); // a second signal may have come too late to matter
     if (wishes.asked >= 2) return leave(LaunchHow::stopped);
@@ -200,8 +235,9 @@ LaunchEnd launch(const LaunchOptions& options) {
                 std::to_string(options.most_restarts) + " without a new epoch)");
     pollfd watched{signals.descriptor(), POLLIN, 0};
     if (::poll(&watched, 1, static_cast<int>(back_off * 1000)) > 0) {
-      for (const int number : signals.take()) wishes.hear(number);
-      return leave(wishes.asked >= 2 ? LaunchHow::stopped : LaunchHow::died);
+      for (const int number : signals.take())
+        if (number != SIGTSTP) wishes.hear(number);
+      if (wishes.asked > 0) return leave(wishes.asked >= 2 ? LaunchHow::stopped : LaunchHow::died);
     }
     remove_mpi_leftovers(mpirun.pid(), options.job.parent_path());
     back_off *= 2;

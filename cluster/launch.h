@@ -33,12 +33,14 @@ enum class LaunchHow {
 
 struct LaunchEnd {
   LaunchHow how;
-  bool warned; // it was USR1 that asked for the drain: its time is nearly up, not its work
+  bool warned;      // it was USR1 that asked for the drain: its time is nearly up, not its work
+  int output_error; // why what the job said could not all be passed on (an errno), or 0; the job goes on without
 };
 
 /// Blocks until the job has ended. INT, TERM, HUP: once drains, twice stops. USR1, Slurm's warning, and USR2, `cancel`, drain and never
-/// stop, however often they come; after USR2 the drain counts as the person's. A job that dies (a rank, a host, mpirun) is started again
-/// with back-off. Throws std::system_error when mpirun cannot be started at all.
+/// stop, however often they come; after USR2 the drain counts as the person's. But for USR2, what was ignored when we were started stays
+/// ignored. TSTP (Ctrl-Z) stops the whole job until it is continued, where all of it is on this host. A job that dies (a rank, a host,
+/// mpirun) is started again with back-off. Throws std::system_error when mpirun cannot be started at all.
 LaunchEnd launch(const LaunchOptions& options);
 
 /// After a launcher was killed: removes what its mpirun left, whose number lies beside its job file. False: that still runs.
