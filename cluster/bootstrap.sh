@@ -72,8 +72,9 @@ if [ ${#missing[@]} -gt 0 ]; then
     trap '"${as_root[@]}" rm -f $policy' EXIT
     printf '#!/bin/sh\nexit 101 # nothing is started\n' | "${as_root[@]}" install -m 755 /dev/stdin $policy
   fi
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # Another clone's set-up may be at it, too.
+  "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=600 update -qq
+  "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   if [ -n "$(trap -p EXIT)" ]; then
     "${as_root[@]}" rm -f $policy
     trap - EXIT

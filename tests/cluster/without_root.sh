@@ -9,9 +9,11 @@ if [ "${1:-}" != inside ]; then
   exec unshare --mount "$0" inside
 fi
 
-work=$(mktemp -d)
-trap 'umount -l /usr "$work/over" 2>/dev/null || true; rm -rf "$work"' EXIT
-mkdir "$work/over" "$work/home"
+work=$(mktemp -d -p /var/tmp) # not TMPDIR: that other user must reach it
+trap 'umount -l /usr "$work/over" "$work/wheels" 2>/dev/null || true; rm -rf "$work"' EXIT
+mkdir "$work/over" "$work/home" "$work/wheels"
+mkdir -p .wheels
+mount --bind .wheels "$work/wheels" # he may not reach this folder, and pip parts its list at blanks
 mount -t tmpfs over "$work/over"
 mkdir "$work/over/upper" "$work/over/work"
 git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | { mkdir "$work/home/stdualx" && tar -C "$work/home/stdualx" -xf -; }
@@ -29,7 +31,7 @@ done
 chown -R 65534:65534 "$work/home"
 chmod 755 "$work"
 
-as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs env -u CUDA_HOME -u CUDA_PATH HOME="$work/home" PATH=/usr/bin:/bin PIP_FIND_LINKS="${PIP_FIND_LINKS:-} $PWD/.wheels" "$@"; }
+as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs env -u CUDA_HOME -u CUDA_PATH -u TMPDIR HOME="$work/home" PATH=/usr/bin:/bin PIP_FIND_LINKS="${PIP_FIND_LINKS:-} $work/wheels" "$@"; }
 as_user bash -euo pipefail <<SH
 cd "$work/home/stdualx"
 cluster/bootstrap.sh --no-root

@@ -3,6 +3,7 @@
 STDUALX_BUILD names the build folder. Only Python's standard library is needed.
 """
 import contextlib
+import gc
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -20,6 +22,11 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("STDUALX_BUILD", SOURCE / "build"))
 PROGRAM = BUILD / "bin" / "stdualx"
 STUB = BUILD / "tests" / "stub_trainer"
+# What the shell, the allocation or the job that started the tests says to `stdualx` is not said to theirs. How Open MPI finds its way here is (OMPI_MCA_...).
+FOREIGN = ("SLURM_", "SBATCH_", "SRUN_", "PMI_", "PMIX_", "OMPI_COMM_", "CUDA_VISIBLE_", "STDUALX_TRAINER", "STDUALX_CACHE", "STDUALX_FAULT", "STDUALX_ISA",
+           "STDUALX_DEVICES", "STDUALX_STUB", "STDUALX_SUBMISSION", "STDUALX_ALL_REDUCE")
+for foreign in [name for name in os.environ if name.startswith(FOREIGN)]:
+    del os.environ[foreign]
 MANIFEST = {
     "name": "tiny",
     "rate": 50,
@@ -108,11 +115,20 @@ class Workplace(unittest.TestCase):
     stub = True
 
     def setUp(self):
+        # Python says of an open file or a process that nobody waited for only when it is forgotten, where nothing can be raised.
+        self.unraised, before = [], sys.unraisablehook
+        sys.unraisablehook = lambda unraised: self.unraised.append(repr(unraised.exc_value))
+        self.addCleanup(self.nothing_was_unraised, before)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stdualx-end-to-end-"))
         self.addCleanup(shutil.rmtree, self.folder, True)
         write_recordings(self.folder / "tiny")
         self.store = self.folder / "results.db"
         self.wishes = {"marks": str(self.folder)}
+
+    def nothing_was_unraised(self, hook):
+        gc.collect()
+        sys.unraisablehook = hook
+        self.assertEqual(self.unraised, [])
 
     def sweep(self, file="sweep.json", **changes):
         """Writes a sweep file; keys set to None are left out."""
@@ -129,7 +145,8 @@ class Workplace(unittest.TestCase):
         return path
 
     def environment(self):
-        environment = dict(os.environ, STDUALX_STUB=json.dumps(self.wishes), STDUALX_CACHE=str(self.folder / "cache"))
+        environment = dict(os.environ, STDUALX_STUB=json.dumps(self.wishes), STDUALX_CACHE=str(self.folder / "cache"),
+                           XDG_CONFIG_HOME=str(self.folder / "no-profiles"))
         if self.stub:
             environment["STDUALX_TRAINER"] = str(STUB)
         return environment

@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_faults import FaultInRealJob, mpi_leftovers, random_seed, run_by_hand  # noqa: E402
+from test_faults import FaultInRealJob, random_seed, run_by_hand  # noqa: E402
 from harness import wait_until  # noqa: E402
 
 SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "USR1": signal.SIGUSR1, "HUP": signal.SIGHUP, "USR2": signal.SIGUSR2}
@@ -32,7 +32,6 @@ class Drains(FaultInRealJob):
         self.run_sweep(spec, "--workers", 2, store=self.undisturbed)
         whole = time.monotonic() - begin
         done = sweep = 0
-        before = mpi_leftovers()
         while done < drains:
             store = self.folder / f"drained{sweep}.db"
             sweep += 1
@@ -63,7 +62,7 @@ class Drains(FaultInRealJob):
             self.same_as_undisturbed(store)
             self.assertEqual(self.ask("SELECT count(*) FROM replays WHERE agrees = 0", store=store), [(0,)])
             self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts WHERE end_reason NOT IN ('complete', 'drained', 'stopped')", store=store), [])
-        self.nothing_left_of_mpi(before)
+        self.nothing_left_of_mpi()
         print(f"STDUALX_SEED={seed}: {done} warnings, {sweep} sweeps; {dict(tally)}; the job ended after {statistics.median(seconds):.2f} s "
               f"(median, at most {max(seconds):.2f} s)", flush=True)
 

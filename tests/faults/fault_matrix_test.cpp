@@ -164,7 +164,7 @@ protected:
     }
   }
   static void TearDownTestSuite() {
-    std::ofstream file(STDUALX_BUILD_DIR "/promises.csv");
+    std::ofstream file(fs::path(STDUALX_BUILD_DIR) / "promises.csv");
     file << "point,action,tried,lost,twice,other_bits\n";
     for (const auto& [key, tried] : tried_by)
       file << key.first << "," << key.second << "," << tried.times << "," << tried.lost << "," << tried.twice << "," << tried.other_bits

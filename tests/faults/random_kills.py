@@ -17,7 +17,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from test_faults import FaultInRealJob, mpi_leftovers, random_seed, run_by_hand  # noqa: E402
+from test_faults import FaultInRealJob, random_seed, run_by_hand  # noqa: E402
 from harness import command_line, descendants, read_stat, wait_until  # noqa: E402
 
 
@@ -73,7 +73,7 @@ class RandomKills(FaultInRealJob):
 
     def sweep_under_fire(self, number, spec, chance, budget, tally, gap):
         """One sweep, disturbed at most `budget` times and resumed to its end; returns how often it was."""
-        store, before, disturbed = self.folder / f"sweep{number}.db", mpi_leftovers(), 0
+        store, disturbed = self.folder / f"sweep{number}.db", 0
         for start in range(1000):
             process = self.start("run", spec, "--workers", 2, store=store)
             while disturbed < budget and process.poll() is None:
@@ -96,7 +96,7 @@ class RandomKills(FaultInRealJob):
         wait_until(lambda: not self.processes(), 10, "the job's processes to end")
         tally["epochs computed again"] += self.ask("SELECT count(*) FROM replays", store=store)[0][0]
         tally["sweeps"] += 1
-        self.nothing_left_of_mpi(before)
+        self.nothing_left_of_mpi()
         return disturbed
 
     def under_fire(self, kills, seed, a_sweep, spec, gap):

@@ -4,12 +4,15 @@ person does: `run` again. The store is then that of an undisturbed sweep, and no
 Repeat one by hand: STDUALX_FAULT=POINT:NTH:kill STDUALX_FAULT_ONCE=FILE stdualx run SPEC
 """
 import argparse
+import contextlib
 import os
 import pathlib
 import re
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import unittest
 
@@ -55,9 +58,35 @@ def run_by_hand(doc, count, usual, tests):
     return 0 if unittest.TextTestRunner(verbosity=1).run(unittest.TestSuite(map(case, names))).wasSuccessful() else 1
 
 
-def mpi_leftovers():
-    found = {path.name for path in pathlib.Path("/dev/shm").glob("vader_segment.*")}
-    return found | {str(path) for path in pathlib.Path("/tmp").glob("ompi.*/pid.*")}
+class MpiJobs:
+    """The MPI jobs of one test, so that what others on this machine run is not taken for what ours left. Read as long as it lives, since a
+    job's folder with its numbers is gone when the job has ended well."""
+
+    def __init__(self, folder):
+        self.folder, self.processes, self.numbers, self.over = folder, set(), set(), threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+
+    def look(self):
+        for place in self.folder.glob("*.d/job-*"):
+            with contextlib.suppress(OSError, ValueError):  # just removed, or not written yet
+                self.processes.add(int((place / "mpirun.pid").read_text(encoding="utf-8")))
+            with contextlib.suppress(OSError):
+                self.numbers |= {int(name.removeprefix("mpi-job-")) for name in os.listdir(place) if name.startswith("mpi-job-")}
+
+    def watch(self):
+        while not self.over.wait(0.02):
+            self.look()
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+
+    def leftovers(self):
+        """Segments vader_segment.HOST.UID.JOB.RANK and folders ompi.HOST.UID/pid.PROCESS (Open MPI 4) of these jobs."""
+        self.look()
+        segments = {path for path in pathlib.Path("/dev/shm").glob("vader_segment.*") if int(path.name.split(".")[-2], 16) in self.numbers}
+        return segments | {path for path in pathlib.Path(tempfile.gettempdir()).glob("ompi.*/pid.*") if int(path.suffix[1:]) in self.processes}
 
 
 class FaultInRealJob(Workplace):
@@ -65,6 +94,8 @@ class FaultInRealJob(Workplace):
         super().setUp()
         self.undisturbed = self.folder / "undisturbed.db"
         self.fault = {}
+        self.mpi_jobs = MpiJobs(self.folder)
+        self.addCleanup(self.mpi_jobs.end)
 
     def environment(self):
         return dict(super().environment(), **self.fault)
@@ -91,13 +122,12 @@ class FaultInRealJob(Workplace):
         self.assertEqual(self.ask("SELECT text FROM events WHERE kind IN ('hash_mismatch', 'evaluation_differs')", store=store), [])
         self.assert_whole(store)
 
-    def nothing_left_of_mpi(self, before):
-        # A job that somebody else runs here meanwhile has such files, too, until it ends.
-        wait_until(lambda: not mpi_leftovers() - before, 60, "shared memory and folders of Open MPI to be removed")
+    def nothing_left_of_mpi(self):
+        self.assertTrue(self.mpi_jobs.processes and self.mpi_jobs.numbers, "no MPI job was seen: nothing was looked for")
+        wait_until(lambda: not self.mpi_jobs.leftovers(), 10, "shared memory and folders of Open MPI to be removed")
 
     def kill_at(self, point, spec, *arguments):
         store, mark = self.folder / f"{point}.db", self.folder / f"{point}.mark"
-        before = mpi_leftovers()
         self.fault = {"STDUALX_FAULT": f"{point}:{MOMENTS.get(point, 1)}:kill", "STDUALX_FAULT_ONCE": str(mark)}
         drains = point.endswith("_drains")
         for start in range(5):
@@ -115,7 +145,7 @@ class FaultInRealJob(Workplace):
         self.assertTrue(mark.exists(), "the point was never reached: nothing was disturbed")
         self.same_as_undisturbed(store)
         wait_until(lambda: not self.processes(), 10, "the job's processes to end")
-        self.nothing_left_of_mpi(before)
+        self.nothing_left_of_mpi()
         for path in (store, store.with_name(store.name + "-wal")):
             path.unlink(missing_ok=True)
 
