@@ -37,6 +37,7 @@ constexpr auto ranks_follow = 1s;         // the ranks of a killed mpirun end wi
 constexpr auto grace_after_stop = 8s;     // the coordinator records what ran and lets everyone go
 constexpr auto grace_after_drain = 15s;   // beyond the coordinator's own limit: then it hangs itself, or never came up
 constexpr auto grace_after_outcome = 20s; // MPI's own end; longer means a rank hangs in it
+constexpr auto grace_after_loss = 3s;     // the same where agents are known to hang
 
 /// Blocks the signals a person or Slurm sends and reads them from a descriptor; restores the mask at its end. What was ignored when we were
 /// started (nohup, `trap '' INT`, a script's background) stays so; but SIGUSR2 is `cancel`'s, which asks us by name.
@@ -96,7 +97,8 @@ std::string joined(const std::vector<std::string>& words, const std::string& bet
   return all;
 }
 
-SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std::string>& hosts) {
+/// `crash`: how the mpirun before ended; "": there was none.
+SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std::string>& hosts, const std::string& crash) {
   const int workers =
       hosts.empty() ? options.workers : std::min(options.workers, options.workers_per_host * static_cast<int>(hosts.size()));
   SpawnOptions spawn;
@@ -116,7 +118,9 @@ SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std:
   // To other hosts mpirun takes nothing of the environment that it is not told to.
   if (std::getenv("STDUALX_ISA") != nullptr) spawn.arguments.insert(spawn.arguments.end(), {"-x", "STDUALX_ISA"});
   spawn.arguments.insert(spawn.arguments.end(), options.mpirun_arguments.begin(), options.mpirun_arguments.end());
-  spawn.arguments.insert(spawn.arguments.end(), {options.program.string(), "rank", options.job.string()});
+  spawn.arguments.insert(spawn.arguments.end(), {options.program.string(), "rank"});
+  if (!crash.empty()) spawn.arguments.insert(spawn.arguments.end(), {"--after-crash", "mpirun ended with " + crash});
+  spawn.arguments.push_back(options.job.string()); // the last word, by which suspend() knows a rank
   spawn.own_process_group = true; // the terminal's Ctrl-C is the launcher's alone
   spawn.death_signal = SIGTERM;   // with SIGKILL mpirun would leave its ranks behind (FACTS)
   return spawn;
@@ -166,11 +170,12 @@ LaunchEnd launch(const LaunchOptions& options) {
   long progress = options.progress ? options.progress() : 0;
   double back_off = options.first_back_off_seconds;
   std::vector<std::string> hosts; // none: all
+  std::string crash;              // of the mpirun before
   while (true) {
     auto [read_end, write_end] = make_pipe();
     fault_point(FaultPoint::launcher_before_spawn);
     Descriptor output_end = output.open(), errors_end = errors.open();
-    SpawnOptions command = mpirun_command(options, hosts);
+    SpawnOptions command = mpirun_command(options, hosts, crash);
     command.descriptors = {{read_end.get(), STDIN_FILENO}, {output_end.get(), STDOUT_FILENO}, {errors_end.get(), STDERR_FILENO}};
     ChildProcess mpirun = ChildProcess::spawn(command);
     for (Descriptor* ours : {&read_end, &output_end, &errors_end}) ours->reset();
@@ -200,7 +205,8 @@ LaunchEnd launch(const LaunchOptions& options) {
         write_word(write_end, "stop");
         kill_at = Clock::now() + grace_after_stop;
       }
-      if (!kill_at && is_there(options.outcome)) kill_at = Clock::now() + grace_after_outcome;
+      if (!kill_at && is_there(options.outcome))
+        kill_at = Clock::now() + (is_there(options.outcome.string() + lost_suffix) ? grace_after_loss : grace_after_outcome);
       if (kill_at && Clock::now() > *kill_at) {
         // On SIGTERM mpirun kills its ranks, which take their trainers along; one that does not listen is itself hung.
         mpirun.signal(terminated ? SIGKILL : SIGTERM);
@@ -230,6 +236,7 @@ LaunchEnd launch(const LaunchOptions& options) {
     const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitStatus::drained);
     if (gave_up || wishes.asked >= 1 || restarts >= options.most_restarts) return leave(LaunchHow::died);
     ++restarts;
+    crash = describe_wait_status(status);
     options.say("mpirun ended before its work was done (" + describe_wait_status(status) + "); starting it again in " +
                 std::to_string(static_cast<int>(back_off)) + " s (" + std::to_string(restarts) + " of " +
                 std::to_string(options.most_restarts) + " without a new epoch)");
@@ -240,7 +247,7 @@ LaunchEnd launch(const LaunchOptions& options) {
       if (wishes.asked > 0) return leave(wishes.asked >= 2 ? LaunchHow::stopped : LaunchHow::died);
     }
     remove_mpi_leftovers(mpirun.pid(), options.job.parent_path());
-    back_off *= 2;
+    back_off = std::min(2 * back_off, 4 * options.first_back_off_seconds);
     if (options.live_hosts) {
       hosts = options.live_hosts();
       if (!hosts.empty()) options.say("hosts that answer: " + joined(hosts, " "));

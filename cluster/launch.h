@@ -10,14 +10,16 @@
 namespace stdualx {
 
 struct LaunchOptions {
-  std::filesystem::path program;             // run as rank: `program rank JOB`
+  std::filesystem::path program;             // run as rank: `program rank JOB`, after a crash with `--after-crash HOW`
   std::filesystem::path job;                 // the job file
   std::filesystem::path outcome;             // appears when the job ended by its own decision
   int workers = 1;                           // ranks besides the coordinator
   std::vector<std::string> mpirun_arguments; // further ones, as a site needs them
-  int most_restarts = 3;                     // without progress in between
-  double first_back_off_seconds = 1;         // doubled at each restart
-  double drain_seconds = 600;                // the coordinator stops after these; if it does not, the launcher does, some seconds later
+  // Without progress in between. A run that the job dies of is found out at the fourth (three crashes, one more alone); two further ones
+  // are for others like it, and then it is rather the machine.
+  int most_restarts = 6;
+  double first_back_off_seconds = 1; // doubled at each restart, up to four times as much
+  double drain_seconds = 600;        // the coordinator stops after these; if it does not, the launcher does, some seconds later
   // The hosts that are left, asked before a job that died is started again; empty, or none given: mpirun's own choice.
   std::function<std::vector<std::string>()> live_hosts;
   int workers_per_host = 1;                    // of those
@@ -36,6 +38,9 @@ struct LaunchEnd {
   bool warned;      // it was USR1 that asked for the drain: its time is nearly up, not its work
   int output_error; // why what the job said could not all be passed on (an errno), or 0; the job goes on without
 };
+
+/// A file of the outcome's name and this suffix, there before it: ranks hang, and the end of mpirun is not to be waited for.
+inline constexpr const char* lost_suffix = ".ranks-hang";
 
 /// Blocks until the job has ended. INT, TERM, HUP: once drains, twice stops. USR1, Slurm's warning, and USR2, `cancel`, drain and never
 /// stop, however often they come; after USR2 the drain counts as the person's. But for USR2, what was ignored when we were started stays

@@ -168,7 +168,7 @@ private:
 } // namespace
 
 std::vector<float> disturbed_windows(const WindowSet& windows, std::span<const std::int64_t> rows, const Condition& condition,
-                                     const Standardisation& training) {
+                                     const Standardisation& training, const std::function<void()>& observer) {
   const InputShape shape = windows.shape();
   const std::int64_t length = shape.steps * shape.channels; // of a sensor in a window
   std::vector<float> disturbed(rows.size() * static_cast<std::size_t>(shape.sensors * length));
@@ -205,6 +205,7 @@ std::vector<float> disturbed_windows(const WindowSet& windows, std::span<const s
           std::fill(to + step * shape.channels + real, to + (step + 1) * shape.channels, 0.0f);
       }
     }
+    observer();
   }
   return disturbed;
 }

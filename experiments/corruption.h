@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -23,8 +24,10 @@ inline constexpr double missing_block_seconds = 1;
 /// `linear` between its valid neighbours; where there is none on that side, and with `zero`, `training`'s mean stands in. Noise is
 /// measured against the training deviation: deviation * 10^(-dB / 20). A rotation turns all vectors of a sensor alike, around an axis
 /// drawn uniformly. A sampling moment that jitters reads between its neighbouring samples (linear).
+/// `observer` is called after each recording, and may throw to leave.
 /// InputError: the sensor of `missing_sensor` does not exist.
-std::vector<float> disturbed_windows(const WindowSet& windows, std::span<const std::int64_t> rows, const Condition& condition,
-                                     const Standardisation& training);
+std::vector<float> disturbed_windows(
+    const WindowSet& windows, std::span<const std::int64_t> rows, const Condition& condition, const Standardisation& training,
+    const std::function<void()>& observer = [] {});
 
 } // namespace stdualx

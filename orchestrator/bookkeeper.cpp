@@ -26,6 +26,8 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers) {
     const RunState& state = states[i];
     KnownRun run{state.status, state.last_attempt, state.epochs_recorded, state.failures, {}, missing_evaluations(job.plan.runs[i], state),
                  state.weights};
+    run.crashes = state.crashes;
+    run.crash_hosts = state.crash_hosts;
     if (state.status != RunStatus::complete) run.checkpoints = store.live_checkpoints(state.run_id);
     known.push_back(std::move(run));
   }
@@ -37,6 +39,8 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers) {
   options.shortest_lease = job.shortest_lease;
   options.longest_pause = std::clamp(job.shortest_lease / 4, 1.0, options.longest_pause); // ticks come every half second
   options.start_lease = start_leases * job.shortest_lease;
+  options.agent_lease = agent_lease(job.shortest_lease);
+  options.quiet_agent = 4 * seconds_between_beats(job.shortest_lease);
   return Coordinator(job.plan, std::move(known), options);
 }
 
@@ -85,7 +89,10 @@ void Bookkeeper::carry_out(const RecordEnd& end) {
   progress_.ended(coordinator_, end.end);
 }
 
-void Bookkeeper::carry_out(const RecordStatus& status) { to_record().set_status(status.run_id, status.status); }
+void Bookkeeper::carry_out(const RecordStatus& status) {
+  to_record().set_status(status.run_id, status.status);
+  if (!status.why.empty()) to_record().event("put_aside", status.run_id, status.why);
+}
 
 void Bookkeeper::carry_out(const RecordHost& host) {
   to_record().host(host.placement.host,

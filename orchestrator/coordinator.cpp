@@ -28,13 +28,21 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
     const bool asked_for_more = status == RunStatus::complete && !past.missing.empty() && past.weights;
     const bool evaluate_only = asked_for_more && past.failures < options_.most_failures;
     evaluation_failed_ = evaluation_failed_ || asked_for_more != evaluate_only;
-    runs_.push_back({&planned, status, past.last_attempt, past.epochs_recorded, past.failures, std::move(past.checkpoints),
-                     std::move(past.missing), evaluate_only ? std::move(past.weights) : std::nullopt});
+    runs_.push_back({&planned,
+                     status,
+                     past.last_attempt,
+                     past.epochs_recorded,
+                     past.failures,
+                     std::move(past.checkpoints),
+                     std::move(past.missing),
+                     evaluate_only ? std::move(past.weights) : std::nullopt,
+                     past.crashes,
+                     {past.crash_hosts.begin(), past.crash_hosts.end()}});
     run_by_id_[planned.run_id] = i;
     ++counts_[status];
     epochs_planned_ += planned.run.training.epochs;
     epochs_done_ += status == RunStatus::complete ? planned.run.training.epochs : past.epochs_recorded;
-    if (is_open(status) || evaluate_only) queues_[runs_.back().width()].push_back(i);
+    if (is_open(status) || evaluate_only) admit(i);
   }
   // What is begun last should be short, as far as epochs tell.
   if (options_.policy != SchedulePolicy::widest)
@@ -42,7 +50,30 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
       std::stable_sort(queue.begin(), queue.end(),
                        [&](std::size_t a, std::size_t b) { return runs_[a].epochs_left() > runs_[b].epochs_left(); });
   for (int rank = 1; rank <= options_.workers; ++rank) workers_[rank].rank = rank;
-  usable_ = workers_.size();
+  left_ = usable_ = workers_.size();
+}
+
+/// A run that is to be done waits for workers, unless the job keeps dying with it.
+void Coordinator::admit(std::size_t index) {
+  Run& run = runs_[index];
+  if (run.crashes < options_.crashes_to_suspect) {
+    queues_[run.width()].push_back(index);
+  } else if (run.crashes == options_.crashes_to_suspect) {
+    suspects_.push_back(index);
+    act(Notice{"run " + short_id(run.run_id()) + " was at work in " + std::to_string(run.crashes) +
+               " crashes of the job and recorded no epoch since: it is tried alone"});
+  } else {
+    const std::string why = "the job crashed " + std::to_string(run.crashes) +
+                            " times with it at work, the last time alone, and none of its epochs was recorded in between";
+    if (run.weights) { // what it was trained to stands
+      run.weights.reset();
+      evaluation_failed_ = true;
+    } else {
+      set_status(run, RunStatus::quarantined);
+      act(RecordStatus{run.run_id(), RunStatus::quarantined, why});
+    }
+    act(Notice{"run " + short_id(run.run_id()) + " is put aside: " + why + "; `stdualx retry` tries it again"});
+  }
 }
 
 std::vector<Action> Coordinator::take_actions() { return std::exchange(actions_, {}); }
@@ -88,27 +119,43 @@ void Coordinator::on_message(int rank, const Message& message, double now) {
 void Coordinator::hear(int rank, Heard heard, double now) {
   const auto found = workers_.find(rank);
   if (found == workers_.end()) throw std::runtime_error("a message from rank " + std::to_string(rank) + ", which is no worker");
-  std::visit([&](auto& what) { on(found->second, std::move(what), now); }, heard);
+  Worker& worker = found->second;
+  worker.heard = now;
+  std::visit([&](auto& what) { on(worker, std::move(what), now); }, heard);
+  if (worker.lost) heard_again(worker);
   schedule(now);
 }
 
 void Coordinator::belongs_to(Worker& worker, const std::string& host) {
   if (worker.host == host) return;
-  if (!worker.host.empty()) std::erase(hosts_[worker.host].ranks, worker.rank);
+  if (worker.home != nullptr) std::erase(worker.home->ranks, worker.rank);
   worker.host = host;
-  hosts_[host].ranks.push_back(worker.rank);
+  worker.home = &hosts_[host];
+  worker.home->ranks.push_back(worker.rank);
 }
 
-/// Brings `free_` up to date after any change of a worker.
+/// Brings `free_` and `usable_` up to date after any change of a worker.
 void Coordinator::list(Worker& worker) {
-  const bool is_free = worker.ready && worker.usable && worker.groups.size() < worker.depth;
+  list_one(worker);
+  if (worker.home == nullptr || !worker.home->standing.on_trial) return;
+  for (const int rank : worker.home->ranks) list_one(workers_.at(rank)); // there is one run for all of them
+}
+
+void Coordinator::list_one(Worker& worker) {
+  const bool rests = is_at_rest(worker), on_trial = is_on_trial(worker);
+  const bool counts = worker.usable && !rests && !on_trial;
+  if (counts != worker.counted) usable_ = counts ? usable_ + 1 : usable_ - 1;
+  worker.counted = counts;
+  const auto is_idle = [&](int rank) { return workers_.at(rank).groups.empty(); };
+  const bool may = !on_trial || (worker.home->standing.on_trial ? std::ranges::all_of(worker.home->ranks, is_idle) : is_idle(worker.rank));
+  const bool is_free = worker.ready && worker.usable && !rests && may && worker.groups.size() < worker.depth;
   if (worker.listed) free_.erase({*worker.listed, worker.rank});
   worker.listed = is_free ? std::optional(worker.groups.size()) : std::nullopt;
   if (is_free) free_.emplace(worker.groups.size(), worker.rank);
 }
 
 void Coordinator::give_up(Worker& worker) {
-  if (worker.usable) --usable_;
+  if (worker.usable) --left_;
   worker.usable = false;
   list(worker);
 }
@@ -168,11 +215,10 @@ void Coordinator::on(Worker& worker, EpochReport report, double now) {
   for (const int rank : group->ranks) {
     Worker& member = workers_.at(rank);
     member.last = report;
-    hosts_[member.host].failed_at_start.erase(rank); // or scattered failures would in time put every good host out of use
   }
   worker.stepped = true;
   restart_lease(worker, now);
-  ++group->epochs;
+  if (group->epochs++ == 0) got_on(*group, now);
   if (report.epoch > run.epochs) {
     run.epochs = report.epoch;
     ++epochs_done_;
@@ -196,6 +242,7 @@ void Coordinator::on(Worker& worker, EvaluationReport report, double) {
 
 void Coordinator::on(Worker& worker, AttemptEnd end, double now) {
   std::int64_t id = 0;
+  worker.owed.erase({end.run_id, end.attempt});
   Group* group = group_of(worker, end.run_id, end.attempt, &id);
   if (group == nullptr) return;
   if (end.reason != "complete" && end.reason != "drained" && !group->broken_since) group->broken_since = now;
@@ -203,62 +250,12 @@ void Coordinator::on(Worker& worker, AttemptEnd end, double now) {
   if (group->ends.size() == group->ranks.size()) conclude(id, now);
 }
 
-void Coordinator::on(Worker& worker, Heartbeat heartbeat, double now) {
-  worker.waited_seconds = heartbeat.waited_seconds;
-  const std::int64_t steps = heartbeat.steps;
-  if (steps <= worker.steps) { // fewer: another trainer counts from 0
-    worker.steps = steps;
-    return;
-  }
-  if (worker.stepped) worker.seconds_per_step = (now - worker.steps_seen) / static_cast<double>(steps - worker.steps);
-  worker.steps = steps;
-  worker.stepped = true;
-  worker.steps_seen = now;
-}
-
-void Coordinator::restart_lease(Worker& worker, double now) { worker.steps_seen = now; }
-
 void Coordinator::on(Worker& worker, const Unusable& unusable, double) {
   const AttemptEnd& end = unusable.end;
-  worker.ready = false;
+  worker.ready = worker.lost = false;
   give_up(worker);
   act(Notice{"worker " + std::to_string(worker.rank) + " on " + worker.host + " cannot start a trainer: " + end.detail +
              (end.stderr_tail.empty() ? "" : "\n" + end.stderr_tail)});
-}
-
-void Coordinator::on_tick(double now) {
-  // Time in which the coordinator itself was suspended counts for nobody.
-  const double pause = last_tick_ >= 0 && now - last_tick_ > options_.longest_pause ? now - last_tick_ : 0;
-  last_tick_ = now;
-  for (auto& [rank, worker] : workers_) {
-    if (worker.groups.empty()) continue;
-    worker.steps_seen = std::min(worker.steps_seen + pause, now);
-    const double lease =
-        worker.stepped ? std::max(options_.shortest_lease, options_.lease_steps * worker.seconds_per_step) : options_.start_lease;
-    if (worker.abandoned || now - worker.steps_seen <= lease) continue;
-    const Group& group = groups_.at(worker.groups.front());
-    if (group.ends.contains(rank)) continue; // it has done its part and waits for the others
-    const Run& run = runs_[group.run];
-    act(Notice{"run " + short_id(run.run_id()) + ": no step on rank " + std::to_string(rank) + " for " +
-               std::to_string(static_cast<int>(now - worker.steps_seen)) + " s; its trainer is killed"});
-    abandon(worker, group, "lease_expired");
-  }
-  end_broken_groups(now);
-  schedule(now);
-}
-
-void Coordinator::abandon(Worker& worker, const Group& group, const std::string& reason) {
-  worker.abandoned = true;
-  act(Send{worker.rank, Abandon{runs_[group.run].run_id(), group.attempt, reason}});
-}
-
-/// On CPUs a member's death is told by the next collective. In NCCL the others spin (NVIDIA/nccl#279): they are killed.
-void Coordinator::end_broken_groups(double now) {
-  for (const auto& [id, group] : groups_) {
-    if (!group.broken_since || now - *group.broken_since <= options_.longest_breaking) continue;
-    for (const int rank : group.ranks)
-      if (Worker& worker = workers_.at(rank); !group.ends.contains(rank) && !worker.abandoned) abandon(worker, group, "group_broken");
-  }
 }
 
 void Coordinator::on_drain(double now) {
@@ -298,10 +295,13 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
   if (first.reason == "group_broken")
     for (const auto& [rank, end] : group.ends)
       if (end.reason != "complete" && end.reason != "group_broken") cause = &end;
-  if (first.reason == "complete" && group.evaluations > 0 && run.weights) {
+  const bool complete = first.reason == "complete" && group.evaluations > 0;
+  if (complete && group.epochs == 0) got_on(group, now);
+  if (alone_ == group.run) alone_.reset();
+  if (complete && run.weights) {
     run.weights.reset(); // evaluated
     act(RecordEnd{first, RunStatus::complete});
-  } else if (first.reason == "complete" && group.evaluations > 0) {
+  } else if (complete) {
     set_status(run, RunStatus::complete);
     epochs_done_ += run.spec().training.epochs - run.epochs;
     act(RecordEnd{first, RunStatus::complete});
@@ -333,10 +333,13 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
   RunStatus status = RunStatus::interrupted;
   bool again = true;
   if (end.reason == "storage") {
-    // Its disk is full or failed: no fault of the run, and the next run would meet the same. The job ends, to be started again.
+    // A disk is full or failed: no fault of the run, and the next run would meet the same there. One host's own disk is that host's
+    // trouble; else the job ends, to be started again.
+    if (!rests_for_full_cache(group, now)) {
+      if (storage_failure_.empty()) storage_failure_ = end.detail;
+      on_drain(now);
+    }
     end.reason = "stopped";
-    if (storage_failure_.empty()) storage_failure_ = end.detail;
-    on_drain(now);
   }
   if (ended_as_planned(end.reason)) {
     again = !draining_;
@@ -348,9 +351,11 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
     ++run.failures;
     for (const int rank : group.ranks) {
       const auto said = group.ends.find(rank);
-      if (said != group.ends.end() && said->second.reason == end.reason) run.failed_ranks.insert(rank);
+      if (said == group.ends.end() || said->second.reason != end.reason) continue;
+      run.failed_ranks.insert(rank);
+      run.failed_hosts.insert(workers_.at(rank).host);
     }
-    if (may_retry) blame_host(group, end); // a recipe that diverges does so on every host
+    if (may_retry) failed_at_start(group, end.reason, now); // a recipe that diverges does so on every host
     again = may_retry && run.failures < options_.most_failures;
     if (!may_retry) status = RunStatus::failed;
     else if (!again) status = RunStatus::quarantined;
@@ -372,29 +377,15 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
   if (again) enqueue_first(group.run);
 }
 
-void Coordinator::blame_host(Group& group, const AttemptEnd& end) {
-  if (group.epochs > 0) return;
-  for (const int rank : group.ranks) {
-    const auto said = group.ends.find(rank);
-    if (said == group.ends.end() || said->second.reason != end.reason) continue;
-    Host& host = hosts_[workers_.at(rank).host];
-    host.failed_at_start[rank].insert(group.run);
-    std::set<std::size_t> runs;
-    for (const auto& [each, failed] : host.failed_at_start) runs.insert(failed.begin(), failed.end());
-    const auto usable_here =
-        static_cast<std::size_t>(std::count_if(host.ranks.begin(), host.ranks.end(), [&](int other) { return workers_.at(other).usable; }));
-    // One bad host must not eat every run's retries; the last host is kept, since giving up helps nobody.
-    if (runs.size() < 2 || usable_ == usable_here) continue;
-    for (const int other : host.ranks) give_up(workers_.at(other));
-    act(Notice{"host " + workers_.at(rank).host + " failed two runs at their start; it gets no more"});
-  }
-}
-
 // ---- the end
 
 void Coordinator::finish_if_done() {
   if (!groups_.empty() || finished_) return;
-  if (queues_.empty() || draining_ || usable_ == 0) finish();
+  if ((queues_.empty() && suspects_.empty()) || draining_ || left_ == 0) finish();
+}
+
+bool Coordinator::agents_are_lost() const {
+  return finished_ && !draining_ && left_ == 0 && lost() > 0 && !(queues_.empty() && suspects_.empty());
 }
 
 void Coordinator::finish() {

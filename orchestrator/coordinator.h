@@ -36,6 +36,8 @@ struct KnownRun {
   std::vector<CheckpointRef> checkpoints;   // live ones, oldest first
   std::vector<EvaluationSpec> missing = {}; // evaluations of the test part that are still to be made
   std::optional<Artifact> weights = {};     // of a COMPLETE run: what they are made with
+  std::int64_t crashes = 0;                 // of the job while it was at work, none of its epochs recorded in between
+  std::vector<std::string> crash_hosts = {};
 };
 
 /// How runs are handed out: wide groups first, and in one of these ways. The simulator compares them (ARCHITECTURE, "The schedule"); jobs
@@ -57,6 +59,11 @@ struct CoordinatorOptions {
   double longest_breaking = 10; // seconds that the members of a broken group may take to notice; then they are killed
   SchedulePolicy policy = SchedulePolicy::fill;
   double longest_pause = 10; // time in which the coordinator itself was suspended for longer than this counts for no lease
+  double agent_lease = 90;   // seconds without a word from an agent, which has one every few seconds; then its worker is lost
+  double quiet_agent = 20;   // or so many: then its group waits for it, and no other member's trainer counts as hung
+  double first_rest =
+      600; // seconds without work of a place where runs fail at their start; each further rest in a row is four times as long
+  std::int64_t crashes_to_suspect = 3; // crashes of the job with a run at work: then it is tried alone, and once more is the end of it
 };
 
 // ---- actions
@@ -81,6 +88,7 @@ struct RecordEnd {
 struct RecordStatus {
   std::string run_id;
   RunStatus status;
+  std::string why = {}; // for `events`; "": plain enough
 };
 struct DropCheckpoint { // damaged: never offered again
   std::string run_id;
@@ -156,6 +164,10 @@ public:
   double waited_seconds() const;
   double ready_seconds(double now) const;
   ExitStatus exit_status() const;
+  /// Work is left and nobody to do it, since agents do not answer: the job is to be started again, as after a crash.
+  bool agents_are_lost() const;
+  /// Workers whose agents do not answer.
+  std::size_t lost() const;
   /// What a trainer could not write; the job drains then. "": nothing.
   const std::string& storage_failure() const { return storage_failure_; }
 
@@ -167,7 +179,11 @@ private:
     std::vector<CheckpointRef> checkpoints;
     std::vector<EvaluationSpec> missing; // to make of a COMPLETE run
     std::optional<Artifact> weights;     // set: it is COMPLETE and is evaluated only, on one rank
+    std::int64_t crashes;
+    std::set<std::string>
+        failed_hosts; // where it failed, or the job crashed with it at work: it goes elsewhere while there is an elsewhere
     std::set<int> failed_ranks = {};
+    std::set<int> failed_at_start = {}; // those where it failed before the attempt's first epoch; until it gets on somewhere
 
     const std::string& run_id() const { return planned->run_id; }
     const RunSpec& spec() const { return planned->run; }
@@ -186,12 +202,33 @@ private:
     std::size_t place = 1;              // in its workers' queues, from 1; a group of several ranks has the first
     std::optional<double> broken_since; // a member has ended without success
   };
+  /// A host, or one worker of a host on which others get on, where runs fail at their start is left in peace for a while; then it is
+  /// tried with one run at a time, until one gets on there.
+  struct Standing {
+    std::optional<double> rests_until;
+    bool on_trial = false;
+    int rests = 0;                    // in a row
+    std::optional<std::size_t> tried; // the run whose failure on trial ended it
+    bool in_doubt() const { return rests_until || on_trial; }
+  };
+  struct Host {
+    std::vector<int> ranks;
+    Standing standing = {};
+  };
   struct Worker {
     int rank = 0;
     std::string host;
+    Host* home = nullptr; // in `hosts_`
     Placement placement;
     bool ready = false; // its trainer has started and waits for work, or works
     bool usable = true;
+    bool counted = true; // in `usable_`
+    bool lost = false;   // its agent does not answer
+    double heard = -1;
+    std::set<std::pair<std::string, std::int64_t>> owed = {}; // attempts that went elsewhere since it was lost; it may still work at them
+    bool proven = false;                                      // a run got on here, and none failed at its start since
+    std::map<std::size_t, bool> against = {}; // runs that failed at their start since one got on; true: and got on elsewhere
+    Standing standing = {};
     std::deque<std::int64_t> groups;   // handed out; the first is at work
     std::optional<std::size_t> listed; // in `free_`, with so many handed out
     std::size_t depth = 1;             // how many may be handed out: more than one only where runs last milliseconds
@@ -200,10 +237,6 @@ private:
     double steps_seen = 0, seconds_per_step = 0;
     bool stepped = false, abandoned = false;
     EpochReport last;
-  };
-  struct Host {
-    std::map<int, std::set<std::size_t>> failed_at_start; // runs by rank, until a run gets on there
-    std::vector<int> ranks;
   };
 
   void act(Action action) { actions_.push_back(std::move(action)); }
@@ -217,19 +250,43 @@ private:
   void on(Worker& worker, const Unusable& unusable, double now);
   /// Another usable worker of this one's host on the same GPU, or nullptr.
   const Worker* other_on_gpu(const Worker& worker) const;
+  void admit(std::size_t run);
   void belongs_to(Worker& worker, const std::string& host);
   void list(Worker& worker);
+  void list_one(Worker& worker);
   void give_up(Worker& worker);
   Group* group_of(const Worker& worker, const std::string& run_id, std::int64_t attempt, std::int64_t* id = nullptr);
   void conclude(std::int64_t group_id, double now);
   void judge_failure(Group& group, AttemptEnd end, bool may_retry, double now);
-  void blame_host(Group& group, const AttemptEnd& end);
+  // Whose fault a failure at the start is: coordinator_blame.cpp.
+  void failed_at_start(const Group& group, const std::string& reason, double now);
+  void got_on(const Group& group, double now);
+  void blame_run(std::size_t run, double now);
+  void doubt(const Worker& worker, double now);
+  bool rest(Standing& standing, const std::vector<int>& ranks, double now);
+  void end_rest(Standing& standing, const std::vector<int>& ranks);
+  void end_rests(double now);
+  void end_all_rests();
+  std::set<std::size_t> runs_against(const Host& host, bool sure) const;
+  bool gets_on(const Host& host) const;
+  bool rests_for_full_cache(const Group& group, double now);
+  bool is_at_rest(const Worker& worker) const;
+  bool is_on_trial(const Worker& worker) const;
+  // Agents that do not answer: coordinator_lease.cpp.
+  void lose_silent_agents(double now);
+  void lose(Worker& worker, double now);
+  void heard_again(Worker& worker);
+  bool is_quiet(const Worker& worker, double now) const;
+  bool waits_for_quiet_agent(const Group& group, double now) const;
+  double latest_step(const Group& group) const;
   void schedule(double now);
   std::vector<int> choose_workers(const Run& run) const;
   bool hand_out_one(double now);
   void hand_out(std::size_t run, const std::vector<int>& ranks, bool goes_past, double now);
   void enqueue_first(std::size_t run);
   void set_waiting(std::int64_t width);
+  void wait_for_workers(std::size_t run);
+  void try_alone(double now);
   void restart_lease(Worker& worker, double now);
   void abandon(Worker& worker, const Group& group, const std::string& reason);
   void end_broken_groups(double now);
@@ -248,7 +305,11 @@ private:
   std::map<int, Worker> workers_;
   std::map<std::string, Host> hosts_;
   std::set<std::pair<std::size_t, int>> free_; // who can take another run: (how many it was handed out, rank)
-  std::size_t usable_ = 0;                     // workers
+  std::size_t left_ = 0;                       // workers that are not given up
+  std::size_t usable_ = 0;                     // those of them that may be given any run: they are not at rest nor on trial
+  std::size_t in_doubt_ = 0;                   // hosts and workers at rest or on trial
+  std::deque<std::size_t> suspects_;           // runs to be tried alone, before all others
+  std::optional<std::size_t> alone_;           // the one that is
   std::map<std::int64_t, Group> groups_;
   std::int64_t next_group_ = 1;
   std::vector<Action> actions_;

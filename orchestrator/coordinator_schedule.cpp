@@ -8,40 +8,87 @@ namespace stdualx {
 std::vector<int> Coordinator::choose_workers(const Run& run) const {
   const auto width = static_cast<std::size_t>(run.width());
   // A run that failed somewhere goes elsewhere while there is an elsewhere, also when that is busy now: a bad place must not
-  // eat all its tries within a minute.
-  const auto usable_failed = static_cast<std::size_t>(
-      std::count_if(run.failed_ranks.begin(), run.failed_ranks.end(), [&](int rank) { return workers_.at(rank).usable; }));
-  const bool goes_elsewhere = usable_ - usable_failed >= width;
+  // eat all its tries within a minute. Another host, which may tell the run's fault from the host's; else another worker.
+  const auto is_counted = [&](int rank) { return workers_.at(rank).counted; };
+  std::size_t on_failed_hosts = 0;
+  for (const std::string& name : run.failed_hosts)
+    if (const auto host = hosts_.find(name); host != hosts_.end())
+      on_failed_hosts += static_cast<std::size_t>(std::ranges::count_if(host->second.ranks, is_counted));
+  const auto failed_ranks = static_cast<std::size_t>(std::ranges::count_if(run.failed_ranks, is_counted));
+  const bool to_other_host = !run.failed_hosts.empty() && usable_ >= width + on_failed_hosts;
+  const bool to_other_rank = usable_ >= width + failed_ranks;
+  // Its last try is for a place where runs get on, if there is one or may soon be.
+  const bool wants_proof =
+      width == 1 && run.failures > 0 && run.failures + 1 == options_.most_failures && hosts_.size() > 1 && !groups_.empty();
   std::vector<int> ranks;
   for (const auto& [handed_out, rank] : free_) {
     if (ranks.size() == width || (width > 1 && handed_out > 0)) break; // a group begins together
-    if (!goes_elsewhere || !run.failed_ranks.contains(rank)) ranks.push_back(rank);
+    const Worker& worker = workers_.at(rank);
+    if (to_other_host ? run.failed_hosts.contains(worker.host) : to_other_rank && run.failed_ranks.contains(rank)) continue;
+    if (!worker.counted && (width > 1 || run.failures > 0)) continue; // on trial: for a run that can bear a failure
+    if (wants_proof && !gets_on(*worker.home)) continue;
+    ranks.push_back(rank);
   }
   if (ranks.size() < width) return {};
   std::sort(ranks.begin(), ranks.end());
   return ranks;
 }
 
-void Coordinator::enqueue_first(std::size_t run) { queues_[runs_[run].width()].push_front(run); }
+void Coordinator::enqueue_first(std::size_t run) {
+  if (runs_[run].crashes >= options_.crashes_to_suspect) suspects_.push_front(run);
+  else queues_[runs_[run].width()].push_front(run);
+}
 
-/// Never continued with another group size (DESIGN, The way of the data): these wait for a job with more workers.
+/// Never continued with another group size (DESIGN, The way of the data): it waits for a job with more workers.
+void Coordinator::wait_for_workers(std::size_t index) {
+  Run& run = runs_[index];
+  set_status(run, RunStatus::waiting);
+  act(RecordStatus{run.run_id(), RunStatus::waiting});
+  act(Notice{"run " + short_id(run.run_id()) + " waits: it needs a group of " + std::to_string(run.spec().world_size) + " ranks, and " +
+             std::to_string(left_) + " can be had"});
+}
+
 void Coordinator::set_waiting(std::int64_t width) {
-  for (const std::size_t index : queues_.at(width)) {
-    Run& run = runs_[index];
-    set_status(run, RunStatus::waiting);
-    act(RecordStatus{run.run_id(), RunStatus::waiting});
-    act(Notice{"run " + short_id(run.run_id()) + " waits: it needs a group of " + std::to_string(run.spec().world_size) + " ranks, and " +
-               std::to_string(usable_) + " can be had"});
-  }
+  for (const std::size_t index : queues_.at(width)) wait_for_workers(index);
   queues_.erase(width);
 }
 
 void Coordinator::schedule(double now) {
   if (finished_) return;
-  while (!draining_ && usable_ > 0 && !queues_.empty() && queues_.begin()->first > static_cast<std::int64_t>(usable_))
-    set_waiting(queues_.begin()->first);
+  if (usable_ == 0 && in_doubt_ > 0) end_all_rests();
+  if (alone_ || !suspects_.empty()) {
+    if (!draining_ && left_ > 0) try_alone(now);
+    if (alone_ || !suspects_.empty()) {
+      finish_if_done();
+      return;
+    }
+  }
+  // Of groups that only workers in doubt could make up nobody knows: they wait while others may yet clear those.
+  const auto can_be_had = [&](std::int64_t width) {
+    const bool all_too_wide = groups_.empty() && queues_.rbegin()->first > static_cast<std::int64_t>(usable_);
+    return width <= static_cast<std::int64_t>(all_too_wide ? usable_ : left_);
+  };
+  while (!draining_ && left_ > 0 && !queues_.empty() && !can_be_had(queues_.begin()->first)) set_waiting(queues_.begin()->first);
   while (!draining_ && !free_.empty() && hand_out_one(now)) continue;
   finish_if_done();
+}
+
+/// Runs that the job keeps dying with: one at a time, and nothing beside it, until it has recorded an epoch.
+void Coordinator::try_alone(double now) {
+  while (!alone_ && !suspects_.empty()) {
+    const std::size_t index = suspects_.front();
+    const bool is_too_wide = runs_[index].width() > static_cast<std::int64_t>(left_);
+    if (!is_too_wide && !groups_.empty()) return;
+    const std::vector<int> ranks = is_too_wide ? std::vector<int>() : choose_workers(runs_[index]);
+    if (!is_too_wide && ranks.empty()) return;
+    suspects_.pop_front();
+    if (is_too_wide) {
+      wait_for_workers(index);
+    } else {
+      alone_ = index;
+      hand_out(index, ranks, false, now);
+    }
+  }
 }
 
 /// The widest run that can begin now. Once a group has to wait for its ranks, others go past it only as far as it could still be had from
@@ -50,13 +97,14 @@ bool Coordinator::hand_out_one(double now) {
   std::int64_t waiting = 0; // width of the group that waits
   for (auto entry = queues_.begin(); entry != queues_.end(); ++entry) {
     auto& [width, queue] = *entry;
+    if (width > static_cast<std::int64_t>(usable_) && width > 1) continue; // not for ranks it waits, but for hosts in doubt
     if (waiting > 0 && options_.policy != SchedulePolicy::fill) return false;
     if (waiting > 0 && ranks_gone_past_ + width > static_cast<std::int64_t>(usable_) - waiting) continue;
     // The first of them that is not only waiting for another place than those it failed in.
     for (auto next = queue.begin(); next != queue.end(); ++next) {
       const std::size_t index = *next;
       const std::vector<int> ranks = choose_workers(runs_[index]);
-      if (ranks.empty() && (width > 1 || runs_[index].failed_ranks.empty())) break;
+      if (ranks.empty() && (width > 1 || runs_[index].failed_hosts.empty())) break;
       if (ranks.empty()) continue;
       queue.erase(next);
       if (queue.empty()) queues_.erase(entry);

@@ -3,6 +3,7 @@
 
 #include "experiments/spec/plan.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -45,6 +46,11 @@ struct Job {
 
 /// Starting a trainer, and reading its data, may each take this many leases.
 inline constexpr double start_leases = 5;
+
+/// Between two heartbeats of an agent.
+inline double seconds_between_beats(double lease) { return std::clamp(lease / 12, 0.25, 5.0); }
+/// So long an agent may be silent: longer than its trainer may be without a step, by some time in which it could have answered.
+inline double agent_lease(double lease) { return std::max(10.0, 1.5 * lease); }
 
 /// How the job ended. No outcome file: it was killed, and the launcher may start it again.
 struct Outcome {

@@ -1,6 +1,7 @@
 // See loop.h.
 #include "orchestrator/loop.h"
 
+#include "cluster/launch.h"
 #include "cluster/slurm.h"
 #include "experiments/archive.h"
 #include "experiments/spec/durable_file.h"
@@ -27,6 +28,7 @@ using namespace std::chrono_literals;
 
 constexpr int most_messages_at_once = 256; // before the clock and the launcher are looked at
 constexpr auto longest_sleep = 2ms;        // see the agent: waiting must not cost training its cores
+constexpr auto shortest_parting = 2s;      // where agents are lost anyhow
 constexpr auto longest_parting = 10s;      // an agent that hangs is then left to the launcher, which ends mpirun
 constexpr double seconds_between_ticks = 0.5;
 constexpr double seconds_between_heartbeats = 5; // of the store's fence; a lease is at least four of them
@@ -35,8 +37,8 @@ double seconds_now() { return std::chrono::duration<double>(Clock::now().time_si
 
 class CoordinatorLoop {
 public:
-  CoordinatorLoop(MpiWorld& world, const Job& job)
-      : world_(world), job_(job), store_(open_store(job)), coordinator_(coordinator_of(store_, job, world.size() - 1)),
+  CoordinatorLoop(MpiWorld& world, const Job& job, const std::string& crash)
+      : world_(world), job_(job), store_(open_store(job, crash)), coordinator_(coordinator_of(store_, job, world.size() - 1)),
         progress_(job.display == "terminal" ? Progress::Mode::terminal
                   : job.display == "quiet"  ? Progress::Mode::quiet
                                             : Progress::Mode::lines,
@@ -103,6 +105,8 @@ public:
     return outcome;
   }
 
+  const Coordinator& coordinator() const { return coordinator_; }
+
 private:
   /// What earlier coordinators left is copied before this one adds to it. A sweep goes on without, where there is no room for it.
   void back_up() {
@@ -115,8 +119,9 @@ private:
     }
   }
 
-  static Store open_store(const Job& job) {
+  static Store open_store(const Job& job, const std::string& crash) {
     StoreOptions options;
+    options.crash = crash;
     options.job = this_slurm_try().job_id;
     options.lease = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::duration<double>(std::clamp(job.shortest_lease, 4 * seconds_between_heartbeats, 60.0)));
@@ -169,10 +174,11 @@ private:
   double last_tick_ = 0, last_heartbeat_ = 0;
 };
 
-/// Everyone has been told to exit: hear each agent out, so that no send lacks its receiver, then let all go at once.
-void part(MpiWorld& world) {
-  int here = world.size() - 1;
-  const auto deadline = Clock::now() + longest_parting;
+/// Everyone has been told to exit: hear each agent out but the `lost` ones, so that no send lacks its receiver, then let all go at once.
+/// MPI's own end waits for the lost, too: until the launcher, which has the outcome, ends mpirun.
+void part(MpiWorld& world, std::size_t lost) {
+  int here = world.size() - 1 - static_cast<int>(lost);
+  const auto deadline = Clock::now() + (lost > 0 ? shortest_parting : longest_parting);
   while (here > 0 && Clock::now() < deadline) {
     if (auto received = world.poll(MpiTag::control)) here -= decode(received->bytes).type == "goodbye" ? 1 : 0;
     else ::usleep(200);
@@ -184,14 +190,18 @@ void part(MpiWorld& world) {
 
 } // namespace
 
-int run_coordinator(MpiWorld& world, const Job& job) {
+int run_coordinator(MpiWorld& world, const Job& job, const std::string& crash) {
   for (const int number : {SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(number, SIG_IGN);
   Outcome outcome;
   bool told = false;
+  std::size_t lost = 0;
   try {
-    CoordinatorLoop loop(world, job);
+    CoordinatorLoop loop(world, job, crash);
     outcome = loop.run();
+    lost = loop.coordinator().lost();
     told = true;
+    if (loop.coordinator().agents_are_lost())
+      throw std::runtime_error("no agent answers any more: the ranks are ended, and what they worked at goes on with new ones");
   } catch (const RefusedError& error) {
     outcome = {static_cast<std::int64_t>(ExitStatus::refused), error.what(), 0, 0};
   } catch (const InputError& error) {
@@ -206,12 +216,13 @@ int run_coordinator(MpiWorld& world, const Job& job) {
   try {
     if (const FaultyWrite fault = faulty_write(FaultPoint::coordinator_before_outcome); fault.torn || fault.error != 0)
       throw_write_error(job.outcome, "injected", fault.error);
+    if (lost > 0) write_whole_file(job.outcome + lost_suffix, "");
     write_whole_file(job.outcome, to_json_all(outcome).dump());
   } catch (const StorageError& error) { // a full disk is full for this too: then the exit status tells the launcher
     std::fprintf(stderr, "stdualx: %s\nstdualx: %s\n", outcome.message.c_str(), error.what());
     status = static_cast<int>(ExitStatus::drained);
   }
-  part(world);
+  part(world, lost);
   return status;
 }
 

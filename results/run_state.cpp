@@ -37,16 +37,31 @@ RunState run_state(Database& database, const std::string& run_id) {
       },
       run_id);
   if (!state.known) return state;
+  std::vector<std::pair<std::int64_t, std::string>> crashes; // attempt, host
   database.each(
-      "SELECT attempt, end_reason FROM attempts WHERE run_id = ?1 ORDER BY attempt",
+      "SELECT attempt, end_reason, end_detail, host FROM attempts WHERE run_id = ?1 ORDER BY attempt",
       [&](const Row& row) {
         state.last_attempt = row.integer(0);
         const std::string reason = row.text(1);
         if (reason == "complete") state.failures = 0;
         else if (state.last_attempt > forgiven && is_failure(reason)) ++state.failures;
+        if (reason == "interrupted" && state.last_attempt > forgiven && row.text(2).starts_with(crash_mark))
+          crashes.emplace_back(state.last_attempt, row.text(3));
       },
       run_id);
   if (state.last_attempt == 0) return state; // all else comes from attempts
+  if (!crashes.empty()) {
+    const std::int64_t got_on = database
+                                    .integer("SELECT max(coalesce((SELECT max(attempt) FROM epochs WHERE run_id = ?1), 0), "
+                                             "coalesce((SELECT max(attempt) FROM evaluation_parts WHERE run_id = ?1), 0))",
+                                             run_id)
+                                    .value_or(0);
+    for (auto& [attempt, host] : crashes) {
+      if (attempt < got_on) continue;
+      ++state.crashes;
+      state.crash_hosts.push_back(std::move(host));
+    }
+  }
   state.epochs_recorded = database.integer("SELECT max(epoch) FROM epochs WHERE run_id = ?1", run_id).value_or(0);
   if (auto checkpoints = live_checkpoints(database, run_id); !checkpoints.empty()) state.latest_checkpoint = std::move(checkpoints.back());
   database.each(

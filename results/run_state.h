@@ -26,6 +26,10 @@ struct CheckpointRef {
   bool operator==(const CheckpointRef&) const = default;
 };
 
+/// So begins the detail of an attempt that is `interrupted` because the job died while its launcher lived. Attempts of jobs that were
+/// killed whole, or drained, have none: that is no fault of any run's.
+inline constexpr std::string_view crash_mark = "the job crashed: ";
+
 struct RunState {
   std::string run_id;
   bool known = false; // false: not in the store, everything else is at its default
@@ -35,6 +39,10 @@ struct RunState {
   std::optional<CheckpointRef> latest_checkpoint; // the live one of the highest epoch
   // Attempts since the last retry, and since the last complete one, that ended by not_finite, error, trainer_died, lease_expired.
   std::int64_t failures = 0;
+  // Attempts since the last retry that ended with the job (`crash_mark`), none of the run's epochs or evaluations recorded after them, and
+  // where they ran: an attempt that recorded some and crashed then counts alone.
+  std::int64_t crashes = 0;
+  std::vector<std::string> crash_hosts = {};
   std::vector<std::string> test_conditions; // under which the test part is evaluated, by name
   std::optional<Artifact> weights;          // the newest weights, for evaluating without training
 };

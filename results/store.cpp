@@ -408,7 +408,7 @@ bool Store::retry(const std::string& run_id) {
                                    "WHERE run_id = ?1) AS last "
                                    "WHERE run_id = ?1 AND (status IN ('FAILED', 'QUARANTINED', 'INTERRUPTED') OR status = 'COMPLETE' AND "
                                    "last.attempt > forgiven_attempt AND (SELECT end_reason FROM attempts a WHERE a.run_id = ?1 AND "
-                                   "a.attempt = last.attempt) IN ('not_finite', 'error', 'trainer_died', 'lease_expired'))",
+                                   "a.attempt = last.attempt) IN ('not_finite', 'error', 'trainer_died', 'lease_expired', 'interrupted'))",
                                    run_id, impl_->now()) == 1;
   });
 }

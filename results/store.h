@@ -31,7 +31,8 @@ std::int64_t schema_version();
 
 struct StoreOptions {
   ProcessIdentity identity = this_process();
-  std::string job;                                      // Slurm's job id; "": none. Stored with every attempt
+  std::string job;   // Slurm's job id; "": none. Stored with every attempt
+  std::string crash; // set: the holder before died as this says while its launcher lived, and its open attempts are marked (`crash_mark`)
   std::chrono::milliseconds lease{60000};               // a holder on another host whose heartbeat stands still that long is taken for dead
   std::chrono::milliseconds patience{20000};            // with a lock: a commit waits for readers of a rollback journal, and for a backup
   std::optional<JournalMode> journal;                   // none: as the file system asks; journal_mode_for

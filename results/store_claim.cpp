@@ -149,7 +149,8 @@ void Store::Impl::claim() {
                                     options.identity.host, options.identity.boot_id, options.identity.pid, options.identity.process_start,
                                     this->now(), options.job)
                            .value();
-      const std::string detail = holder.coordinator_id == 0 ? "" : described(holder) + " ended without giving the store back";
+      std::string detail = holder.coordinator_id == 0 ? "" : described(holder) + " ended without giving the store back";
+      if (!options.crash.empty()) detail = std::string(crash_mark) + options.crash + "; " + detail;
       const std::int64_t interrupted = end_open_attempts(detail);
       if (!holder.released) {
         take_over = {true, holder.identity.host, holder.identity.pid, interrupted};

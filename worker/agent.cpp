@@ -22,6 +22,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace stdualx {
 
@@ -38,6 +39,7 @@ constexpr auto collective_sleep = 200us;
 constexpr auto longest_sleep = 2ms;
 constexpr int most_failed_starts = 3;
 constexpr auto exit_grace = 2s;
+constexpr auto longest_farewell = 5s; // until what was sent has left: a member that hangs takes nothing any more
 
 class Agent {
 public:
@@ -54,7 +56,7 @@ public:
         busy = true;
         on_coordinator(decode(received->bytes));
       }
-      busy = pump_trainer() || busy;
+      busy = pump_trainer() || bury() || busy;
       busy = exchange_.pump() || busy;
       if (auto done = exchange_.take_done()) {
         busy = true;
@@ -67,7 +69,8 @@ public:
     end_trainer();
     // No send may lack its receiver when MPI ends: all of ours first, then a goodbye, then what others still send, until
     // the coordinator has everyone's goodbye.
-    while (world_.unsent() > 0 || !exchange_.all_sent()) receive_and_drop();
+    const auto deadline = Clock::now() + longest_farewell;
+    while ((world_.unsent() > 0 || !exchange_.all_sent()) && Clock::now() < deadline) receive_and_drop();
     world_.send(coordinator_rank, MpiTag::control, encode({"goodbye", Json::object()}));
     while (!parted_) receive_and_drop();
     return 0;
@@ -234,7 +237,10 @@ private:
       }
     } catch (const PeerGone&) {
       trainer_->child().signal(SIGKILL);
-      trainer_->child().wait_for(exit_grace);
+      if (!trainer_->child().wait_for(exit_grace)) {
+        lose_trainer("trainer_died", "the trainer on " + host_name() + " closed its line, was killed, and has not ended since");
+        return true;
+      }
     } catch (const ProtocolError& error) {
       busy = lose_babbling_trainer(error);
     } catch (const InputError& error) { // a message of ours with fields that are not
@@ -298,7 +304,7 @@ private:
     trainer_->child().signal(SIGKILL);
     trainer_->child().wait_for(exit_grace);
     keep_stderr();
-    const bool was_ready = trainer_ready_;
+    const bool was_ready = std::exchange(trainer_ready_, false);
     const std::string tail = trainer_->stderr_tail();
     world_.send(coordinator_rank, MpiTag::control, encode({"starting", Json::object()})); // before the end: nothing new comes here
     exchange_.leave_group();
@@ -306,9 +312,31 @@ private:
       told_by_trainer_ = false;
       finish({current_->run_id, current_->attempt, reason, detail, tail}, false);
     }
-    trainer_.reset();
-    if (!was_ready && ++failed_starts_ >= most_failed_starts) give_up(detail, tail);
-    else start_trainer();
+    if (!was_ready) ++failed_starts_;
+    died_saying_ = {detail, tail};
+    corpse_ = std::move(trainer_);
+    killed_ = Clock::now();
+    bury();
+  }
+
+  /// The next trainer starts when the one before is gone: until then it may hold its GPU. Never waits: one that hangs in the kernel (a dead
+  /// mount, a driver) does not even die of SIGKILL, and whoever waited for it would hang with it. True when something came of it.
+  bool bury() {
+    if (!corpse_) return false;
+    if (corpse_->child().poll()) {
+      corpse_.reset();
+      if (failed_starts_ >= most_failed_starts) give_up(died_saying_.first, died_saying_.second);
+      else start_trainer();
+      return true;
+    }
+    if (Clock::now() - killed_ <= std::chrono::duration<double>(options_.longest_dying_seconds)) return false;
+    const std::string process = std::to_string(corpse_->child().pid());
+    corpse_->child().leave();
+    corpse_.reset();
+    give_up("its trainer before (process " + process + ") was killed " + std::to_string(static_cast<int>(options_.longest_dying_seconds)) +
+                " s ago and does not end: it hangs in the kernel, in a dead mount or a driver say",
+            died_saying_.second);
+    return true;
   }
 
   bool lose_babbling_trainer(const std::exception& error) {
@@ -317,12 +345,13 @@ private:
   }
 
   void end_trainer() {
+    if (corpse_ && !corpse_->child().poll()) corpse_->child().leave();
     if (!trainer_) return;
     tell_trainer({"exit", Json::object()});
     // A trainer in the middle of a step does not listen; what it computes has no taker any more.
     if (current_ && !ended_) trainer_->child().signal(SIGKILL);
     if (!trainer_->child().wait_for(exit_grace)) trainer_->child().signal(SIGKILL);
-    trainer_->child().wait_for(exit_grace);
+    if (!trainer_->child().wait_for(exit_grace)) trainer_->child().leave(); // it dies with us, or never
   }
 
   // ---- time
@@ -362,7 +391,10 @@ private:
   const AgentOptions& options_;
   Exchange exchange_;
   std::shared_ptr<TrainerProcess> trainer_;
-  std::string device_; // of the trainer, as CUDA_VISIBLE_DEVICES names it; "": none was chosen
+  std::shared_ptr<TrainerProcess> corpse_; // killed, and not gone yet
+  Clock::time_point killed_;
+  std::pair<std::string, std::string> died_saying_; // why, and the last lines of its stderr
+  std::string device_;                              // of the trainer, as CUDA_VISIBLE_DEVICES names it; "": none was chosen
   bool trainer_ready_ = false, gave_up_ = false;
   Clock::time_point started_; // the trainer
   int failed_starts_ = 0;

@@ -16,6 +16,7 @@ struct AgentOptions {
   int gpus = 0;            // GPUs that the job counts on, of each host; the trainer sees the one that devices.h chooses
   bool one_a_task = false; // Slurm started this rank itself, and may have given it GPUs of its own
   double heartbeat_seconds = 5;
+  double longest_dying_seconds = 60;  // a trainer that was killed and hangs in the kernel is then given up, and the worker with it
   double longest_start_seconds = 300; // until a trainer says `ready`: libraries on a slow disk, CUDA; then it is killed
 };
 

@@ -166,8 +166,7 @@ void Attempt::evaluate_test() {
   for (const auto& [name] : conditions) {
     const bool clean = name == "clean";
     if (!clean && !data_.disturbed_test) throw InputError("condition '" + name + "': these data can only be evaluated undisturbed");
-    const std::vector<float> values = clean ? std::vector<float>() : data_.disturbed_test(condition_of(name));
-    step_(); // disturbing a large test part takes a while; that is no hang
+    const std::vector<float> values = clean ? std::vector<float>() : data_.disturbed_test(condition_of(name), step_);
     const Prediction prediction = clean ? training_.predict(training_.reader(), data_.test, Training::Weights::best, true, step_)
                                         : training_.predict(training_.reader_of(values), places, Training::Weights::best, false, step_);
     EvaluationReport report = evaluated("test", data_.test, data_.test_overlap_share, prediction);
@@ -231,7 +230,7 @@ EvaluationReport Attempt::evaluated(const std::string& part, const std::vector<s
 }
 
 void Attempt::add_details(EvaluationReport& report, const Prediction& prediction) {
-  report.metrics.push_back({"silhouette", silhouette(prediction.embedding, report.labels)});
+  report.metrics.push_back({"silhouette", silhouette(prediction.embedding, report.labels, step_)});
   if (prediction.attention_entropy.defined())
     report.metrics.push_back({"attention_entropy", prediction.attention_entropy.mean().item<double>()});
   if (prediction.attention.defined()) report.attention = attention_maps(prediction.attention, report.people, report.labels);

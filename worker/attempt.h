@@ -37,7 +37,8 @@ struct AttemptData {
   std::vector<std::int64_t> train, validation, test;
   double validation_overlap_share = 0, test_overlap_share = 0;
   /// The test windows under a condition, [test windows, sensors, steps, channels]; empty: `clean` alone can be evaluated.
-  std::function<std::vector<float>(const Condition&)> disturbed_test;
+  /// Calls the observer at each recording: disturbing a large test part takes a while, and is no hang.
+  std::function<std::vector<float>(const Condition&, const StepObserver&)> disturbed_test;
   std::string description; // JSON of the DatasetInfo: names of sensors, channels and classes, kept beside the best weights
 };
 

@@ -3,6 +3,7 @@
 
 #include "experiments/spec/fault.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -128,7 +129,9 @@ bool Exchange::pump() {
 
 std::optional<CollectiveDone> Exchange::take_done() {
   // The sum goes where the contribution lies, so the contribution must have left first.
-  if (!request_ || !group_ || !outgoing_.empty()) return std::nullopt;
+  // (Contributions of a trainer that is gone may never leave, where their receiver hangs: no other waits for them.)
+  const auto is_its_own = [&](const Outgoing& sent) { return sent.memory == trainer_; };
+  if (!request_ || !group_ || std::ranges::any_of(outgoing_, is_its_own)) return std::nullopt;
   const std::int64_t sequence = group_->sequence();
   const Group::Outcome outcome = group_->take_outcome();
   if (outcome == Group::Outcome::open) return std::nullopt;

@@ -9,7 +9,7 @@
 
 namespace stdualx {
 
-double silhouette(const at::Tensor& embedding, std::span<const std::int64_t> labels) {
+double silhouette(const at::Tensor& embedding, std::span<const std::int64_t> labels, const std::function<void()>& observer) {
   constexpr std::int64_t block = 512;
   constexpr std::int64_t plain_distances = 2; // not by matrix product, which loses digits where rows lie close together
   const auto rows = static_cast<std::int64_t>(labels.size());
@@ -35,6 +35,7 @@ double silhouette(const at::Tensor& embedding, std::span<const std::int64_t> lab
     const at::Tensor outside = (sums / sizes).scatter(1, column, std::numeric_limits<double>::infinity()).amin(1);
     const at::Tensor scores = (outside - inside) / at::maximum(inside, outside).clamp_min(std::numeric_limits<double>::min());
     sum += at::where(own_size > 1, scores, at::zeros_like(scores)).sum().item<double>();
+    observer();
   }
   return sum / static_cast<double>(rows);
 }

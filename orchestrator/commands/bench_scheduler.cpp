@@ -41,8 +41,12 @@ int bench_scheduler(const Command& command, const std::vector<std::string>& argu
       "runs", options::value<std::int64_t>()->default_value(1'000'000)->value_name("N"), "in groups of 1 to 8 ranks")(
       "failures", options::value<double>()->default_value(0)->value_name("SHARE"), "of attempts in which a trainer dies midway")(
       "stragglers", options::value<double>()->default_value(0)->value_name("SHARE"), "of runs that take ten times as long")(
-      "seed", options::value<std::uint64_t>()->default_value(1)->value_name("N"),
-      "of all that is drawn")("all", "all policies that were compared, one after the other; else only the one that jobs use");
+      "bad-runs", options::value<double>()->default_value(0)->value_name("SHARE"),
+      "of runs that fail at their start wherever they are tried")("bad-hosts", options::value<int>()->default_value(0)->value_name("N"),
+                                                                  "on which every run fails at its start")(
+      "workers-per-host", options::value<int>()->default_value(8)->value_name("N"),
+      "of the simulated cluster")("seed", options::value<std::uint64_t>()->default_value(1)->value_name("N"), "of all that is drawn")(
+      "all", "all policies that were compared, one after the other; else only the one that jobs use");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"scheduler"}, values)) return 0;
   Simulation simulation;
@@ -50,23 +54,28 @@ int bench_scheduler(const Command& command, const std::vector<std::string>& argu
   simulation.runs = values["runs"].as<std::int64_t>();
   simulation.failures = share_option(values, "failures");
   simulation.stragglers = share_option(values, "stragglers");
+  simulation.bad_runs = share_option(values, "bad-runs");
+  simulation.bad_hosts = values["bad-hosts"].as<int>();
+  simulation.workers_per_host = values["workers-per-host"].as<int>();
   simulation.seed = values["seed"].as<std::uint64_t>();
-  TitledTable titled{fmt::format("{} runs on {} simulated workers", simulation.runs, simulation.workers),
-                     {{"policy", "makespan", "above the bound", "idle", "longest wait", "longest run", "attempts", "complete",
-                       "quarantined", "lost", "twice", "events a second", "took"},
-                      {}},
-                     {"bound: the longer of the longest run and all work over all workers. longest wait: of a group for its ranks, while "
-                      "it was the widest left."}};
+  TitledTable titled{
+      fmt::format("{} runs on {} simulated workers", simulation.runs, simulation.workers),
+      {{"policy", "makespan", "above the bound", "idle", "longest wait", "longest run", "attempts", "complete", "quarantined", "lost",
+        "twice", "bad runs", "good runs lost", "wrongly blamed", "failures until a bad host is found", "events a second", "took"},
+       {}},
+      {"bound: the longer of the longest run and all work over all workers. longest wait: of a group for its ranks, while "
+       "it was the widest left."}};
   bool faulty = false;
   for (const auto& [name, policy] : policies) {
     simulation.policy = policy;
     const auto began = std::chrono::steady_clock::now();
     const Simulated done = simulate(simulation);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    faulty = faulty || done.lost != 0 || done.twice != 0;
+    faulty = faulty || done.lost != 0 || done.twice != 0 || (simulation.failures == 0 && done.wrongly_lost != 0);
     titled.table.rows.push_back({std::string(name), Duration{done.makespan}, Percent{done.makespan / done.bound - 1},
                                  Percent{done.idle_share}, Duration{done.longest_wait}, Duration{done.longest}, done.attempts,
-                                 done.complete, done.quarantined, done.lost, done.twice,
+                                 done.complete, done.quarantined, done.lost, done.twice, done.bad_runs, done.wrongly_lost,
+                                 done.wrongly_blamed, done.failures_until_found,
                                  static_cast<std::int64_t>(static_cast<double>(done.events) / seconds), Duration{seconds}});
     if (values.count("all") == 0) break;
   }

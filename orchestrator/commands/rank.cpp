@@ -13,7 +13,8 @@ namespace stdualx {
 
 int rank_command(const Command& command, const std::vector<std::string>& arguments) {
   options::options_description described("options");
-  described.add_options()("JOB", options::value<std::string>(), "the job file of `stdualx run`");
+  described.add_options()("JOB", options::value<std::string>(), "the job file of `stdualx run`")(
+      "after-crash", options::value<std::string>()->default_value("")->value_name("TEXT"), "how the mpirun before this one ended");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"JOB"}, values)) return 0;
   const Job job = from_json<Job>(Json::parse(read_file(values["JOB"].as<std::string>())));
@@ -29,12 +30,14 @@ int rank_command(const Command& command, const std::vector<std::string>& argumen
         "`stdualx run`, which uses mpirun, or its ranks with `srun --mpi=pmix` (`srun --mpi=list` says what there is)");
   if (world.size() < 2)
     throw InputError("this rank is alone in its MPI world: start stdualx with `stdualx run`, or with an MPI that fits the launcher");
-  if (world.rank() == 0) return run_coordinator(world, job);
+  if (world.rank() == 0) return run_coordinator(world, job, values["after-crash"].as<std::string>());
   AgentOptions agent;
   agent.trainer_command = job.trainer_command;
   agent.gpus = static_cast<int>(job.gpus);
   agent.one_a_task = started_by_slurm;
   agent.longest_start_seconds = start_leases * job.shortest_lease;
+  agent.longest_dying_seconds = job.shortest_lease;
+  agent.heartbeat_seconds = seconds_between_beats(job.shortest_lease);
   return run_agent(world, agent);
 }
 

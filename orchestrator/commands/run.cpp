@@ -123,7 +123,8 @@ Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
     left.epochs += state.epochs_recorded;
     const bool trained = state.known && state.status == RunStatus::complete;
     const bool given_up = state.status == RunStatus::failed || state.status == RunStatus::quarantined ||
-                          (trained && state.failures >= CoordinatorOptions{}.most_failures); // of its later evaluations
+                          (trained && (state.failures >= CoordinatorOptions{}.most_failures ||
+                                       state.crashes > CoordinatorOptions{}.crashes_to_suspect)); // of its later evaluations
     if (trained && missing_evaluations(plan.runs[i], state).empty()) ++left.complete;
     else if (state.known && given_up) ++left.failed;
     else ++left.open;

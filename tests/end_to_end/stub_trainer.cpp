@@ -1,9 +1,9 @@
 // A trainer without a network, for tests of the processes: epochs of milliseconds, checkpoints of one line, a state hash that
 // depends on run and epoch alone, and the misbehaviour that a test asks for in the environment variable STDUALX_STUB, JSON:
 //   {"epoch_ms": 5, "marks": DIR, "kill_at": N, "hang_at": N, "fail": VARIANT, "fail_reason": "error",
-//    "start": "exit"|"garbage"|"hang", "good_starts": N, "evaluation": "damaged", "spawn": PROGRAM}
+//    "crash": VARIANT, "start": "exit"|"garbage"|"hang", "good_starts": N, "evaluation": "damaged", "spawn": PROGRAM}
 // kill_at and hang_at happen once a run and member: a file in `marks` remembers. The first `good_starts` starts go well.
-// `spawn` is started in each epoch and waited for.
+// A run of the variant to `crash` kills its agent, in each attempt. `spawn` is started in each epoch and waited for.
 #include "experiments/spec/errors.h"
 #include "worker/agent_link.h"
 
@@ -78,6 +78,7 @@ private:
         ::usleep(static_cast<useconds_t>(wishes_.value("epoch_ms", 5) * 250));
         link_.memory.count_step();
         sum_with_group(assignment);
+        if (wishes_.value("crash", "") == assignment.run.variant) ::kill(::getppid(), SIGKILL);
         if (once(assignment, "kill_at", epoch)) ::raise(SIGKILL);
         if (once(assignment, "hang_at", epoch)) ::pause();
         link_.draining();

@@ -1,6 +1,7 @@
 // The protocol as a model: the real coordinator and the real group protocol among made-up agents, trainers, network and store, under
 // thousands of random sequences of events. Messages are late, sent twice, lost with their sender; trainers die, hang, crawl, diverge;
-// workers come and go; the coordinator sleeps; the whole job dies and is started again from what was committed. After each action
+// workers come and go; agents freeze for a while or for ever; the coordinator sleeps; the whole job is killed, or crashes of a poisonous
+// run, and is started again from what was committed. After each action
 // the invariants are checked that DESIGN promises. A failing seed is printed; STDUALX_MODEL_SEED=N repeats it alone, with its trace.
 #include "orchestrator/coordinator.h"
 #include "worker/group.h"
@@ -42,13 +43,15 @@ struct ModelStore {
     std::int64_t evaluated_by = 0, trained = 0; // trained: how often it was completed
     bool missing_condition = false;
     std::optional<Artifact> weights;
+    std::int64_t crashes = 0; // of the job with it at work, none of its epochs recorded in between
+    bool epoch_in_attempt = false;
   };
   std::map<std::string, Run> runs;
 };
 
 struct Settings {
   int workers = 2;
-  double deaths = 0, hangs = 0, crawls = 0, failures = 0, doubles = 0, job_deaths = 0, storage = 0, damage = 0;
+  double deaths = 0, hangs = 0, crawls = 0, failures = 0, doubles = 0, job_deaths = 0, storage = 0, damage = 0, freezes = 0;
   bool drains = false, stops = false;
 };
 
@@ -57,6 +60,7 @@ struct ModelWorker {
   int rank = 0;
   bool arrived = false, trainer = false, ready = false, gave_up = false, exited = false, hung = false;
   int failed_starts = 0;
+  double frozen_until = 0;
   double next = 0, pace = 1; // when it does its next piece of work, and how long one takes
   std::deque<Assignment> queue;
   std::optional<Assignment> current;
@@ -79,6 +83,8 @@ public:
     settings_.job_deaths = maybe(0.4, 0.002);
     settings_.storage = maybe(0.15, 0.01);
     settings_.damage = maybe(0.3, 0.1);
+    settings_.freezes = maybe(0.3, 0.005);
+    if (chance_.one_in(5)) poison_ = "run0";
     settings_.drains = chance_.share() < 0.3;
     settings_.stops = chance_.share() < 0.15;
     const std::int64_t count = 1 + chance_.upto(6);
@@ -131,6 +137,8 @@ private:
       ModelStore::Run& run = store_.runs.at(planned.run_id);
       if (run.open != 0) { // as the claim of a new coordinator ends them
         run.open = 0;
+        if (crashed_) run.crashes = run.epoch_in_attempt ? 1 : run.crashes + 1;
+        require(run.crashes <= 4, planned.run_id + " took part in more than four crashes");
         if (run.status == RunStatus::running) run.status = RunStatus::interrupted;
       }
       KnownRun one{run.status, run.attempts, static_cast<std::int64_t>(run.epochs.size()), run.failures, run.checkpoints, {}, {}};
@@ -139,6 +147,7 @@ private:
         one.missing = {EvaluationSpec{"noise"}};
         one.weights = run.weights;
       }
+      one.crashes = run.crashes;
       list.push_back(one);
     }
     return list;
@@ -150,6 +159,7 @@ private:
     CoordinatorOptions options;
     options.workers = settings_.workers;
     Coordinator coordinator(plan_, known(), options);
+    crashed_ = false;
     pending_ = store_;
     workers_.assign(static_cast<std::size_t>(settings_.workers), {});
     held_.clear();
@@ -191,6 +201,10 @@ private:
       }
       for (auto& worker : workers_) {
         step(worker);
+        if (crashed_) {
+          say("the job crashes of its poisonous run");
+          return false;
+        }
         while (!worker.to_coordinator.empty() && worker.to_coordinator.front().first <= now_) {
           const Message message = worker.to_coordinator.front().second;
           worker.to_coordinator.pop_front();
@@ -238,7 +252,9 @@ private:
     require((status == ExitStatus::done) == (complete == store_.runs.size() && !missing),
             "exit status " + std::to_string(static_cast<int>(status)) + " does not fit");
     const bool asked = drained_ || !coordinator.storage_failure().empty();
-    bool usable = std::any_of(workers_.begin(), workers_.end(), [](const ModelWorker& worker) { return !worker.gave_up; });
+    bool usable = std::any_of(workers_.begin(), workers_.end(),
+                              [&](const ModelWorker& worker) { return !worker.gave_up && worker.frozen_until <= now_; });
+    require(!usable || !coordinator.agents_are_lost() || coordinator.lost() > 0, "agents are told to be lost and none is");
     if (!asked && usable) {
       for (const auto& [id, run] : store_.runs)
         require(run.status == RunStatus::complete || run.status == RunStatus::failed || run.status == RunStatus::quarantined ||
@@ -290,6 +306,10 @@ private:
     require(begin.world_size == (begin.evaluate_only ? 1 : spec_of(begin.run_id).world_size), begin.run_id + " has another group size");
     const std::int64_t newest = run.checkpoints.empty() ? 0 : run.checkpoints.back().epoch;
     if (!begin.evaluate_only) require(begin.resume_epoch == newest, begin.run_id + " does not go on from its newest checkpoint");
+    for (const auto& [id, other] : pending_.runs)
+      require(other.open == 0 || std::max(other.epoch_in_attempt ? 0 : other.crashes, run.crashes) < 3,
+              begin.run_id + " and " + id + " are at work together, and one is to be tried alone");
+    run.epoch_in_attempt = false;
     run.attempts = run.open = begin.attempt;
     run.open_evaluates = begin.evaluate_only;
     if (!begin.evaluate_only) run.status = RunStatus::running;
@@ -302,6 +322,8 @@ private:
     const auto recorded = static_cast<std::int64_t>(run.epochs.size());
     require(report.epoch <= recorded + 1, report.run_id + ": epoch " + std::to_string(report.epoch) + " leaves a hole");
     if (report.epoch == recorded + 1) run.epochs.push_back(report.attempt);
+    run.epoch_in_attempt = true;
+    run.crashes = 0;
     std::erase_if(run.checkpoints, [&](const CheckpointRef& old) { return old.epoch >= report.epoch; });
     run.checkpoints.push_back({report.attempt, report.epoch, report.checkpoint_path, report.checkpoint_sha256});
     if (run.checkpoints.size() > 2) run.checkpoints.erase(run.checkpoints.begin());
@@ -333,7 +355,10 @@ private:
     else if (reason == "not_finite" || reason == "error" || reason == "trainer_died" || reason == "lease_expired") ++run.failures;
     run.open = 0;
   }
-  void carry_out(const RecordStatus& status) { pending(status.run_id).status = status.status; }
+  void carry_out(const RecordStatus& status) {
+    require(status.why.empty() || status.run_id == poison_, status.run_id + " is put aside for what another run did");
+    pending(status.run_id).status = status.status;
+  }
   void carry_out(const RecordHost&) { open_ = true; }
   void carry_out(const DropCheckpoint& drop) {
     ModelStore::Run& run = pending(drop.run_id);
@@ -367,8 +392,10 @@ private:
 
   // ---- a worker
 
-  static double next_of(const ModelWorker& worker) {
+  double next_of(const ModelWorker& worker) const {
     double when = 1e18;
+    if (worker.frozen_until > now_)
+      return worker.to_coordinator.empty() ? worker.frozen_until : std::min(worker.frozen_until, worker.to_coordinator.front().first);
     if (!worker.exited) when = std::min({when, worker.next, worker.arrived ? worker.next_beat : 1e18});
     if (!worker.to_agent.empty() && !worker.exited) when = std::min(when, worker.to_agent.front().first);
     if (!worker.to_coordinator.empty()) when = std::min(when, worker.to_coordinator.front().first);
@@ -383,7 +410,7 @@ private:
   }
 
   void step(ModelWorker& worker) {
-    if (worker.exited) return;
+    if (worker.exited || worker.frozen_until > now_) return;
     if (!worker.arrived && now_ >= worker.next) {
       worker.arrived = true;
       tell(worker, Message::of("hello", Hello{"host" + std::to_string(worker.rank % 2)}));
@@ -486,6 +513,15 @@ private:
       return;
     }
     ++worker.steps;
+    if (worker.current->run_id == poison_ && !worker.current->evaluate_only && chance_.one_in(2)) {
+      crashed_ = true;
+      return;
+    }
+    if (chance_.share() < settings_.freezes) {
+      worker.frozen_until = chance_.one_in(3) ? 1e17 : now_ + chance_.share() * 300;
+      say("the agent of rank " + std::to_string(worker.rank) + " freezes until " + std::to_string(worker.frozen_until));
+      return;
+    }
     if (chance_.share() < settings_.hangs) {
       say("rank " + std::to_string(worker.rank) + " hangs");
       worker.hung = true;
@@ -563,7 +599,8 @@ private:
   std::vector<ModelWorker> workers_;
   std::vector<std::pair<int, Message>> held_;
   std::set<std::tuple<std::string, std::int64_t, int>> assigned_runs_;
-  bool open_ = false, finish_seen_ = false, drained_ = false;
+  std::string poison_; // the run of which the job crashes; "": none
+  bool open_ = false, finish_seen_ = false, drained_ = false, crashed_ = false;
   double now_ = 0;
 };
 

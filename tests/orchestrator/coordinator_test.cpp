@@ -1,92 +1,13 @@
 // The coordinator's decisions, fed with events by hand: no clock, MPI or SQLite.
-#include "orchestrator/coordinator.h"
+#include "coordinator_bench.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 namespace stdualx {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-Plan plan_of(std::vector<std::int64_t> world_sizes, std::int64_t epochs = 2) {
-  Plan plan;
-  plan.name = "test";
-  for (std::size_t i = 0; i < world_sizes.size(); ++i) {
-    PlannedRun planned;
-    planned.run.dataset = "made_up";
-    planned.run.seed = static_cast<std::int64_t>(i);
-    planned.run.world_size = world_sizes[i];
-    planned.run.training.epochs = epochs;
-    planned.run_id = run_identity(planned.run);
-    planned.evaluations = {EvaluationSpec{}};
-    plan.runs.push_back(planned);
-  }
-  return plan;
-}
-
-/// A coordinator with workers that answer as they are told to, and a record of what it asked for.
-struct Bench {
-  Coordinator coordinator;
-  double now = 0;
-  std::vector<Action> log;
-  std::map<int, std::vector<Assignment>> assigned; // by rank
-  std::vector<AttemptEnd> ends;
-  std::vector<RunStatus> end_statuses;
-  std::vector<std::string> notices;
-  bool finished = false;
-
-  Bench(Plan plan, int workers, std::vector<KnownRun> known = {})
-      : coordinator(plan, known.empty() ? std::vector<KnownRun>(plan.runs.size()) : std::move(known), options(workers)) {}
-  static CoordinatorOptions options(int workers) {
-    CoordinatorOptions options;
-    options.workers = workers;
-    return options;
-  }
-  void take() {
-    for (auto& action : coordinator.take_actions()) {
-      if (auto* send = std::get_if<Send>(&action); send != nullptr && send->message().type == "assign")
-        assigned[send->rank].push_back(send->message().as<Assignment>());
-      if (auto* end = std::get_if<RecordEnd>(&action)) {
-        ends.push_back(end->end);
-        end_statuses.push_back(end->status);
-      }
-      if (auto* notice = std::get_if<Notice>(&action)) notices.push_back(notice->text);
-      finished = finished || std::holds_alternative<Finish>(action);
-      log.push_back(std::move(action));
-    }
-  }
-  void tell(int rank, const Message& message) {
-    now += 1;
-    coordinator.on_message(rank, message, now);
-    take();
-  }
-  void ready(int rank, const std::string& host = "one") { tell(rank, Message::of("ready", Placement{host, 1, "cpu", "p", 1})); }
-  const Assignment& last(int rank) { return assigned.at(rank).back(); }
-  void epoch(int rank, std::int64_t number) {
-    EpochReport report;
-    report.run_id = last(rank).run_id;
-    report.attempt = last(rank).attempt;
-    report.epoch = number;
-    report.checkpoint_path = "checkpoint " + std::to_string(number);
-    report.checkpoint_sha256 = "hash " + std::to_string(number);
-    tell(rank, Message::of("epoch", report));
-  }
-  void evaluation(int rank) {
-    EvaluationReport report;
-    report.run_id = last(rank).run_id;
-    report.attempt = last(rank).attempt;
-    tell(rank, Message::of("evaluation", report));
-  }
-  void end(int rank, const std::string& reason, const std::string& detail = "") {
-    tell(rank, Message::of("end", AttemptEnd{last(rank).run_id, last(rank).attempt, reason, detail, ""}));
-  }
-  void complete(int rank) {
-    evaluation(rank);
-    end(rank, "complete");
-  }
-};
 
 TEST(Coordinator, HandsOutEveryRunOnceAndFinishes) {
   Bench bench(plan_of({1, 1, 1}), 2);
@@ -178,17 +99,6 @@ TEST(Coordinator, RecordsTheDevicesOfAHost) {
   for (const Action& action : bench.log)
     if (const auto* record = std::get_if<RecordHost>(&action)) devices = record->devices;
   EXPECT_THAT(devices, ElementsAre("H100 GPU-1", "H100 GPU-3"));
-}
-
-TEST(Coordinator, AHostIsNotBlamedForAFailedStartOnceARunGetsOnThere) {
-  Bench bench(plan_of({1, 1, 1, 1}), 2);
-  bench.ready(1, "one");
-  bench.ready(2, "two");
-  bench.end(1, "error", "first");
-  bench.epoch(1, 1);
-  bench.complete(1);
-  bench.end(1, "error", "another run");
-  for (const std::string& notice : bench.notices) EXPECT_EQ(notice.find("failed two runs"), std::string::npos) << notice;
 }
 
 TEST(Coordinator, RecordsAnEpochBeforeItAcknowledgesIt) {
@@ -458,29 +368,6 @@ TEST(Coordinator, WithTooFewWorkersAGroupWaitsAndTheRestIsDone) {
   EXPECT_TRUE(bench.finished);
   EXPECT_EQ(bench.coordinator.count(RunStatus::waiting), 1u);
   EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::runs_failed);
-}
-
-TEST(Coordinator, AHostThatFailsTwoRunsAtStartGetsNoMore) {
-  Bench bench(plan_of({1, 1, 1, 1}), 2);
-  bench.ready(1, "bad");
-  bench.ready(2, "good");
-  const auto first = bench.last(1).run_id;
-  bench.end(1, "trainer_died", "no GPU");
-  bench.end(1, "trainer_died", "no GPU");
-  const std::size_t handed_to_bad = bench.assigned[1].size();
-  for (int i = 0; i < 4; ++i) bench.complete(2);
-  EXPECT_EQ(bench.assigned[1].size(), handed_to_bad);
-  EXPECT_TRUE(bench.finished);
-  EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 4u);
-}
-
-TEST(Coordinator, RecipesThatDivergeBlameNoHost) {
-  Bench bench(plan_of({1, 1, 1, 1}), 2);
-  bench.ready(1, "one");
-  bench.ready(2, "other");
-  bench.end(1, "not_finite", "epoch 1");
-  bench.end(1, "not_finite", "epoch 1");
-  EXPECT_EQ(bench.assigned[1].size(), 3u);
 }
 
 TEST(Coordinator, WordsOfAnAttemptThatIsOverDoNotCount) {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 namespace stdualx {
 namespace {
 
@@ -50,6 +53,47 @@ TEST(Simulator, FillingUpBesideWaitingGroupsPaysOnASmallClusterAndCostsNoGroupIt
   EXPECT_LT(filled.makespan, 0.9 * unfilled.makespan);
   EXPECT_GT(filled.longest_wait, 0);
   EXPECT_LE(filled.longest_wait, filled.longest) << "a group waits for the runs that were there before it, and for no others";
+}
+
+/// Over seeds and shapes of clusters: no good run is lost and no good place blamed.
+void expect_right_blame(double bad_runs, int bad_hosts, std::int64_t most_failures_until_found) {
+  for (const auto& [hosts, workers_per_host] : {std::pair{2, 1}, std::pair{6, 1}, std::pair{4, 2}, std::pair{12, 8}})
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      if (bad_hosts >= hosts) continue;
+      Simulation simulation;
+      simulation.workers_per_host = workers_per_host;
+      simulation.workers = hosts * workers_per_host;
+      simulation.runs = 25 * simulation.workers;
+      simulation.widest = std::min(workers_per_host, 2);
+      simulation.bad_runs = bad_runs;
+      simulation.bad_hosts = bad_hosts;
+      simulation.seed = seed;
+      const Simulated done = simulate(simulation);
+      const std::string which =
+          std::to_string(hosts) + " hosts of " + std::to_string(workers_per_host) + " workers, seed " + std::to_string(seed);
+      EXPECT_EQ(done.wrongly_lost, 0) << which;
+      EXPECT_EQ(done.lost, 0) << which;
+      EXPECT_EQ(done.twice, 0) << which;
+      EXPECT_EQ(done.quarantined, done.bad_runs) << which;
+      EXPECT_EQ(done.wrongly_blamed, 0) << which;
+      EXPECT_LE(done.failures_until_found, most_failures_until_found) << which;
+      if (bad_hosts > 0) {
+        EXPECT_GE(done.failures_on_bad_host, 1) << which;
+      }
+    }
+}
+
+TEST(Simulator, AFifthOfTheRunsIsBadAndNoGoodHostIsBlamedNorAGoodRunLost) { expect_right_blame(0.2, 0, 0); }
+TEST(Simulator, OneBadHostIsFoundAfterThreeFailuresAndCostsNoRun) { expect_right_blame(0, 1, 3); }
+TEST(Simulator, ABadHostIsFoundAmongBadRunsAndNeitherCostsAGoodRun) { expect_right_blame(0.2, 1, 3); }
+TEST(Simulator, ThreeBadHostsAmongBadRunsCostNoGoodRun) { expect_right_blame(0.2, 3, 3); }
+
+TEST(Simulator, BadRunsCostAlmostNoTime) {
+  Simulation simulation = small();
+  simulation.bad_runs = 0.2;
+  const Simulated done = simulate(simulation);
+  EXPECT_EQ(done.wrongly_lost, 0);
+  EXPECT_LE(done.makespan, done.bound) << "which counts the work of the bad runs, too, that is never done";
 }
 
 TEST(Simulator, EqualSimulationsGiveEqualResults) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <set>
 
 namespace stdualx {
 namespace {
@@ -104,6 +105,59 @@ TEST(Fence, ACoordinatorKilledIsReplacedAtOnceAndItsRunsAreInterrupted) {
   EXPECT_EQ(text_at(reader, "SELECT end_reason FROM attempts"), "interrupted");
   EXPECT_THAT(text_at(reader, "SELECT end_detail FROM attempts"), HasSubstr(std::to_string(holder.pid())));
   EXPECT_EQ(store.begin_attempt(run_id, a_place(), 1, 1), 2);
+}
+
+/// Coordinators that die one after the other with a run at work; the crash of each is told to the next, or not ("": killed from outside).
+RunState after_deaths(const TemporaryFolder& folder, const std::vector<std::string>& crashes, const std::set<std::size_t>& records_epoch) {
+  const auto file = folder / "results.db";
+  const std::string run_id = run_identity(a_run());
+  std::int64_t epochs = 0;
+  for (std::size_t i = 0; i <= crashes.size(); ++i) {
+    const bool last = i == crashes.size(), records = records_epoch.contains(i);
+    if (records) ++epochs;
+    Child holder([&] {
+      StoreOptions options;
+      if (i > 0) options.crash = crashes[i - 1];
+      auto* store = new Store(Store::open_for_writing(file, options));
+      store->register_sweep(a_plan({a_run(), a_run(1)}));
+      if (last) return;
+      const std::int64_t attempt = store->begin_attempt(run_id, a_place("host " + std::to_string(i)), 1, records ? epochs - 1 : epochs);
+      if (records) store->record_epoch(an_epoch(run_id, attempt, epochs));
+    });
+    EXPECT_TRUE(holder.ready());
+    holder.kill();
+    holder.wait_dead();
+  }
+  Reader reader(file);
+  return reader.run_states(std::vector{run_id}).at(0);
+}
+
+TEST(Crashes, OfTheJobAreCountedAgainstTheRunsAtWorkUntilOneRecordsAnEpoch) {
+  const TemporaryFolder folder, epoch_before, epoch_between;
+  const std::string crash = "mpirun ended with exit status 137";
+  const RunState state = after_deaths(folder, {crash, crash, crash}, {});
+  EXPECT_EQ(state.crashes, 3);
+  EXPECT_EQ(state.failures, 0);
+  EXPECT_EQ(state.crash_hosts, (std::vector<std::string>{"host 0", "host 1", "host 2"}));
+  Reader reader(folder / "results.db");
+  EXPECT_THAT(text_at(reader, "SELECT end_detail FROM attempts WHERE attempt = 1"), HasSubstr("the job crashed: " + crash));
+  EXPECT_EQ(after_deaths(epoch_before, {crash, crash, crash}, {0}).crashes, 3) << "it crashes in its second epoch";
+  EXPECT_EQ(after_deaths(epoch_between, {crash, crash, crash}, {1}).crashes, 2) << "the first crash was none of its doing";
+}
+
+TEST(Crashes, AJobThatIsKilledWholeIsNoCrash) {
+  const TemporaryFolder folder, mixed;
+  EXPECT_EQ(after_deaths(folder, {"", "", "", ""}, {}).crashes, 0);
+  EXPECT_EQ(after_deaths(mixed, {"mpirun ended", "", "mpirun ended"}, {}).crashes, 2);
+}
+
+TEST(Crashes, AreForgivenByRetry) {
+  const TemporaryFolder folder;
+  after_deaths(folder, {"mpirun ended", "mpirun ended"}, {});
+  Store store = Store::open_for_writing(folder / "results.db");
+  const std::string run_id = run_identity(a_run());
+  EXPECT_TRUE(store.retry(run_id));
+  EXPECT_EQ(store.run_states(std::vector{run_id}).at(0).crashes, 0);
 }
 
 TEST(Fence, OfTwoThatStartTogetherOneIsRefused) {

@@ -32,6 +32,22 @@ TEST(Group, AMemberThatIsGoneBreaksTheCollectiveItMissesAndNoneBefore) {
   EXPECT_TRUE(group.over());
 }
 
+TEST(Group, OfTwoMembersThatAreGoneTheOneThatLeftFirstBreaksTheCollective) {
+  for (const bool first_heard_first : {true, false}) {
+    Group group(1, {0, 1, 2}, 0);
+    group.arrived(1, 0, false);
+    group.arrived(2, 0, false);
+    group.arrived(2, 1, false);
+    if (first_heard_first) group.arrived(1, 1, true);
+    group.arrived(2, 2, true);
+    if (!first_heard_first) group.arrived(1, 1, true);
+    EXPECT_EQ(group.contribute(), (std::vector<int>{1, 2}));
+    EXPECT_EQ(group.take_outcome(), Group::Outcome::complete);
+    EXPECT_TRUE(group.contribute().empty());
+    EXPECT_EQ(group.take_outcome(), Group::Outcome::broken) << "not at the number of the one that left later";
+  }
+}
+
 TEST(Group, LeavingIsToldOnceAndAfterTheContributionThatWasSent) {
   Group group(1, {0, 1, 2}, 0);
   group.contribute();

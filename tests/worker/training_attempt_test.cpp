@@ -143,6 +143,23 @@ TEST_F(Attempt, GivesThePinnedStateHashAfterTwoStepsOnItsPlatform) {
       << "the numbers of training changed: raise training_code_version in experiments/spec/run_spec.h, then pin this hash";
 }
 
+TEST_F(Attempt, TheBestWeightsAreTheEarliestOfEqualOnes) {
+  const auto communicator = make_single_communicator();
+  Training training(test::small_run(), data.windows(), data.attempt_data().train, *communicator, at::kCPU);
+  const auto best_after = [&](std::int64_t epoch, double accuracy, double loss) {
+    TrainingProgress progress = training.progress();
+    progress.epoch = epoch;
+    training.set_progress(progress);
+    training.keep_if_best(true, accuracy, loss);
+    return training.progress().best_epoch;
+  };
+  EXPECT_EQ(best_after(1, 0.5, 1.0), 1);
+  EXPECT_EQ(best_after(2, 0.5, 1.0), 1) << "not better";
+  EXPECT_EQ(best_after(3, 0.5, 0.9), 3) << "by its loss";
+  EXPECT_EQ(best_after(4, 0.6, 2.0), 4) << "accuracy comes first";
+  EXPECT_EQ(best_after(5, 0.5, 0.1), 4);
+}
+
 TEST_F(Attempt, DoesNotDependOnWhetherItsPeopleAreEvaluatedOrItsFilesKept) {
   RecordingReporter plain, closed;
   run(test::small_assignment(), plain);
@@ -230,8 +247,9 @@ TEST_F(Attempt, TheTestPartComesWithItsEmbeddingAndAttentionMaps) {
 TEST_F(Attempt, AFinishedRunIsEvaluatedLaterWithTheNumbersItWouldHaveHad) {
   const std::string condition = "noise/0/1";
   AttemptData disturbed = data.attempt_data();
-  disturbed.disturbed_test = [&](const Condition& asked) {
+  disturbed.disturbed_test = [&](const Condition& asked, const StepObserver& observer) {
     EXPECT_EQ(condition_name(asked), condition);
+    observer();
     std::vector<float> values;
     const std::size_t size = data.windows().values.size() / disturbed.people.size();
     for (const std::int64_t row : disturbed.test)

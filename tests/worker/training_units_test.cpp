@@ -7,6 +7,7 @@
 #include "worker/optimizer.h"
 #include "worker/platform.h"
 #include "worker/schedule.h"
+#include "worker/silhouette.h"
 #include "worker/state_hash.h"
 
 #include "experiments/spec/errors.h"
@@ -242,6 +243,16 @@ TEST(BatchReading, RefusesAChannelThatNeverMoves) {
   EXPECT_THROW(BatchReader(windows, {}, 1, at::kFloat, at::kCPU), InputError);
   windows.shape.sensor_channels = {1};
   EXPECT_NO_THROW(BatchReader(windows, {}, 1, at::kFloat, at::kCPU)) << "a channel the sensor does not have may be constant";
+}
+
+TEST(Silhouette, OfManyRowsIsNoHang) {
+  const at::Tensor embedding = at::arange(2 * 1100, at::kDouble).view({1100, 2});
+  std::vector<std::int64_t> labels(1100, 0);
+  std::fill(labels.begin() + 300, labels.end(), 1);
+  int steps = 0;
+  const double score = silhouette(embedding, labels, [&] { ++steps; });
+  EXPECT_EQ(steps, 3) << "one a block of 512 rows";
+  EXPECT_EQ(score, silhouette(embedding, labels));
 }
 
 TEST(Measuring, NothingIsNotANumber) {
