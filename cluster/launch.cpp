@@ -33,11 +33,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto ranks_follow = 1s;         // the ranks of a killed mpirun end within it (FACTS)
-constexpr auto grace_after_stop = 8s;     // the coordinator records what ran and lets everyone go
-constexpr auto grace_after_drain = 15s;   // beyond the coordinator's own limit: then it hangs itself, or never came up
-constexpr auto grace_after_outcome = 20s; // MPI's own end; longer means a rank hangs in it
-constexpr auto grace_after_loss = 3s;     // the same where agents are known to hang
+constexpr auto ranks_follow = 1s;                // the ranks of a killed mpirun end within it (FACTS)
+constexpr auto grace_after_stop = 8s;            // the coordinator records what ran and lets everyone go
+constexpr auto grace_after_drain = 15s;          // beyond the coordinator's own limit: then it hangs itself, or never came up
+constexpr auto grace_after_outcome = 20s;        // MPI's own end; longer means a rank hangs in it
+constexpr Clock::duration grace_after_loss = 3s; // the same where agents are known to hang
 
 /// Blocks the signals a person or Slurm sends and reads them from a descriptor; restores the mask at its end. What was ignored when we were
 /// started (nohup, `trap '' INT`, a script's background) stays so; but SIGUSR2 is `cancel`'s, which asks us by name.
@@ -205,13 +205,15 @@ LaunchEnd launch(const LaunchOptions& options) {
         write_word(write_end, "stop");
         kill_at = Clock::now() + grace_after_stop;
       }
-      if (!kill_at && is_there(options.outcome))
-        kill_at = Clock::now() + (is_there(options.outcome.string() + lost_suffix) ? grace_after_loss : grace_after_outcome);
+      const auto or_soon = [&](Clock::duration grace) {
+        return is_there(options.outcome.string() + lost_suffix) ? grace_after_loss : grace;
+      };
+      if (!kill_at && is_there(options.outcome)) kill_at = Clock::now() + or_soon(grace_after_outcome);
       if (kill_at && Clock::now() > *kill_at) {
         // On SIGTERM mpirun kills its ranks, which take their trainers along; one that does not listen is itself hung.
         mpirun.signal(terminated ? SIGKILL : SIGTERM);
         terminated = true;
-        kill_at = Clock::now() + grace_after_stop;
+        kill_at = Clock::now() + or_soon(grace_after_stop);
       }
     }
     const int status = *mpirun.poll();

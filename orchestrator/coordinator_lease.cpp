@@ -31,7 +31,8 @@ void Coordinator::on_tick(double now) {
   for (auto& [rank, worker] : workers_) {
     if (worker.groups.empty() || worker.abandoned) continue;
     const Group& group = groups_.at(worker.groups.front());
-    if (group.ends.contains(rank)) continue; // it has done its part and waits for the others
+    // It has done its part and waits for the others; or the others wait to hear that the group is broken (below).
+    if (group.ends.contains(rank) || group.broken_since) continue;
     const double lease =
         worker.stepped ? std::max(options_.shortest_lease, options_.lease_steps * worker.seconds_per_step) : options_.start_lease;
     const double standstill = now - latest_step(group);

@@ -50,7 +50,7 @@ inline constexpr double start_leases = 5;
 /// Between two heartbeats of an agent.
 inline double seconds_between_beats(double lease) { return std::clamp(lease / 12, 0.25, 5.0); }
 /// So long an agent may be silent: longer than its trainer may be without a step, by some time in which it could have answered.
-inline double agent_lease(double lease) { return std::max(10.0, 1.5 * lease); }
+inline double agent_lease(double lease) { return std::max(5.0, 1.5 * lease); }
 
 /// How the job ended. No outcome file: it was killed, and the launcher may start it again.
 struct Outcome {

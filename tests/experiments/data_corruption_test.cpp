@@ -109,6 +109,14 @@ TEST(Corruption, AWindowIsDisturbedAlikeWhateverIsAskedForBesideIt) {
   }
 }
 
+TEST(Corruption, EachRecordingIsToldSoThatALargePartIsNoHang) {
+  const Disturbed data(6);
+  int told = 0;
+  const auto told_of = disturbed_windows(data.windows, data.rows, condition_of("noise/10/1"), data.training, [&] { ++told; });
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(told_of, data.under("noise/10/1"));
+}
+
 /// Where sensor `sensor` lost its sample: there `zero` puts the training mean.
 std::vector<bool> lost_steps(const Disturbed& data, const std::vector<float>& zero, int recording, int sensor) {
   std::vector<bool> lost;

