@@ -226,7 +226,7 @@ private:
     bool lost = false;   // its agent does not answer
     double heard = -1;
     std::set<std::pair<std::string, std::int64_t>> owed = {}; // attempts that went elsewhere since it was lost; it may still work at them
-    bool proven = false;                                      // a run got on here, and none failed at its start since
+    bool proven = false;                                      // a run got on here since it rested
     std::map<std::size_t, bool> against = {}; // runs that failed at their start since one got on; true: and got on elsewhere
     Standing standing = {};
     std::deque<std::int64_t> groups;   // handed out; the first is at work
@@ -269,6 +269,7 @@ private:
   void end_all_rests();
   std::set<std::size_t> runs_against(const Host& host, bool sure) const;
   bool gets_on(const Host& host) const;
+  bool may_judge(const Host& host) const;
   bool rests_for_full_cache(const Group& group, double now);
   bool is_at_rest(const Worker& worker) const;
   bool is_on_trial(const Worker& worker) const;

@@ -1,9 +1,10 @@
 // Whose fault it is that a run fails at its start, before its first epoch: the run's, or the place's. See coordinator.h.
 //
-// The difference tells. A run that fails on a second host, too, is to blame itself. A place is to blame for the runs that failed there and
-// then got on (recorded an epoch, or completed) elsewhere. A place where two runs failed and none got on since rests: it gets no work
-// until all but one of them have failed elsewhere, too, or its time is over and it is tried with one run at a time; where that one gets
-// on, all is forgiven. The place is the host; where others get on beside it, the one worker. The last places never rest.
+// The difference tells. A run that fails on a second host, too, one of the two a place where runs get on, is to blame itself. A place is to
+// blame for the runs that failed there and then got on (recorded an epoch, or completed) elsewhere. A place where two runs failed and none
+// got on since rests: it gets no work until all but one of them have failed elsewhere, too, or its time is over and it is tried with one
+// run at a time; where that one gets on, all is forgiven. The place is the host; where others get on beside it, the one worker. The last
+// places never rest.
 #include "orchestrator/coordinator.h"
 
 #include <algorithm>
@@ -25,7 +26,13 @@ bool Coordinator::is_on_trial(const Worker& worker) const {
 
 /// Whether a run got on there, on any of its workers, and none failed at its start on that one since.
 bool Coordinator::gets_on(const Host& host) const {
-  return std::ranges::any_of(host.ranks, [&](int rank) { return workers_.at(rank).proven; });
+  return std::ranges::any_of(host.ranks, [&](int rank) { return workers_.at(rank).proven && workers_.at(rank).against.empty(); });
+}
+
+/// Whether a failure there tells against the run: runs got on, and at most one failed since.
+bool Coordinator::may_judge(const Host& host) const {
+  return runs_against(host, false).size() < runs_to_rest &&
+         std::ranges::any_of(host.ranks, [&](int rank) { return workers_.at(rank).proven; });
 }
 
 /// Runs that failed at their start there; `sure`: and got on elsewhere.
@@ -49,14 +56,17 @@ void Coordinator::failed_at_start(const Group& group, const std::string& reason,
     hosts.insert(workers_.at(rank).home);
   }
   const bool elsewhere_too = std::ranges::any_of(run.failed_at_start, [&](int rank) { return !hosts.contains(workers_.at(rank).home); });
+  // Of two bad hosts one must not clear the other: one of them is to be a place where runs get on.
+  const bool is_judged =
+      elsewhere_too && (std::ranges::any_of(hosts, [&](const Host* host) { return may_judge(*host); }) ||
+                        std::ranges::any_of(run.failed_at_start, [&](int rank) { return may_judge(*workers_.at(rank).home); }));
   run.failed_at_start.insert(places.begin(), places.end());
-  if (elsewhere_too) {
+  if (is_judged) {
     blame_run(group.run, now);
     return;
   }
   for (const int rank : places) {
     Worker& worker = workers_.at(rank);
-    worker.proven = false;
     worker.against.emplace(group.run, false);
     for (Standing* standing : {&worker.standing, &worker.home->standing}) {
       if (!standing->on_trial) continue;
@@ -140,7 +150,10 @@ bool Coordinator::rest(Standing& standing, const std::vector<int>& ranks, double
   if (!standing.on_trial) standing.tried.reset();
   standing.on_trial = false;
   standing.rests_until = now + options_.first_rest * std::pow(4, std::min(standing.rests++, longest_rest));
-  for (const int rank : ranks) list_one(workers_.at(rank));
+  for (const int rank : ranks) {
+    workers_.at(rank).proven = false;
+    list_one(workers_.at(rank));
+  }
   return true;
 }
 

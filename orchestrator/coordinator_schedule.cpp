@@ -26,7 +26,7 @@ std::vector<int> Coordinator::choose_workers(const Run& run) const {
     const Worker& worker = workers_.at(rank);
     if (to_other_host ? run.failed_hosts.contains(worker.host) : to_other_rank && run.failed_ranks.contains(rank)) continue;
     if (!worker.counted && (width > 1 || run.failures > 0)) continue; // on trial: for a run that can bear a failure
-    if (wants_proof && !gets_on(*worker.home)) continue;
+    if (wants_proof && !may_judge(*worker.home)) continue;
     ranks.push_back(rank);
   }
   if (ranks.size() < width) return {};
