@@ -82,7 +82,6 @@ if [ ${#missing[@]} -gt 0 ]; then
   for service in "${services[@]}"; do "${as_root[@]}" update-rc.d "$service" disable; done
 fi
 
-requirements=cluster/requirements-$mode.txt
 stamp=.venv/.installed-$mode
 want=$(sha256sum cluster/requirements-demo.txt cluster/requirements-test.txt cluster/bootstrap.sh)
 # 'test' holds all that 'demo' needs.
@@ -91,13 +90,14 @@ for candidate in "$stamp" .venv/.installed-test; do
 done
 [ -x .venv/bin/python ] || /usr/bin/python3 -m venv .venv
 mkdir -p .wheels
-# A wheel is downloaded once and kept; pip reads it from the folder from then on.
+# A wheel is downloaded once and kept; pip reads it from the folder from then on, if its SHA-256 is the one pinned (pin_wheels.sh).
 echo "bootstrap: libtorch (CPU part) and the watch recordings into .venv (530 MB to fetch, 1.3 GB on disk)"
-.venv/bin/pip download -q --disable-pip-version-check --no-deps --find-links .wheels -d .wheels -r cluster/requirements-demo.txt
-.venv/bin/pip install -q --disable-pip-version-check --no-deps --find-links .wheels -r cluster/requirements-demo.txt
+pip() { local verb=$1; shift; .venv/bin/pip "$verb" -q --disable-pip-version-check --require-hashes --find-links .wheels "$@"; }
+pip download --no-deps -d .wheels -r cluster/requirements-demo.txt
+pip install --no-deps -r cluster/requirements-demo.txt
 if [ "$mode" = test ]; then
   echo "bootstrap: Python's torch with all it imports, SciPy and scikit-learn: the tests' references (5 GB on disk)"
-  .venv/bin/pip download -q --disable-pip-version-check --find-links .wheels -d .wheels -r "$requirements"
-  .venv/bin/pip install -q --disable-pip-version-check --find-links .wheels -r "$requirements"
+  pip download -d .wheels -r cluster/requirements-test.txt
+  pip install -r cluster/requirements-test.txt
 fi
 echo "$want" >"$stamp"

