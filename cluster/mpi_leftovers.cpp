@@ -50,7 +50,7 @@ void remove_mpi_leftovers(pid_t process, const fs::path& folder, const fs::path&
         std::any_of(middles.begin(), middles.end(), [&](const std::string& middle) { return name.find(middle) != std::string::npos; }))
       old.push_back(segment.path());
   }
-  for (const auto& entry : fs::directory_iterator(temporary, error)) {
+  for (const auto& entry : fs::directory_iterator(temporary.empty() ? fs::temp_directory_path(error) : temporary, error)) {
     const std::string name = entry.path().filename().string();
     const fs::path session = entry.path() / ("pid." + std::to_string(process));
     if (name.starts_with("ompi.") && name.ends_with("." + user) && fs::is_directory(session, error)) old.push_back(session);

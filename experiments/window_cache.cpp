@@ -191,8 +191,8 @@ void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
   } catch (const std::system_error& error) {
     if (!temporary.empty()) ::unlink(temporary.c_str());
     throw StorageError(path_.string() + ": the window cache cannot be written: " + error.code().message() + "; " +
-                       std::to_string(free_bytes(directory_)) + " bytes free to us there; name a cache directory with " +
-                       std::to_string((preamble.file_bytes >> 20) + 1) + " MiB free that you may write to, then run again");
+                       std::to_string(free_bytes(directory_)) + " bytes free to us there; name a folder with " +
+                       std::to_string((preamble.file_bytes >> 20) + 1) + " MiB free that you may write to with --cache or STDUALX_CACHE, then run again");
   }
 }
 

@@ -15,8 +15,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <exception>
+#include <iostream>
 #include <optional>
 
 namespace stdualx {
@@ -219,7 +219,7 @@ int run_coordinator(MpiWorld& world, const Job& job, const std::string& crash) {
     if (lost > 0) write_whole_file(job.outcome + lost_suffix, "");
     write_whole_file(job.outcome, to_json_all(outcome).dump());
   } catch (const StorageError& error) { // a full disk is full for this too: then the exit status tells the launcher
-    std::fprintf(stderr, "stdualx: %s\nstdualx: %s\n", outcome.message.c_str(), error.what());
+    std::cerr << "stdualx: " << outcome.message << "\nstdualx: " << error.what() << "\n";
     status = static_cast<int>(ExitStatus::drained);
   }
   part(world, lost);

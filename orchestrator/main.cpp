@@ -1,10 +1,15 @@
 // `stdualx`: finds the command, runs it, and turns errors into one sentence and an exit status.
 #include "experiments/spec/fault.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/terminal.h"
+
+#include <unistd.h>
 
 #include <csignal>
 #include <exception>
+#include <filesystem>
 #include <iostream>
+#include <new>
 
 namespace stdualx {
 
@@ -92,6 +97,7 @@ int dispatch(const std::vector<std::string>& arguments) {
 
 int main(int count, char** values) {
   using stdualx::ExitStatus;
+  const stdualx::ShownStream output(std::cout, STDOUT_FILENO), errors(std::cerr, STDERR_FILENO);
   // Where a parent ignores it, the kernel would reap our children before we have seen their end.
   std::signal(SIGCHLD, SIG_DFL);
   stdualx::read_fault_from_environment();
@@ -100,11 +106,18 @@ int main(int count, char** values) {
     return static_cast<int>(status);
   };
   try {
+    std::error_code error;
+    static_cast<void>(std::filesystem::current_path(error));
+    if (error)
+      throw stdualx::InputError("the current directory cannot be named (" + error.message() +
+                                "): it was removed, or a folder above it may not be read; cd to another and type the command again");
     return stdualx::dispatch({values + 1, values + count});
   } catch (const stdualx::InputError& error) {
     return fail(error, ExitStatus::bad_input);
   } catch (const stdualx::RefusedError& error) {
     return fail(error, ExitStatus::refused);
+  } catch (const std::bad_alloc&) {
+    return fail(stdualx::StorageError("there was not enough memory: free some, or ask for less at a time"), ExitStatus::bad_input);
   } catch (const std::exception& error) {
     return fail(error, ExitStatus::bad_input);
   }

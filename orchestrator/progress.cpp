@@ -1,6 +1,8 @@
 // See progress.h.
 #include "orchestrator/progress.h"
 
+#include "experiments/spec/shown_text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,6 +31,9 @@ std::string epoch_words(const Coordinator& coordinator, const std::string& run_i
   if (!std::isnan(validation_accuracy)) words += fmt::format("  validation {:.2f} %", validation_accuracy * 100);
   return words + fmt::format("  {:.0f} windows/s", windows_per_second);
 }
+
+/// A line, with names and errors of others in it.
+void print(const std::string& line) { std::fputs((shown(line) + "\n").c_str(), stdout); }
 } // namespace
 
 std::string duration_text(double seconds) {
@@ -70,8 +75,10 @@ std::vector<std::string> progress_frame(const Coordinator& coordinator, double e
     lines.push_back(std::move(line));
   }
   if (shown < workers.size()) lines.push_back(fmt::format("and {} more workers", workers.size() - shown));
-  for (auto& line : lines)
+  for (auto& line : lines) {
+    line = shown_on_one_line(line);
     if (line.size() > columns) line.resize(columns);
+  }
   return lines;
 }
 
@@ -82,28 +89,23 @@ void Progress::clear() {
 
 void Progress::notice(const std::string& text) {
   clear();
-  std::fputs((text + "\n").c_str(), stdout);
+  print(text);
   std::fflush(stdout);
   drawn_at_ = -1;
 }
 
 void Progress::epoch(const Coordinator& coordinator, const EpochReport& report) {
   if (mode_ != Mode::lines) return;
-  std::fputs((run_name(coordinator, report.run_id) + "  " +
-              epoch_words(coordinator, report.run_id, report.epoch, report.train_loss, report.validation_accuracy,
-                          report.wall_seconds > 0 ? static_cast<double>(report.windows) / report.wall_seconds : 0) +
-              "\n")
-                 .c_str(),
-             stdout);
+  print(run_name(coordinator, report.run_id) + "  " +
+        epoch_words(coordinator, report.run_id, report.epoch, report.train_loss, report.validation_accuracy,
+                    report.wall_seconds > 0 ? static_cast<double>(report.windows) / report.wall_seconds : 0));
   std::fflush(stdout);
 }
 
 void Progress::ended(const Coordinator& coordinator, const AttemptEnd& end) {
   if (mode_ != Mode::lines) return;
-  std::fputs(fmt::format("{}  {}  ({}/{} runs complete)\n", run_name(coordinator, end.run_id), end.reason,
-                         coordinator.count(RunStatus::complete), coordinator.plan().runs.size())
-                 .c_str(),
-             stdout);
+  print(fmt::format("{}  {}  ({}/{} runs complete)", run_name(coordinator, end.run_id), end.reason, coordinator.count(RunStatus::complete),
+                    coordinator.plan().runs.size()));
   std::fflush(stdout);
 }
 
@@ -112,7 +114,7 @@ void Progress::frame(const Coordinator& coordinator, double elapsed, bool last) 
   drawn_at_ = elapsed;
   clear();
   const auto lines = progress_frame(coordinator, elapsed, columns_, rows_);
-  for (const auto& line : lines) std::fputs((line + "\n").c_str(), stdout);
+  for (const auto& line : lines) print(line);
   std::fflush(stdout);
   drawn_ = last ? 0 : lines.size();
 }

@@ -2,10 +2,11 @@
 #include "orchestrator/recovery.h"
 
 #include "experiments/spec/errors.h"
+#include "experiments/spec/run_path.h"
 #include "worker/run_files.h"
 
 #include <algorithm>
-#include <optional>
+#include <map>
 
 namespace stdualx {
 
@@ -20,17 +21,10 @@ std::vector<fs::path> sorted_entries(const fs::path& folder) {
   return entries;
 }
 
-bool is_identity(const std::string& name) { return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string::npos; }
-
-std::optional<std::int64_t> attempt_of(const fs::path& folder) {
-  const std::string name = folder.filename().string();
-  if (name.empty() || name.size() > 9 || name.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-  return std::stoll(name);
-}
-
 /// What one file tells is added to `run`. Throws StorageError or InputError with the reason why it tells nothing.
 void add_file(FoundRun& run, std::int64_t attempt, const fs::path& store_directory, const fs::path& file) {
   const std::string path = file.lexically_relative(store_directory).generic_string();
+  run_file(store_directory, path); // else it would be recorded and never read
   const Metadata metadata = read_metadata(file);
   const auto text = [&](const char* key) {
     const auto found = metadata.find(key);
@@ -47,8 +41,12 @@ void add_file(FoundRun& run, std::int64_t attempt, const fs::path& store_directo
   run.run = spec;
   if (metadata.contains("placement")) run.attempts[attempt] = from_json<Placement>(json("placement"));
   const Json history = history_of(metadata);
+  if (history.empty()) throw StorageError("it tells of no epoch");
   for (const Json& each : history) {
     const auto report = from_json<EpochReport>(each);
+    if (report.run_id != run.run_id || report.epoch < 1 || report.epoch > spec.training.epochs ||
+        !attempt_number(std::to_string(report.attempt)))
+      throw StorageError("its history tells of epoch " + std::to_string(report.epoch) + " of another run, or of one that it cannot have");
     run.epochs.emplace(report.epoch, report); // equal in every file that tells of it, or a replay: the first stands
   }
   if (text("format") != "stdualx checkpoint") return;
@@ -61,17 +59,21 @@ void add_file(FoundRun& run, std::int64_t attempt, const fs::path& store_directo
 FoundFiles files_of_runs(const fs::path& store_directory) {
   FoundFiles found;
   for (const fs::path& folder : sorted_entries(store_directory)) {
-    if (!is_identity(folder.filename().string())) continue;
+    if (!is_sha256(folder.filename().string()) || !fs::is_directory(folder)) continue;
     FoundRun run;
     run.run_id = folder.filename().string();
-    for (const fs::path& inner : sorted_entries(folder)) {
-      const auto attempt = attempt_of(inner);
-      if (!attempt) continue;
+    std::map<std::int64_t, fs::path> attempts;
+    try {
+      attempts = attempt_folders(store_directory, run.run_id);
+    } catch (const StorageError& failure) { // it leads out of STORE.d
+      found.unreadable.emplace_back(failure.what());
+    }
+    for (const auto& [attempt, inner] : attempts) {
       for (const fs::path& file : sorted_entries(inner)) {
         const std::string name = file.filename().string();
         if (!name.ends_with(".safetensors") || name == "embedding.safetensors") continue;
         try {
-          add_file(run, *attempt, store_directory, file);
+          add_file(run, attempt, store_directory, file);
         } catch (const std::exception& failure) {
           found.unreadable.push_back(file.string() + ": " + failure.what());
         }
@@ -87,7 +89,7 @@ FoundFiles files_of_runs(const fs::path& store_directory) {
 
 void hash_checkpoints(FoundRun& run, const fs::path& store_directory) {
   for (FoundCheckpoint& checkpoint : run.checkpoints) {
-    const FileHash hash = hash_of(store_directory / checkpoint.path);
+    const FileHash hash = hash_of(run_file(store_directory, checkpoint.path));
     checkpoint.sha256 = hash.sha256;
     checkpoint.bytes = hash.bytes;
   }

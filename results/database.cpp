@@ -44,7 +44,12 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
   case SQLITE_IOERR:
     throw StorageError(where + "reading or writing the store failed (" + space() +
                        "); check the disk and the quota, then start the same command again; nothing already recorded is lost" + said);
-  case SQLITE_CONSTRAINT: throw StorageError(where + "a row that cannot be was refused: " + message);
+  case SQLITE_TOOBIG:
+    throw StorageError(where + "it holds a value of more than " + std::to_string(longest_value >> 20) +
+                       " MiB, which no stdualx wrote; name another store with --store");
+  case SQLITE_NOMEM: throw StorageError(where + "there was not enough memory to read it" + said);
+  case SQLITE_CONSTRAINT: throw WrongRow(where + "a row that cannot be was refused: " + message);
+  case SQLITE_MISMATCH: throw WrongRow(where + "a value of a wrong type was refused: " + message);
   default: throw StorageError(where + "the store refused a statement" + said);
   }
 }
@@ -73,6 +78,13 @@ Database::Database(const std::filesystem::path& path, int flags, int busy_timeou
   if (handle == nullptr) throw std::bad_alloc();
   check(code);
   check(sqlite3_busy_timeout(handle, busy_timeout_ms));
+  distrust();
+}
+
+void Database::distrust() {
+  check(sqlite3_db_config(handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr));
+  check(sqlite3_db_config(handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr));
+  sqlite3_limit(handle(), SQLITE_LIMIT_LENGTH, longest_value);
 }
 
 void Database::check(int code) {

@@ -24,8 +24,17 @@ public:
   using StorageError::StorageError;
 };
 
-/// Throws StorageError, LockedError, InputError or RefusedError for a failure of SQLite on `path`, saying what to do.
+/// A row that our tables refuse: wrong in itself, not for want of a disk.
+class WrongRow : public StorageError {
+public:
+  using StorageError::StorageError;
+};
+
+/// Throws StorageError, LockedError, WrongRow, InputError or RefusedError for a failure of SQLite on `path`, saying what to do.
 [[noreturn]] void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message);
+
+/// Bytes of a text or blob. The longest that is written, what a submission froze, has 64 for each of its runs.
+constexpr int longest_value = 256 << 20;
 
 /// "kind" of a number: finite, nan, inf, -inf. A number that is not finite is stored as NULL beside its kind.
 std::string_view number_kind(double value);
@@ -130,6 +139,9 @@ private:
   /// True: the statement stands on a row; false: it is done.
   bool step(sqlite3_stmt* statement);
   void check(int code);
+  /// The file may be another's: its schema calls no function that could do harm, its pages cannot be written past SQLite, and no value of
+  /// it fills the memory.
+  void distrust();
 
   template <class... Arguments> sqlite3_stmt* bound(std::string_view sql, const Arguments&... arguments) {
     sqlite3_stmt* statement = prepared(sql);

@@ -8,25 +8,11 @@
 #include <utility>
 
 #include "experiments/spec/fields.h"
+#include "experiments/spec/shown_text.h"
 
 namespace stdualx {
 
 namespace {
-
-/// One code point from `text` at `place`, which moves on; a byte that is no UTF-8 gives U+FFFD.
-char32_t next_code_point(std::string_view text, std::size_t& place) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(place);
-  const int length = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
-  if (length == 0 || place + static_cast<std::size_t>(length) > text.size()) return ++place, 0xFFFD;
-  char32_t code = length == 1 ? lead : static_cast<char32_t>(lead & (0x7F >> length));
-  for (std::size_t i = 1; i < static_cast<std::size_t>(length); ++i) {
-    if (byte(place + i) >> 6 != 2) return ++place, 0xFFFD;
-    code = (code << 6) | (byte(place + i) & 0x3F);
-  }
-  place += static_cast<std::size_t>(length);
-  return code;
-}
 
 // Unicode 15: combining marks and zero-width characters; East Asian wide and fullwidth, and emoji.
 constexpr std::pair<char32_t, char32_t> zero_width[] = {
@@ -43,21 +29,6 @@ template <std::size_t Count> bool is_in(const std::pair<char32_t, char32_t> (&ra
 }
 
 bool is_number(const Cell& cell) { return cell.index() >= 2; }
-
-/// Control characters made visible, so that a cell stays on its line and a terminal obeys no stored text; broken UTF-8 as U+FFFD.
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (std::size_t place = 0; place < text.size();) {
-    const std::size_t begin = place;
-    const char32_t code = next_code_point(text, place);
-    if (code == '\n') line += "\\n";
-    else if (code == '\t') line += "\\t";
-    else if (code < 0x20 || (code >= 0x7F && code < 0xA0)) line += fmt::format("\\x{:02x}", static_cast<unsigned>(code));
-    else if (code == 0xFFFD) line += "\uFFFD";
-    else line += text.substr(begin, place - begin);
-  }
-  return line;
-}
 
 std::string number_text(double value, int digits) {
   if (std::isnan(value)) return "nan";
@@ -76,6 +47,9 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
+/// Nothing is cut short, but cells are lined up to this width only: one value of a foreign store must not make all others as long.
+constexpr std::size_t widest_column = 1000;
+
 std::string padded(std::string_view text, std::size_t width, bool right) {
   const std::size_t taken = display_width(text);
   const std::string space(width > taken ? width - taken : 0, ' ');
@@ -84,18 +58,18 @@ std::string padded(std::string_view text, std::size_t width, bool right) {
 
 std::string as_text(const Table& table) {
   std::vector<std::vector<std::string>> lines{{}};
-  for (const auto& column : table.columns) lines[0].push_back(one_line(column));
+  for (const auto& column : table.columns) lines[0].push_back(shown_on_one_line(column));
   std::vector<bool> right(table.columns.size(), !table.rows.empty());
   for (const auto& row : table.rows) {
     auto& line = lines.emplace_back();
     for (std::size_t c = 0; c < row.size(); ++c) {
-      line.push_back(one_line(cell_text(row[c])));
+      line.push_back(shown_on_one_line(cell_text(row[c])));
       right[c] = right[c] && (is_number(row[c]) || row[c].index() == 0);
     }
   }
   std::vector<std::size_t> widths(table.columns.size(), 0);
   for (const auto& line : lines)
-    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], display_width(line[c]));
+    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::min(std::max(widths[c], display_width(line[c])), widest_column);
   std::string text;
   for (std::size_t l = 0; l < lines.size(); ++l) {
     std::string whole;
@@ -161,7 +135,7 @@ std::string dumped(const OrderedJson& json) { return json.dump(2, ' ', false, Or
 
 std::string escaped_markdown(std::string_view text) {
   std::string escaped;
-  for (const char letter : one_line(text)) {
+  for (const char letter : shown_on_one_line(text)) {
     if (letter == '|' || letter == '\\' || letter == '*' || letter == '_' || letter == '`' || letter == '<') escaped += '\\';
     escaped += letter;
   }
@@ -187,7 +161,7 @@ std::string as_markdown(const Table& table) {
 
 std::string escaped_latex(std::string_view text) {
   std::string escaped;
-  for (const char letter : one_line(text)) {
+  for (const char letter : shown_on_one_line(text)) {
     switch (letter) {
     case '\\': escaped += "\\textbackslash{}"; break;
     case '~': escaped += "\\textasciitilde{}"; break;
@@ -290,17 +264,17 @@ std::string format_tables(const std::vector<TitledTable>& tables, Format format)
     const std::string parting = text.empty() ? "" : format == Format::csv ? "\r\n" : "\n";
     text += parting;
     switch (format) {
-    case Format::csv: text += "# " + one_line(title) + "\r\n"; break;
+    case Format::csv: text += "# " + shown_on_one_line(title) + "\r\n"; break;
     case Format::markdown: text += "## " + escaped_markdown(title) + "\n\n"; break;
-    case Format::latex: text += "% " + one_line(title) + "\n"; break;
+    case Format::latex: text += "% " + shown_on_one_line(title) + "\n"; break;
     case Format::table:
-    case Format::json: text += one_line(title) + "\n"; break;
+    case Format::json: text += shown_on_one_line(title) + "\n"; break;
     }
     text += format_table(table, format);
     if (format == Format::csv) continue;
     for (const auto& note : notes)
       text += format == Format::markdown ? "\n" + escaped_markdown(note) + "\n"
-                                         : (format == Format::latex ? "% " : "  ") + one_line(note) + "\n";
+                                         : (format == Format::latex ? "% " : "  ") + shown_on_one_line(note) + "\n";
   }
   return text;
 }

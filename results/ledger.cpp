@@ -1,6 +1,8 @@
 // The ledger's queries. Each returns the rows that cannot be, as sentences.
 #include "results/ledger.h"
 
+#include "results/rows.h"
+
 #include <fmt/format.h>
 
 namespace stdualx {
@@ -83,7 +85,7 @@ std::vector<LedgerFinding> ledger_findings(Reader& reader) {
   const Reader::Snapshot snapshot(reader);
   for (const Check& check : checks)
     for (const auto& row : reader.query(check.sql).rows)
-      findings.push_back({check.fault, std::get<std::string>(row.at(0)), std::get<std::string>(row.at(1))});
+      findings.push_back({check.fault, text_of(row.at(0)), text_of(row.at(1))});
   return findings;
 }
 

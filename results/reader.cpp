@@ -13,6 +13,7 @@
 #include "results/database.h"
 #include "results/migrate.h"
 #include "results/run_state_query.h"
+#include "results/schema_check.h"
 #include "results/store.h"
 #include "results/store_file.h"
 
@@ -42,6 +43,16 @@ int authorize(void* may_begin, int action, const char* first, const char* second
   }
 }
 
+std::string file_uri(const std::filesystem::path& absolute) {
+  std::string uri = "file:";
+  constexpr char hex[] = "0123456789ABCDEF";
+  for (const char letter : absolute.string()) {
+    if (letter == '%' || letter == '?' || letter == '#') (uri += '%') += {hex[letter >> 4], hex[letter & 15]};
+    else uri += letter;
+  }
+  return uri;
+}
+
 /// A WAL store at rest in a folder where no -shm can be made is read as it lies there: nobody can be writing it.
 std::string uri_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -51,13 +62,7 @@ std::string uri_of(const std::filesystem::path& path) {
   const std::filesystem::path absolute = std::filesystem::absolute(path);
   if (start[18] != 2 || std::filesystem::exists(absolute.string() + "-wal", error) || ::access(absolute.parent_path().c_str(), W_OK) == 0)
     return "";
-  std::string uri = "file:";
-  constexpr char hex[] = "0123456789ABCDEF";
-  for (const char letter : absolute.string()) {
-    if (letter == '%' || letter == '?' || letter == '#') (uri += '%') += {hex[letter >> 4], hex[letter & 15]};
-    else uri += letter;
-  }
-  return uri + "?immutable=1";
+  return file_uri(absolute) + "?immutable=1";
 }
 
 Cell cell_of(sqlite3_stmt* statement, int column) {
@@ -85,6 +90,11 @@ void bind(sqlite3_stmt* statement, int index, const Parameter& parameter) {
 
 } // namespace
 
+std::string read_only_uri(const std::filesystem::path& path) {
+  const std::string at_rest = uri_of(path);
+  return at_rest.empty() ? file_uri(std::filesystem::absolute(path)) + "?mode=ro" : at_rest;
+}
+
 struct Reader::Impl {
   explicit Impl(const std::filesystem::path& path)
       : database(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, lock_patience_ms, uri_of(path)) {
@@ -94,7 +104,7 @@ struct Reader::Impl {
     if (version < schema_version())
       throw RefusedError(path.string() + ": its schema is version " + std::to_string(version) + ", this program reads version " +
                          std::to_string(schema_version()) + "; the next `stdualx run` brings it up to date");
-    database.integer("SELECT count(*) FROM v_runs WHERE 0"); // a damaged schema shows here
+    check_schema(database); // a damaged schema shows here, too
     sqlite3_set_authorizer(database.handle(), authorize, &may_begin);
   }
 

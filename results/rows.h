@@ -1,4 +1,5 @@
-// Cells of a query's answer, read back as what the query is known to give. Inside the room only.
+// Cells of a query's answer, read back as what the query is known to give. A file of another may hold anything: a cell of another kind is
+// "" or 0, never an error.
 #pragma once
 
 #include <limits>

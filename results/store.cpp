@@ -369,6 +369,8 @@ void Store::Impl::set_status(const std::string& run_id, RunStatus status) {
   try {
     if (database.execute("UPDATE runs SET status = ?2, status_ms = ?3 WHERE run_id = ?1", run_id, status_name(status), now()) == 0)
       throw StorageError("it is not in the store");
+  } catch (const WrongRow& error) {
+    throw WrongRow("run " + run_id + " does not become " + std::string(status_name(status)) + ": " + error.what());
   } catch (const StorageError& error) {
     throw StorageError("run " + run_id + " does not become " + std::string(status_name(status)) + ": " + error.what());
   }

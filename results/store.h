@@ -146,7 +146,9 @@ public:
   Restored restore(const FoundRun& found);
 
   /// Takes over what another store, which nobody writes, knows of its runs: attempts (numbered on), epochs, evaluations, files. A run whose
-  /// epochs ended in other states here stays as it is; an evaluation that is here stays, too. Merging again adds nothing.
+  /// epochs ended in other states here stays as it is; an evaluation that is here stays, too. Merging again adds nothing. Nothing the other
+  /// store says is believed: what cannot be is left out with a note. RefusedError: somebody writes it (on another host: its heartbeat goes
+  /// on for a lease). InputError: its tables or views are not ours. StorageError: it is damaged.
   Merged merge(const std::filesystem::path& other, const CopyRunFile& copy);
 
   /// What a run's network costs to use; the latest measurement of a metric on a device stands. StorageError: no such run.

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "results/migrate.h"
+#include "results/schema_check.h"
 #include "results/store_file.h"
 
 namespace stdualx {
@@ -25,10 +26,11 @@ struct Claimant {
   std::string job;
 };
 
-Claimant newest_coordinator(Database& database) {
+/// Of the store itself, or of one that is attached under the name `schema`.
+Claimant newest_coordinator(Database& database, const std::string& schema = "main") {
   Claimant claimant;
-  database.first("SELECT coordinator_id, heartbeat, released_ms IS NOT NULL, host, boot_id, pid, process_start, job FROM coordinators "
-                 "ORDER BY coordinator_id DESC LIMIT 1",
+  database.first("SELECT coordinator_id, heartbeat, released_ms IS NOT NULL, host, boot_id, pid, process_start, job FROM " + schema +
+                     ".coordinators ORDER BY coordinator_id DESC LIMIT 1",
                  [&](const Row& row) {
                    claimant.coordinator_id = row.integer(0);
                    claimant.heartbeat = row.integer(1);
@@ -45,7 +47,8 @@ std::string described(const Claimant& claimant) {
 }
 
 /// Null when the holder may be replaced, else why not.
-std::optional<std::string> why_held(Database& database, const Claimant& holder, const StoreOptions& options) {
+std::optional<std::string> why_held(Database& database, const Claimant& holder, const StoreOptions& options,
+                                    const std::string& schema = "main") {
   if (holder.released) return std::nullopt;
   switch (look_at(holder.identity, options.identity)) {
   case Holder::dead: return std::nullopt;
@@ -56,7 +59,7 @@ std::optional<std::string> why_held(Database& database, const Claimant& holder, 
   const auto step = std::max(std::chrono::milliseconds(1), options.lease / 20);
   for (std::chrono::milliseconds watched{0}; watched < options.lease; watched += step) {
     options.sleep(step);
-    const Claimant now = newest_coordinator(database);
+    const Claimant now = newest_coordinator(database, schema);
     if (now.coordinator_id != holder.coordinator_id || now.released) return std::nullopt; // judged anew by the caller
     if (now.heartbeat != holder.heartbeat) return "its heartbeat goes on";
   }
@@ -92,8 +95,8 @@ void check_store_path(const std::filesystem::path& path, bool must_exist) {
 }
 
 Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
-    : options(std::move(store_options)),
-      database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, static_cast<int>(options.patience.count())) {
+    : options(std::move(store_options)), database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
+                                                  static_cast<int>(options.patience.count())) {
   if (!options.sleep) options.sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
   if (!options.now_ms)
     options.now_ms = [] {
@@ -113,12 +116,27 @@ Store Store::open_for_writing(const std::filesystem::path& path, StoreOptions op
   }
 }
 
+std::optional<std::string> Store::Impl::living_holder(const std::string& schema, const std::function<void()>& meanwhile) {
+  StoreOptions watching = options;
+  watching.sleep = [&](std::chrono::milliseconds time) {
+    meanwhile();
+    options.sleep(time);
+  };
+  while (true) {
+    const Claimant holder = newest_coordinator(database, schema);
+    if (const auto why = why_held(database, holder, watching, schema)) return described(holder) + " is writing it (" + *why + ")";
+    const Claimant now = newest_coordinator(database, schema);
+    if (now.coordinator_id == holder.coordinator_id) return std::nullopt;
+  }
+}
+
 Store Store::claimed(const std::filesystem::path& path, StoreOptions options) {
   auto impl = std::make_unique<Impl>(path, std::move(options));
   Database& database = impl->database;
   // An older store is claimed before it is migrated, or a living writer of the older version would find another schema under its
   // feet. So no migration may change what claim() touches: `coordinators`, `events`, the ends of `attempts`, the status of `runs`.
   if (store_version(database, schema_version()) == 0) migrate(database, embedded_migrations());
+  check_schema(database); // before anything is written: a trigger of a foreign store would act on it
   impl->claim();
   impl->set_journal_mode();
   migrate(database, embedded_migrations());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace stdualx {
 
@@ -13,6 +14,9 @@ constexpr int lock_patience_ms = 20000;
 
 /// `must_exist`: for reading. Throws InputError (a directory, no such file or folder, not SQLite), StorageError (permissions).
 void check_store_path(const std::filesystem::path& path, bool must_exist);
+
+/// The store as a URI for ATTACH, read-only; as it lies there, where it is a WAL store at rest and nobody can be writing it.
+std::string read_only_uri(const std::filesystem::path& path);
 
 /// Writes what the open database holds to `to`: one whole, consistent file that survives a power failure. Errors as of write_durably.
 void copy_whole(Database& database, const std::filesystem::path& to);

@@ -14,6 +14,9 @@ struct Store::Impl {
 
   /// Becomes the newest coordinator, or throws RefusedError. Ends what a dead one left open.
   void claim();
+  /// Who holds the store that is attached as `schema`, and how that is known; nothing: nobody that lives. One on another host is watched
+  /// for a lease, during which `meanwhile` is called again and again.
+  std::optional<std::string> living_holder(const std::string& schema, const std::function<void()>& meanwhile);
   /// WAL or rollback journal, as the file system asks for.
   void set_journal_mode();
 

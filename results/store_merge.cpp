@@ -1,30 +1,21 @@
-// One store's runs into another. See Store::merge.
+// One store's runs into another. See Store::merge. What the other store says is not believed: its schema must be ours, the file sound, an
+// identity is computed again of what it names, a path has one grammar, and a row that our tables refuse costs its run and no other.
 #include "results/store_impl.h"
 
+#include "experiments/spec/condition.h"
+#include "experiments/spec/run_path.h"
+#include "experiments/spec/shown_text.h"
 #include "results/reader.h"
+#include "results/store_file.h"
 
 namespace stdualx {
 
 namespace {
 
-/// Refuses a store that somebody is writing: what comes after would be missing from the merged one without a word.
-void refuse_held(const std::filesystem::path& other, const ProcessIdentity& self) {
-  Reader reader(other); // checks path and schema, too
-  const Table newest =
-      reader.query("SELECT host, boot_id, pid, process_start, released_ms IS NULL FROM coordinators ORDER BY coordinator_id DESC LIMIT 1");
-  if (newest.rows.empty() || std::get<std::int64_t>(newest.rows[0].at(4)) == 0) return;
-  const auto& row = newest.rows[0];
-  const ProcessIdentity holder{std::get<std::string>(row.at(0)), std::get<std::string>(row.at(1)), std::get<std::int64_t>(row.at(2)),
-                               std::get<std::int64_t>(row.at(3))};
-  if (look_at(holder, self) == Holder::alive)
-    throw RefusedError(other.string() + ": process " + std::to_string(holder.pid) +
-                       " on this host is writing it; merge it when its sweep has ended");
-}
-
 class Attached {
 public:
   Attached(Database& database, const std::filesystem::path& other) : database_(database) {
-    database_.execute("ATTACH DATABASE ?1 AS other", other.string());
+    database_.execute("ATTACH DATABASE ?1 AS other", read_only_uri(other));
     database_.script(
         "CREATE TEMP TABLE IF NOT EXISTS becomes (attempt INTEGER PRIMARY KEY, becomes INTEGER NOT NULL, is_new INTEGER NOT NULL) STRICT");
   }
@@ -41,17 +32,14 @@ private:
   Database& database_;
 };
 
-/// "<run>/<attempt>/<name>" under another attempt.
-std::string renamed(const std::string& path, std::int64_t attempt) {
-  const std::size_t first = path.find('/'), second = path.find('/', first + 1);
-  if (first == std::string::npos || second == std::string::npos) throw StorageError("'" + path + "' is no path of a run's file");
-  return path.substr(0, first + 1) + std::to_string(attempt) + path.substr(second);
-}
-
 struct FileRow {
   std::string kind, path, sha256; // kind: checkpoint, or the artifact's
-  std::int64_t attempt = 0, epoch = 0, bytes = 0;
+  std::int64_t attempt = 0, epoch = 0, bytes = 0, attempt_there = 0;
 };
+
+constexpr std::int64_t most_classes = 100000; // of an evaluation: whoever reads it makes a table of its classes
+
+std::string start_of(const std::string& run_id) { return "run " + shown_on_one_line(run_id.substr(0, 10)); }
 
 } // namespace
 
@@ -61,6 +49,23 @@ struct Store::Merging {
   const CopyRunFile& copy;
   Merged merged;
   Database& database = impl.database;
+
+  void note(const std::string& run_id, const std::string& text) { merged.notes.push_back(start_of(run_id) + ": " + text); }
+
+  /// What the run is. WrongRow: it is not what its identity says.
+  RunSpec spec_of(const std::string& run_id) {
+    try {
+      const auto text = database.text(
+          "SELECT json_set(c.config, '$.fold', r.fold, '$.seed', r.seed) FROM other.runs r JOIN other.configs c USING (config_id) "
+          "WHERE r.run_id = ?1 AND json_valid(c.config)",
+          run_id);
+      RunSpec spec = from_identity_json<RunSpec>(Json::parse(text.value_or("")));
+      if (run_identity(spec) == run_id) return spec;
+    } catch (const InputError&) {
+    } catch (const Json::exception&) {
+    }
+    throw WrongRow("what it says it was trained with has another identity");
+  }
 
   std::string status_in(const char* store, const std::string& run_id) {
     return database.text(std::string("SELECT status FROM ") + store + ".runs WHERE run_id = ?1", run_id).value_or("");
@@ -96,7 +101,7 @@ struct Store::Merging {
                                    row.text(3) + ") than here (" + row.text(4) + ", " + row.text(5) + "), " +
                                    (equal_platform ? "on an equal platform: the run is not repeatable"
                                                    : "on another platform, where equal bits are not promised");
-          merged.notes.push_back("run " + run_id.substr(0, 10) + ": " + text);
+          note(run_id, text);
           if (equal_platform) merged.faults = true;
         },
         run_id);
@@ -106,51 +111,58 @@ struct Store::Merging {
   std::vector<FileRow> new_files(const std::string& run_id) {
     std::vector<FileRow> files;
     const auto add = [&](const Row& row) {
-      files.push_back({row.text(0), row.text(1), row.text(2), row.integer(3), row.integer(4), row.integer(5)});
+      files.push_back({row.text(0), row.text(1), row.text(2), row.integer(3), row.integer(4), row.integer(5), row.integer(6)});
     };
     if (status_in("main", run_id) != "COMPLETE" && status_in("other", run_id) != "COMPLETE")
-      database.each("SELECT 'checkpoint', path, sha256, becomes, epoch, bytes FROM other.checkpoints JOIN temp.becomes USING (attempt) "
-                    "WHERE run_id = ?1 AND state = 'live' AND is_new",
-                    add, run_id);
-    database.each(
-        "SELECT kind, path, sha256, becomes, 0, bytes FROM other.artifacts o JOIN temp.becomes USING (attempt) WHERE run_id = ?1 AND "
-        "NOT EXISTS (SELECT 1 FROM main.artifacts m WHERE m.run_id = o.run_id AND m.kind = o.kind)",
-        add, run_id);
+      database.each(
+          "SELECT 'checkpoint', path, sha256, becomes, epoch, bytes, attempt FROM other.checkpoints JOIN temp.becomes USING (attempt) "
+          "WHERE run_id = ?1 AND state = 'live' AND is_new",
+          add, run_id);
+    database.each("SELECT kind, path, sha256, becomes, 0, bytes, attempt FROM other.artifacts o JOIN temp.becomes USING (attempt) WHERE "
+                  "run_id = ?1 AND "
+                  "NOT EXISTS (SELECT 1 FROM main.artifacts m WHERE m.run_id = o.run_id AND m.kind = o.kind)",
+                  add, run_id);
     return files;
   }
 
   void run(const std::string& run_id) {
-    if (disagrees(run_id)) return;
-    number_attempts(run_id);
-    std::vector<FileRow> files;
-    for (FileRow& file : new_files(run_id)) { // before the rows that speak of them
-      const std::string to = renamed(file.path, file.attempt);
-      if (const std::string why = copy(file.path, file.sha256, to); !why.empty()) {
-        merged.notes.push_back("run " + run_id.substr(0, 10) + ": its " + file.kind + " was not taken over: " + why);
-        continue;
+    const Merged before = merged;
+    try {
+      if (!is_sha256(run_id)) throw WrongRow("this is no identity of a run");
+      const RunSpec spec = spec_of(run_id);
+      if (disagrees(run_id)) return;
+      number_attempts(run_id);
+      std::vector<FileRow> files;
+      for (FileRow& file : new_files(run_id)) { // before the rows that speak of them
+        const std::string why = taken_over(run_id, file);
+        if (why.empty()) files.push_back(file);
+        else note(run_id, "its " + file.kind + " was not taken over: " + why);
       }
-      file.path = to;
-      files.push_back(file);
+      impl.write([&] { rows(run_id, spec, files); });
+    } catch (const WrongRow& refused) {
+      merged = before;
+      note(run_id, std::string("not merged: ") + refused.what());
     }
-    impl.write([&] { rows(run_id, files); });
   }
 
-  void rows(const std::string& run_id, const std::vector<FileRow>& files) {
+  /// Copies the file and gives it its name here; else why not.
+  std::string taken_over(const std::string& run_id, FileRow& file) {
+    const auto from = run_path(file.path);
+    if (!from || from->run_id != run_id || from->attempt != file.attempt_there)
+      return "'" + shown_on_one_line(file.path.substr(0, 200)) + "' is no path of a file of its attempt " +
+             std::to_string(file.attempt_there);
+    if (!is_sha256(file.sha256)) return "its SHA-256 is none";
+    const std::string to = RunPath{run_id, file.attempt, from->name}.text();
+    if (const std::string why = copy(file.path, file.sha256, to); !why.empty()) return why;
+    file.path = to;
+    return "";
+  }
+
+  void rows(const std::string& run_id, const RunSpec& spec, const std::vector<FileRow>& files) {
     const std::int64_t now = impl.now();
     const std::string before = status_in("main", run_id), there = status_in("other", run_id);
     if (before.empty()) {
-      database.execute(
-          "INSERT INTO main.configs (config) SELECT config FROM other.configs JOIN other.runs USING (config_id) WHERE run_id = ?1 "
-          "ON CONFLICT DO NOTHING",
-          run_id);
-      database.execute(
-          "INSERT INTO main.runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, epochs, "
-          "world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config_id) SELECT run_id, 'PLANNED', ?2, "
-          "dataset, "
-          "dataset_hash, protocol, folds, fold, seed, preset, variant, epochs, world_size, threads, open_test, split_id, recipe_id, "
-          "code_version, first_seen_ms, (SELECT m.config_id FROM main.configs m JOIN other.configs o USING (config) "
-          "WHERE o.config_id = other.runs.config_id) FROM other.runs WHERE run_id = ?1",
-          run_id, now);
+      impl.insert_run(run_id, spec, impl.config_id(spec)); // of the spec, whose identity was checked
       ++merged.runs;
     }
     database.execute(
@@ -195,8 +207,7 @@ struct Store::Merging {
         "WHERE run_id = ?1 "
         "AND (m.value IS NOT o.value OR m.kind <> o.kind)",
         [&](const Row& row) {
-          merged.notes.push_back("run " + run_id.substr(0, 10) + ": " + row.text(2) + " of " + row.text(1) + " under " + row.text(0) +
-                                 " differs there; what stood here stands");
+          note(run_id, row.text(2) + " of " + row.text(1) + " under " + row.text(0) + " differs there; what stood here stands");
         },
         run_id);
     for (const std::int64_t part : parts) evaluation(part);
@@ -230,15 +241,43 @@ struct Store::Merging {
     }
   }
 
+  /// Counts, labels and the condition's name are what readers make tables and lookups of.
+  void check_evaluation(std::int64_t part) {
+    std::string condition;
+    std::int64_t windows = -1, classes = -1;
+    database.first(
+        "SELECT condition, windows, classes FROM other.evaluation_parts WHERE evaluation_id = ?1",
+        [&](const Row& row) {
+          condition = row.text(0);
+          windows = row.integer(1);
+          classes = row.integer(2);
+        },
+        part);
+    try {
+      condition_of(condition);
+    } catch (const InputError& error) {
+      throw WrongRow(std::string("an evaluation of it names no condition: ") + error.what());
+    }
+    const bool sound =
+        classes >= 0 && classes <= most_classes &&
+        database.integer("SELECT count(*) FROM other.predictions WHERE evaluation_id = ?1", part) == windows &&
+        !database.integer("SELECT 1 FROM other.predictions WHERE evaluation_id = ?1 AND NOT (label BETWEEN 0 AND ?2 - 1 AND "
+                          "predicted BETWEEN 0 AND ?2 - 1) UNION ALL SELECT 1 FROM other.confusion WHERE evaluation_id = ?1 AND "
+                          "NOT (label BETWEEN 0 AND ?2 - 1 AND predicted BETWEEN 0 AND ?2 - 1 AND windows BETWEEN 0 AND ?3) "
+                          "UNION ALL SELECT 1 FROM other.attention WHERE evaluation_id = ?1 AND NOT (label BETWEEN 0 AND ?2 - 1 "
+                          "AND query BETWEEN 0 AND 9999 AND key BETWEEN 0 AND 9999) LIMIT 1",
+                          part, classes, windows);
+    if (!sound) throw WrongRow("its evaluation under " + condition + " does not hold together");
+  }
+
   void evaluation(std::int64_t part) {
-    const auto id =
-        database
-            .integer(
-                "INSERT INTO main.evaluation_parts (run_id, condition, part, attempt, weights_epoch, overlap_share, windows, classes, "
-                "recorded_ms) SELECT run_id, condition, part, becomes, weights_epoch, overlap_share, windows, classes, recorded_ms FROM "
-                "other.evaluation_parts JOIN temp.becomes USING (attempt) WHERE evaluation_id = ?1 RETURNING evaluation_id",
-                part)
-            .value();
+    check_evaluation(part);
+    const auto id = database.integer(
+        "INSERT INTO main.evaluation_parts (run_id, condition, part, attempt, weights_epoch, overlap_share, windows, classes, "
+        "recorded_ms) SELECT run_id, condition, part, becomes, weights_epoch, overlap_share, windows, classes, recorded_ms FROM "
+        "other.evaluation_parts JOIN temp.becomes USING (attempt) WHERE evaluation_id = ?1 RETURNING evaluation_id",
+        part);
+    if (!id) throw WrongRow("an evaluation of it is of an attempt that is not there");
     database.execute("INSERT INTO main.conditions SELECT c.* FROM other.conditions c JOIN other.evaluation_parts p USING (condition) WHERE "
                      "p.evaluation_id = ?1 ON CONFLICT DO NOTHING",
                      part);
@@ -251,37 +290,52 @@ struct Store::Merging {
         part);
     database.execute(
         "INSERT INTO main.predictions SELECT ?2, window, person, label, predicted FROM other.predictions WHERE evaluation_id = ?1", part,
-        id);
+        *id);
     database.execute("INSERT INTO main.confusion SELECT ?2, label, predicted, windows FROM other.confusion WHERE evaluation_id = ?1", part,
-                     id);
+                     *id);
     database.execute(
         "INSERT INTO main.attention SELECT ?2, person, label, query, key, weight, windows FROM other.attention WHERE evaluation_id = ?1",
-        part, id);
+        part, *id);
     ++merged.evaluations;
   }
 };
 
 Merged Store::merge(const std::filesystem::path& other, const CopyRunFile& copy) {
-  refuse_held(other, impl_->options.identity);
+  Reader reader(other); // checks path, version and schema
   std::error_code error;
   if (std::filesystem::equivalent(other, path(), error))
     throw InputError(other.string() + ": this is the store itself; name another to merge into it");
   Database& database = impl_->database;
   const Attached attached(database, other);
+  // What its writer records later would be missing here without a word.
+  if (const auto holder = impl_->living_holder("other", [&] { heartbeat(); }))
+    throw RefusedError(other.string() + ": " + *holder + "; merge it when its sweep has ended");
+  const auto said = database.text("PRAGMA other.quick_check(1)").value_or("nothing");
+  if (said != "ok") throw StorageError(other.string() + ": the store is damaged, nothing of it was taken over (SQLite: " + said + ")");
   Merging merging{*impl_, copy, {}};
-  std::vector<std::string> runs;
+  std::vector<std::string> runs, sweeps;
   database.each("SELECT run_id FROM other.runs ORDER BY first_seen_ms, run_id", [&](const Row& row) { runs.push_back(row.text(0)); });
+  database.each("SELECT sweep_id, sweep FROM other.sweeps", [&](const Row& row) {
+    if (sha256_hex(row.text(1)) == row.text(0)) sweeps.push_back(row.text(0));
+    else
+      merging.merged.notes.push_back("sweep " + shown_on_one_line(row.text(0).substr(0, 10)) +
+                                     ": not merged: its file has another identity");
+  });
   impl_->write([&] {
-    database.script("INSERT INTO main.sweeps SELECT * FROM other.sweeps WHERE true ON CONFLICT DO NOTHING;"
-                    "INSERT INTO main.datasets SELECT * FROM other.datasets WHERE true ON CONFLICT DO NOTHING;"
-                    "INSERT INTO main.hosts SELECT * FROM other.hosts WHERE true ON CONFLICT DO NOTHING");
+    for (const std::string& sweep : sweeps)
+      database.execute("INSERT INTO main.sweeps SELECT * FROM other.sweeps WHERE sweep_id = ?1 ON CONFLICT DO NOTHING", sweep);
+    // Names that are no lists would end every report about them.
+    database.script("INSERT INTO main.datasets SELECT * FROM other.datasets WHERE iif(json_valid(sensors) AND json_valid(classes), "
+                    "json_type(sensors) = 'array' AND json_type(classes) = 'array', 0) ON CONFLICT DO NOTHING;"
+                    "INSERT INTO main.hosts SELECT * FROM other.hosts WHERE json_valid(facts) ON CONFLICT DO NOTHING");
   });
   for (const std::string& run_id : runs) {
     merging.run(run_id);
     heartbeat();
   }
   impl_->write([&] {
-    database.script("INSERT INTO main.sweep_runs SELECT * FROM other.sweep_runs WHERE true ON CONFLICT DO NOTHING");
+    database.script("INSERT INTO main.sweep_runs SELECT * FROM other.sweep_runs WHERE sweep_id IN (SELECT sweep_id FROM main.sweeps) AND "
+                    "run_id IN (SELECT run_id FROM main.runs) ON CONFLICT DO NOTHING");
     impl_->event("merged", "",
                  other.string() + ": " + std::to_string(merging.merged.runs) + " new runs, " + std::to_string(merging.merged.epochs) +
                      " epochs, " + std::to_string(merging.merged.evaluations) + " evaluations");

@@ -11,16 +11,30 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <future>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <optional>
+#include <span>
 
 namespace stdualx {
 
 namespace {
 constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
+
+/// A class chosen among logits that are no numbers says nothing: no measure is made of them.
+void check_logits(const at::Tensor& logits, const std::string& what, std::int64_t epoch) {
+  const std::span values(logits.const_data_ptr<double>(), static_cast<std::size_t>(logits.numel()));
+  const auto wrong = std::ranges::find_if(values, [](double value) { return !std::isfinite(value); });
+  if (wrong == values.end()) return;
+  const auto window = (wrong - values.begin()) / logits.size(1);
+  throw NotFinite("the logits of " + what + " with the weights of epoch " + std::to_string(epoch) + " are no numbers: " +
+                  std::to_string(*wrong) + " for window " + std::to_string(window + 1) + " of " + std::to_string(logits.size(0)));
+}
 
 class Attempt {
 public:
@@ -31,15 +45,16 @@ public:
         }),
         training_(assignment.run, data.windows, data.train, communicator, device), placement_(this_placement(device)) {}
 
-  void resume();
+  /// `weights`: the finished ones, where those alone are evaluated.
+  void resume(const std::optional<SafetensorsFile>& weights);
   AttemptResult run();
 
 private:
   EpochReport next_epoch();
   bool train(); // false: drained
   void evaluate_test();
-  EvaluationReport evaluated(const std::string& part, const std::vector<std::int64_t>& rows, double overlap_share,
-                             const Prediction& prediction);
+  EvaluationReport evaluated(const std::string& part, const std::string& condition, const std::vector<std::int64_t>& rows,
+                             double overlap_share, const Prediction& prediction);
   void add_details(EvaluationReport& report, const Prediction& prediction);
   void begin_checkpoint(EpochReport report);
   void tell(); // the epoch whose checkpoint is being written, as soon as it is
@@ -73,14 +88,16 @@ private:
   std::optional<Writing> writing_;
 };
 
-void Attempt::resume() {
-  if (assignment_.evaluate_only) {
-    const SafetensorsFile file =
-        read_weights(assignment_.store_directory, assignment_.resume_path, assignment_.resume_sha256, assignment_.run_id);
-    restore(weights_file(), file, assignment_.resume_path);
+void Attempt::resume(const std::optional<SafetensorsFile>& weights) {
+  if (weights) {
+    restore(weights_file(), *weights, assignment_.resume_path);
     TrainingProgress progress;
     progress.epoch = assignment_.run.training.epochs;
-    progress.best_epoch = std::stoll(file.metadata.at("epoch"));
+    try {
+      progress.best_epoch = std::stoll(weights->metadata.at("epoch"));
+    } catch (const std::exception&) {
+      throw StorageError(assignment_.resume_path + ": its 'epoch' cannot be read");
+    }
     training_.set_progress(progress);
     return;
   }
@@ -111,7 +128,7 @@ AttemptResult Attempt::run() {
     if (keeps_files()) write_best_weights();
     if (!data_.validation.empty()) {
       const Prediction prediction = training_.predict(training_.reader(), data_.validation, Training::Weights::best, false, step_);
-      const EvaluationReport report = evaluated("validation", data_.validation, data_.validation_overlap_share, prediction);
+      const EvaluationReport report = evaluated("validation", "clean", data_.validation, data_.validation_overlap_share, prediction);
       if (leads()) reporter_.evaluation(report);
     }
   }
@@ -166,12 +183,11 @@ void Attempt::evaluate_test() {
   for (const auto& [name] : conditions) {
     const bool clean = name == "clean";
     if (!clean && !data_.disturbed_test) throw InputError("condition '" + name + "': these data can only be evaluated undisturbed");
-    const std::vector<float> values = clean ? std::vector<float>() : data_.disturbed_test(condition_of(name), step_);
+    const std::vector<float> values = clean ? std::vector<float>() : data_.disturbed_test(condition_of(name), data_.windows, step_);
     const Prediction prediction = clean ? training_.predict(training_.reader(), data_.test, Training::Weights::best, true, step_)
                                         : training_.predict(training_.reader_of(values), places, Training::Weights::best, false, step_);
-    EvaluationReport report = evaluated("test", data_.test, data_.test_overlap_share, prediction);
+    EvaluationReport report = evaluated("test", name, data_.test, data_.test_overlap_share, prediction);
     fault_point(FaultPoint::trainer_evaluation);
-    report.condition = name;
     if (clean && leads()) add_details(report, prediction);
     if (leads()) reporter_.evaluation(report);
   }
@@ -187,9 +203,11 @@ EpochReport Attempt::next_epoch() {
 
   const bool validated = !data_.validation.empty();
   Measures measures{not_measured, not_measured, not_measured, not_measured, {}, {}};
-  if (validated)
-    measures = measure(training_.predict(training_.reader(), data_.validation, Training::Weights::averaged, false, step_).logits,
-                       labels(data_.validation));
+  if (validated) {
+    const at::Tensor logits = training_.predict(training_.reader(), data_.validation, Training::Weights::averaged, false, step_).logits;
+    check_logits(logits, "the validation part", training_.progress().epoch);
+    measures = measure(logits, labels(data_.validation));
+  }
   training_.keep_if_best(validated, measures.accuracy, measures.log_loss);
   state_hash_ = state_hash(training_.state(), training_.progress().steps);
 
@@ -209,15 +227,17 @@ EpochReport Attempt::next_epoch() {
   return report;
 }
 
-EvaluationReport Attempt::evaluated(const std::string& part, const std::vector<std::int64_t>& rows, double overlap_share,
-                                    const Prediction& prediction) {
+EvaluationReport Attempt::evaluated(const std::string& part, const std::string& condition, const std::vector<std::int64_t>& rows,
+                                    double overlap_share, const Prediction& prediction) {
   EvaluationReport report;
+  report.condition = condition;
   report.run_id = assignment_.run_id;
   report.attempt = assignment_.attempt;
   report.part = part;
   report.weights_epoch = training_.progress().best_epoch;
   report.overlap_share = overlap_share;
   report.labels = labels(rows);
+  check_logits(prediction.logits, "the " + part + " part" + (condition == "clean" ? "" : " under " + condition), report.weights_epoch);
   Measures measures = measure(prediction.logits, report.labels);
   report.metrics = measures.metrics();
   report.classes = data_.windows.shape.classes;
@@ -315,15 +335,53 @@ std::vector<std::int64_t> Attempt::labels(const std::vector<std::int64_t>& rows)
 }
 } // namespace
 
+namespace {
+/// Shares of a deviation by which sums in another order differ, and recordings do not.
+constexpr float rounding = 1e-5f;
+
+/// What the weights were trained on was standardised so; what they are evaluated on is, too.
+void take_standardisation(TrainingWindows& windows, const SafetensorsFile& file, const std::string& path) {
+  const auto kept = [&](const char* name) {
+    const auto place = file.tensors.find(name);
+    if (place == file.tensors.end() || place->second.scalar_type() != at::kFloat ||
+        place->second.numel() != static_cast<std::int64_t>(windows.mean.size()))
+      throw StorageError(path + ": tensor '" + name + "' is missing, or has another shape or type than this data set's");
+    const float* values = place->second.const_data_ptr<float>();
+    return std::vector<float>(values, values + place->second.numel());
+  };
+  std::vector<float> mean = kept("standardisation.mean"), deviation = kept("standardisation.deviation");
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    const float most = rounding * std::abs(windows.deviation[i]);
+    if (std::abs(mean[i] - windows.mean[i]) <= most && std::abs(deviation[i] - windows.deviation[i]) <= most) continue;
+    const auto channels = static_cast<std::size_t>(windows.shape.channels);
+    throw InputError(path + ": these weights were trained with channel " + std::to_string(i % channels) + " of sensor " +
+                     std::to_string(i / channels) + " standardised by mean " + std::to_string(mean[i]) + " and deviation " +
+                     std::to_string(deviation[i]) + ", but the training windows here give " + std::to_string(windows.mean[i]) + " and " +
+                     std::to_string(windows.deviation[i]) + ": these are other recordings; give this host those of then, or train again");
+  }
+  windows.mean = std::move(mean);
+  windows.deviation = std::move(deviation);
+}
+} // namespace
+
 AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
                           Reporter& reporter) {
-  Attempt attempt(assignment, data, communicator, device, reporter);
-  try {
-    attempt.resume();
-  } catch (const StorageError& failure) {
-    throw StorageError(std::string("checkpoint damaged: ") + failure.what());
-  }
-  return attempt.run();
+  AttemptData used = data;
+  const auto begun = [&] {
+    try {
+      std::optional<SafetensorsFile> weights;
+      if (assignment.evaluate_only) {
+        weights = read_weights(assignment.store_directory, assignment.resume_path, assignment.resume_sha256, assignment.run_id);
+        take_standardisation(used.windows, *weights, assignment.resume_path);
+      }
+      auto attempt = std::make_unique<Attempt>(assignment, used, communicator, device, reporter);
+      attempt->resume(weights);
+      return attempt;
+    } catch (const StorageError& failure) {
+      throw StorageError(std::string("checkpoint damaged: ") + failure.what());
+    }
+  }();
+  return begun->run();
 }
 
 AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<AttemptResult()>& body) {

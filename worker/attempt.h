@@ -36,9 +36,10 @@ struct AttemptData {
   std::vector<std::int64_t> people; // [windows], who wore the sensors
   std::vector<std::int64_t> train, validation, test;
   double validation_overlap_share = 0, test_overlap_share = 0;
-  /// The test windows under a condition, [test windows, sensors, steps, channels]; empty: `clean` alone can be evaluated.
-  /// Calls the observer at each recording: disturbing a large test part takes a while, and is no hang.
-  std::function<std::vector<float>(const Condition&, const StepObserver&)> disturbed_test;
+  /// The test windows under a condition, [test windows, sensors, steps, channels], as far as it goes by mean and deviation by those of
+  /// `windows`; empty: `clean` alone can be evaluated. Calls the observer at each recording: disturbing a large test part takes a while, and
+  /// is no hang.
+  std::function<std::vector<float>(const Condition&, const TrainingWindows& windows, const StepObserver&)> disturbed_test;
   std::string description; // JSON of the DatasetInfo: names of sensors, channels and classes, kept beside the best weights
 };
 
@@ -48,9 +49,10 @@ struct AttemptResult {
   std::vector<Artifact> artifacts;
 };
 
-/// Runs the assignment on `data`. Every member of the group calls it; member 0 alone writes files and reports. Throws NotFinite,
-/// InputError, StorageError (its text starts with "checkpoint damaged:" when the checkpoint to go on from cannot be loaded), and what
-/// `reporter` and `communicator` throw.
+/// Runs the assignment on `data`. Every member of the group calls it; member 0 alone writes files and reports. Finished weights are
+/// evaluated with the standardisation that is kept with them. Throws NotFinite, InputError (also where the data give another one),
+/// StorageError (its text starts with "checkpoint damaged:" when the checkpoint to go on from cannot be loaded), and what `reporter` and
+/// `communicator` throw.
 AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
                           Reporter& reporter);
 

@@ -3,6 +3,7 @@
 
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/errors.h"
+#include "experiments/spec/run_path.h"
 #include "experiments/spec/sha256.h"
 
 #include <ATen/ATen.h>
@@ -34,7 +35,8 @@ WrittenFile write_tensors(const fs::path& store_directory, const std::string& pa
 }
 
 namespace {
-SafetensorsFile read_of(const fs::path& file, const std::string& run_id, const std::string& format) {
+SafetensorsFile read_of(const fs::path& store_directory, const std::string& path, const std::string& run_id, const std::string& format) {
+  const fs::path file = run_file(store_directory, path);
   SafetensorsFile contents = read_safetensors(file);
   const auto text = [&](const std::string& key) {
     const auto place = contents.metadata.find(key);
@@ -56,13 +58,13 @@ SafetensorsFile read_checkpoint(const fs::path& store_directory, const std::stri
     set_aside(store_directory, path); // the one before will be used; nobody asks for this one again
     throw;
   }
-  return read_of(store_directory / path, run_id, "stdualx checkpoint");
+  return read_of(store_directory, path, run_id, "stdualx checkpoint");
 }
 
 SafetensorsFile read_weights(const fs::path& store_directory, const std::string& path, const std::string& sha256,
                              const std::string& run_id) {
   check_run_file(store_directory, path, sha256);
-  return read_of(store_directory / path, run_id, "stdualx weights");
+  return read_of(store_directory, path, run_id, "stdualx weights");
 }
 
 void restore(const std::vector<NamedTensor>& state, const SafetensorsFile& file, const std::string& path) {

@@ -7,10 +7,10 @@
 
 namespace stdualx {
 
-void clip_by_norm(at::Tensor& gradient, double largest) {
-  if (largest <= 0) return;
+at::Tensor clip_by_norm(at::Tensor& gradient, double largest) {
   const at::Tensor norm = at::linalg_vector_norm(gradient, 2);
-  gradient.mul_(at::clamp_max((norm + 1e-6).reciprocal() * largest, 1.0));
+  if (largest > 0) gradient.mul_(at::clamp_max((norm + 1e-6).reciprocal() * largest, 1.0));
+  return norm;
 }
 
 AdamW::AdamW(const at::Tensor& parameters)

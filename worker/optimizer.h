@@ -8,8 +8,9 @@
 namespace stdualx {
 
 /// Scales `gradient` [size] in place so that its Euclidean norm is at most `largest`; 0: left alone. As
-/// torch.nn.utils.clip_grad_norm_: the factor is min(1, largest / (norm + 1e-6)), computed on the device.
-void clip_by_norm(at::Tensor& gradient, double largest);
+/// torch.nn.utils.clip_grad_norm_: the factor is min(1, largest / (norm + 1e-6)), computed on the device. Returns the norm before, a
+/// scalar there.
+at::Tensor clip_by_norm(at::Tensor& gradient, double largest);
 
 /// The two moments and the number of steps: the optimiser's whole state.
 class AdamW {

@@ -32,8 +32,8 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
   data.test = split.test;
   data.validation_overlap_share = split.validation_overlap_share;
   data.test_overlap_share = split.test_overlap_share;
-  data.disturbed_test = [windows = set, standardisation, test = split.test](const Condition& condition, const StepObserver& observer) {
-    return disturbed_windows(windows, test, condition, standardisation, observer);
+  data.disturbed_test = [set, test = split.test](const Condition& condition, const TrainingWindows& windows, const StepObserver& observer) {
+    return disturbed_windows(set, test, condition, {windows.mean, windows.deviation}, observer);
   };
   data.description = to_json_all(set.info()).dump();
   return {mapped, &mapped->data};

@@ -4,6 +4,7 @@
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fault.h"
+#include "experiments/spec/run_path.h"
 #include "experiments/spec/run_spec.h"
 #include "experiments/spec/sha256.h"
 
@@ -52,29 +53,45 @@ std::string log_path(const std::string& run_id, std::int64_t attempt, std::int64
   return path_in(run_id, attempt, "rank-" + std::to_string(index) + ".log");
 }
 
-void append_log(const fs::path& store_directory, const std::string& path, const std::string& text) {
+std::map<std::int64_t, fs::path> attempt_folders(const fs::path& store_directory, const std::string& run_id) {
+  std::map<std::int64_t, fs::path> folders;
   std::error_code ignored;
-  fs::create_directories((store_directory / path).parent_path(), ignored);
-  std::ofstream(store_directory / path, std::ios::app | std::ios::binary) << text;
+  for (const auto& entry : fs::directory_iterator(run_folder(store_directory, run_id), ignored))
+    if (const auto attempt = attempt_number(entry.path().filename().string());
+        attempt && entry.is_directory(ignored) && lies_in(store_directory, entry.path()))
+      folders[*attempt] = entry.path();
+  return folders;
+}
+
+void append_log(const fs::path& store_directory, const std::string& path, const std::string& text) {
+  try {
+    const fs::path file = run_file(store_directory, path);
+    fs::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::app | std::ios::binary) << text;
+  } catch (const std::exception&) { // see the header
+  }
 }
 
 WrittenFile write_run_file(const fs::path& store_directory, const std::string& path,
                            const std::function<FileHash(const fs::path&)>& write) {
   FileHash hash;
-  write_durably(store_directory / path, [&](const fs::path& temporary) { hash = write(temporary); });
+  write_durably(run_file(store_directory, path), [&](const fs::path& temporary) { hash = write(temporary); });
   return {path, hash.sha256, hash.bytes};
 }
 
 void check_run_file(const fs::path& store_directory, const std::string& path, const std::string& sha256) {
-  const fs::path file = store_directory / path;
+  const fs::path file = run_file(store_directory, path);
   const std::string found = hash_of(file).sha256;
   if (found != sha256)
     throw StorageError(file.string() + " is damaged: its SHA-256 is " + found + ", but " + sha256 + " was recorded when it was written");
 }
 
 void set_aside(const fs::path& store_directory, const std::string& path) {
-  std::error_code ignored;
-  fs::rename(store_directory / path, store_directory / (path + ".damaged"), ignored);
+  try {
+    const fs::path file = run_file(store_directory, path);
+    fs::rename(file, file.string() + ".damaged");
+  } catch (const std::exception&) { // see the header
+  }
 }
 
 FileHash hash_of(const fs::path& file) {
@@ -100,7 +117,8 @@ Json read_header(const fs::path& file) {
   const std::uintmax_t size = fs::file_size(file, error);
   std::uint64_t header_bytes = 0; // little-endian, as the format says and the machine is
   stream.read(reinterpret_cast<char*>(&header_bytes), sizeof header_bytes);
-  if (!stream || error || header_bytes > size - sizeof header_bytes)
+  constexpr std::uint64_t longest_header = 100'000'000; // the format's own limit
+  if (!stream || error || header_bytes > std::min(size - sizeof header_bytes, longest_header))
     throw StorageError(file.string() + " is no safetensors file, or it is cut");
   std::string header(header_bytes, '\0');
   stream.read(header.data(), static_cast<std::streamsize>(header_bytes));
@@ -150,16 +168,20 @@ Json history_of(const Metadata& metadata) {
 
 void remove_checkpoints(const fs::path& store_directory, const std::string& run_id, std::int64_t attempt, std::int64_t last_epoch) {
   std::error_code ignored;
-  for (std::int64_t each = 1; each <= attempt; ++each) {
-    std::vector<fs::path> old;
-    for (const auto& entry : fs::directory_iterator(store_directory / run_id / std::to_string(each), ignored)) {
-      const auto epoch = epoch_of(entry.path().filename().string());
-      if (epoch && *epoch <= last_epoch) old.push_back(entry.path());
+  std::vector<fs::path> old;
+  try {
+    for (const auto& [each, folder] : attempt_folders(store_directory, run_id)) {
+      if (each > attempt) break;
+      for (const auto& entry : fs::directory_iterator(folder)) {
+        const auto epoch = epoch_of(entry.path().filename().string());
+        if (epoch && *epoch <= last_epoch) old.push_back(entry.path());
+      }
     }
-    for (const auto& path : old) {
-      fault_point(FaultPoint::checkpoint_before_remove);
-      fs::remove(path, ignored);
-    }
+  } catch (const std::exception&) { // see the header
+  }
+  for (const auto& path : old) {
+    fault_point(FaultPoint::checkpoint_before_remove);
+    fs::remove(path, ignored);
   }
 }
 

@@ -9,7 +9,8 @@
 //   ... .damaged                                          set aside since its SHA-256 is not the recorded one
 //
 // A file is written to a temporary name, synced, renamed, and its folder synced; then its SHA-256 goes into a report. Only a
-// file whose hash stands in a committed report is loaded.
+// file whose hash stands in a committed report is loaded. Every path that a function here is given is checked first (spec/run_path.h):
+// StorageError where it is none of a run's file, or leads out of STORE.d.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,9 @@ std::string checkpoint_path(const std::string& run_id, std::int64_t attempt, std
 std::string best_weights_path(const std::string& run_id, std::int64_t attempt);
 /// "<run_id>/<attempt>/embedding.safetensors"
 std::string embedding_path(const std::string& run_id, std::int64_t attempt);
+
+/// The folders that attempts of this run left, by attempt. StorageError: `run_id` is no identity.
+std::map<std::int64_t, std::filesystem::path> attempt_folders(const std::filesystem::path& store_directory, const std::string& run_id);
 
 /// "<run_id>/<attempt>/rank-0.log"; `index` in the group.
 std::string log_path(const std::string& run_id, std::int64_t attempt, std::int64_t index);

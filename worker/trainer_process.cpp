@@ -95,10 +95,11 @@ std::string TrainerProcess::read_stderr() {
     text.append(chunk, static_cast<std::size_t>(count));
     stderr_tail_.append(chunk, static_cast<std::size_t>(count));
     if (stderr_tail_.size() > kept_stderr_bytes) stderr_tail_.erase(0, stderr_tail_.size() - kept_stderr_bytes);
-    for (ssize_t written = 0; written < count;) {
-      const ssize_t step = ::write(stderr_number, chunk + written, static_cast<std::size_t>(count - written));
+    const std::string pass_on = shown_.add({chunk, static_cast<std::size_t>(count)}); // our stderr may be a terminal
+    for (std::size_t written = 0; written < pass_on.size();) {
+      const ssize_t step = ::write(stderr_number, pass_on.data() + written, pass_on.size() - written);
       if (step <= 0) break; // our own stderr is gone: the tail still holds the lines
-      written += step;
+      written += static_cast<std::size_t>(step);
     }
   }
 }

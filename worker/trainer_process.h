@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/process.h"
+#include "experiments/spec/shown_text.h"
 #include "worker/messages.h"
 
 #include <span>
@@ -21,7 +22,7 @@ public:
   ChildProcess& child() { return child_; }
   MessageSocket& socket() { return socket_; }
   int stderr_descriptor() const { return stderr_.get(); }
-  /// Takes what the trainer wrote to stderr, passes it on to ours, keeps the last lines, and returns it.
+  /// Takes what the trainer wrote to stderr, passes it on to ours as it may be shown, keeps the last lines, and returns it.
   std::string read_stderr();
   const std::string& stderr_tail() const { return stderr_tail_; }
   /// Steps since the trainer started, as its training loop counts them.
@@ -35,6 +36,7 @@ private:
   Descriptor memory_;
   Descriptor stderr_;
   std::string stderr_tail_;
+  ShownPieces shown_; // of stderr, on the way to ours
   std::byte* mapped_ = nullptr;
   std::size_t mapped_bytes_ = 0;
   ChildProcess child_;

@@ -79,12 +79,12 @@ StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::s
   // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
   const at::NoGradGuard no_gradients;
   if (communicator_.size() > 1) communicator_.all_reduce_sum(gradient_);
-  clip_by_norm(gradient_, config.clip_norm);
+  const at::Tensor norm = clip_by_norm(gradient_, config.clip_norm);
   const SchedulePoint point = one_cycle(config, optimizer_.steps, steps_per_epoch() * config.epochs);
   optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, point.learning_rate, point.momentum);
   averages_.update(parameters_.values(), buffers_.values(), config.ema_decay, optimizer_.steps - 1);
   progress_.steps = optimizer_.steps;
-  return {(terms.cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach()};
+  return {(terms.cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
 }
 
 TrainedEpoch Training::train_epoch(const StepObserver& observer) {
@@ -94,21 +94,28 @@ TrainedEpoch Training::train_epoch(const StepObserver& observer) {
   communicator_.take_seconds();
   const std::vector<std::int64_t> order = epoch_order(train_rows_, run_.seed, epoch);
 
-  at::Tensor losses = at::empty({steps_per_epoch()}, at::TensorOptions().dtype(type_).device(device_));
+  // Row 0: losses; row 1: norms of the gradient. They are read together: reading waits for a GPU.
+  at::Tensor looked_at = at::empty({2, steps_per_epoch()}, at::TensorOptions().dtype(type_).device(device_));
   TrainedEpoch outcome;
   double loss_sum = 0;
   std::int64_t checked = 0;
   for (std::int64_t step = 0; step < steps_per_epoch(); ++step) {
     const Share batch = batches_[static_cast<std::size_t>(step)];
     const auto rows = std::span(order).subspan(static_cast<std::size_t>(batch.first), static_cast<std::size_t>(batch.count));
-    losses[step] = train_step(epoch, static_cast<std::uint32_t>(step + 1), rows).loss;
+    const StepOutcome taken = train_step(epoch, static_cast<std::uint32_t>(step + 1), rows);
+    looked_at[0][step] = taken.loss;
+    looked_at[1][step] = taken.gradient_norm;
     if (step + 1 - checked == steps_between_checks || step + 1 == steps_per_epoch()) {
-      const at::Tensor some = losses.narrow(0, checked, step + 1 - checked).to(at::kCPU, at::kDouble);
-      for (std::int64_t i = 0; i < some.numel(); ++i, ++checked) {
-        const double value = some.const_data_ptr<double>()[i];
+      const at::Tensor some = looked_at.narrow(1, checked, step + 1 - checked).to(at::kCPU, at::kDouble).contiguous();
+      const auto refuse = [&](const char* what, double value) {
         if (!std::isfinite(value))
-          throw NotFinite("the loss of epoch " + std::to_string(epoch) + ", step " + std::to_string(checked + 1) + " of " +
+          throw NotFinite(std::string(what) + " of epoch " + std::to_string(epoch) + ", step " + std::to_string(checked + 1) + " of " +
                           std::to_string(steps_per_epoch()) + " is " + std::to_string(value));
+      };
+      for (std::int64_t i = 0; i < some.size(1); ++i, ++checked) {
+        const double value = some.const_data_ptr<double>()[i];
+        refuse("the loss", value);
+        refuse("the norm of the gradient", some.const_data_ptr<double>()[some.size(1) + i]);
         loss_sum += value * static_cast<double>(batches_[static_cast<std::size_t>(checked)].count);
       }
     }

@@ -15,7 +15,7 @@
 
 namespace stdualx {
 
-/// A loss that is no number: the run is over, another try would give the same.
+/// A loss, a gradient or a logit that is no number: the run is over, another try would give the same.
 class NotFinite : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
@@ -55,8 +55,9 @@ struct TrainedEpoch {
 
 /// One step, as the tests compare it between group sizes.
 struct StepOutcome {
-  at::Tensor loss;   // scalar: cross-entropy + triplet weight * triplet, over the global batch
-  at::Tensor logits; // [1, rows of this rank, classes]
+  at::Tensor loss;          // scalar: cross-entropy + triplet weight * triplet, over the global batch
+  at::Tensor logits;        // [1, rows of this rank, classes]
+  at::Tensor gradient_norm; // scalar: of the group's gradient, before it is clipped
 };
 
 /// What the network says of some windows; the same on every rank.

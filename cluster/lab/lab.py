@@ -183,6 +183,8 @@ def up():
     down()
     for folder in (LAB, LAB / "state", SHARED):
         folder.mkdir(parents=True, exist_ok=True)
+    if SHARED.is_symlink() or SHARED.stat().st_uid != 0:
+        raise LabError(f"{SHARED}: this is another user's, or a link; remove it")  # everybody may make names in /var/tmp
     for folder in (LAB, SHARED):
         folder.chmod(0o755)
     key = LAB / "munge.key"

@@ -1,7 +1,7 @@
 // `stdualx bench`: what trained networks cost to use, on this machine, into the store and beside the paper's numbers.
 #include "experiments/spec/assignment.h"
 #include "orchestrator/commands/command.h"
-#include "orchestrator/job.h"
+#include "results/rows.h"
 #include "results/store.h"
 #include "results/tables.h"
 
@@ -31,8 +31,8 @@ std::vector<Measured> runs_to_measure(Reader& reader, const std::string& prefix)
       "ORDER BY r.dataset, r.variant <> 'stdual_x', r.variant, r.fold, r.seed",
       {only});
   for (const auto& row : rows.rows) {
-    const auto& run_id = std::get<std::string>(row[0]);
-    RunSpec run = from_json<RunSpec>(Json::parse(std::get<std::string>(row[1])));
+    const std::string run_id = text_of(row[0]);
+    RunSpec run = from_json<RunSpec>(Json::parse(text_of(row[1])));
     const std::pair<std::string, ModelConfig> network{run.dataset_hash, run.model};
     if (std::find(known.begin(), known.end(), network) != known.end()) continue;
     known.push_back(network);
@@ -54,7 +54,7 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
   assignment.resume_path = measured.weights.path;
   assignment.resume_sha256 = measured.weights.sha256;
   return from_json<EfficiencyReport>(
-      ask_trainer("--measure", to_json_all(assignment), store_directory, "measuring run " + measured.run_id.substr(0, 10)));
+      ask_trainer("--measure", to_json_all(assignment), "measuring run " + measured.run_id.substr(0, 10)));
 }
 
 } // namespace

@@ -6,14 +6,18 @@
 #include "cluster/slurm.h"
 #include "experiments/plan.h"
 #include "experiments/sweep.h"
-#include "orchestrator/job.h"
+#include "orchestrator/terminal.h"
 
+#include <pwd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
+#include <system_error>
 
 namespace stdualx {
 
@@ -67,7 +71,11 @@ void add_format_option(options::options_description& described) {
   described.add_options()("format", options::value<std::string>()->default_value("table")->value_name("F"),
                           "table, csv, json, markdown or latex");
 }
-Format output_format(const options::variables_map& values) { return format_named(values["format"].as<std::string>()); }
+Format output_format(const options::variables_map& values) {
+  const Format format = format_named(values["format"].as<std::string>());
+  if (format == Format::csv || format == Format::json) carry_data(std::cout);
+  return format;
+}
 
 void add_data_options(options::options_description& described) {
   described.add_options()("data", options::value<std::string>()->value_name("DIR"),
@@ -83,10 +91,9 @@ DataPaths data_paths(const options::variables_map& values) {
   else if (data != nullptr && *data != '\0') paths.data_directory = data;
   else paths.data_directory = std::filesystem::is_directory("../shared/data") ? "../shared/data" : "data";
   const char* cache = std::getenv("STDUALX_CACHE");
-  const char* home = std::getenv("HOME");
   if (values.count("cache") != 0) paths.cache_directory = values["cache"].as<std::string>();
   else if (cache != nullptr && *cache != '\0') paths.cache_directory = cache;
-  else paths.cache_directory = std::filesystem::path(home != nullptr ? home : ".") / ".cache" / "stdualx";
+  else paths.cache_directory = home_folder("--cache or STDUALX_CACHE") / ".cache" / "stdualx";
   paths.data_directory = std::filesystem::absolute(paths.data_directory);
   paths.cache_directory = std::filesystem::absolute(paths.cache_directory);
   return paths;
@@ -182,13 +189,45 @@ Moment moment_now() {
 
 std::filesystem::path trainer_beside() { return own_executable().parent_path() / "stdualx-trainer"; }
 
-Json ask_trainer(const std::string& question, const Json& asked, const std::filesystem::path& folder, const std::string& doing) {
-  const std::filesystem::path file = folder / ("trainer" + question + "-" + std::to_string(::getpid()) + ".json");
-  write_whole_file(file, asked.dump());
-  const Finished finished = run_to_end({trainer_beside().string(), question, file.string()});
-  std::filesystem::remove(file);
+namespace {
+/// A file without a name, that nobody else can put another in the place of; a child opens it by its path.
+class MemoryFile {
+public:
+  explicit MemoryFile(const std::string& text) : file_(::memfd_create("stdualx-asked", MFD_CLOEXEC)) {
+    for (std::size_t written = 0; file_ && written < text.size();) {
+      const ssize_t step = ::write(file_.get(), text.data() + written, text.size() - written);
+      if (step < 0 && errno == EINTR) continue;
+      if (step <= 0) throw std::system_error(errno, std::generic_category(), "writing to memory");
+      written += static_cast<std::size_t>(step);
+    }
+    if (!file_) throw std::system_error(errno, std::generic_category(), "memfd_create");
+  }
+  std::string path() const { return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(file_.get()); }
+
+private:
+  Descriptor file_;
+};
+} // namespace
+
+Json ask_trainer(const std::string& question, const Json& asked, const std::string& doing) {
+  const MemoryFile file(asked.dump());
+  const Finished finished = run_to_end({trainer_beside().string(), question, file.path()});
   if (finished.status != 0) throw StorageError(doing + " failed (" + describe_wait_status(finished.status) + "): " + finished.errors);
   return Json::parse(finished.output);
+}
+
+std::filesystem::path home_folder(const std::string& instead) {
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return home;
+  if (const passwd* user = ::getpwuid(::getuid()); user != nullptr && user->pw_dir != nullptr && *user->pw_dir == '/') return user->pw_dir;
+  throw InputError("HOME is not set to a folder, and the system knows none of this user: set HOME, or " + instead);
+}
+
+void check_temporary_folder() {
+  const char* named = std::getenv("TMPDIR");
+  std::error_code error;
+  if (named == nullptr || *named == '\0' || (std::filesystem::is_directory(named, error) && ::access(named, W_OK | X_OK) == 0)) return;
+  throw InputError("TMPDIR is '" + std::string(named) + "', which is no folder that can be written, and mpirun keeps its sockets there: set " +
+                   "TMPDIR to one that can, or unset it");
 }
 
 std::vector<std::string> trainer_command() {

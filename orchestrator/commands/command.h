@@ -36,7 +36,7 @@ void add_store_option(options::options_description& described);
 std::filesystem::path store_path(const options::variables_map& values);
 std::filesystem::path store_directory(const std::filesystem::path& store);
 
-/// --format.
+/// --format; output_format also says to std::cout whether data or text for people follows (orchestrator/terminal.h).
 void add_format_option(options::options_description& described);
 Format output_format(const options::variables_map& values);
 
@@ -66,6 +66,11 @@ struct Left {
 };
 Left what_is_left(const std::filesystem::path& store, const Plan& plan);
 
+/// HOME, or what the system says of this user. InputError: neither is there; `instead`: what may be set in its place.
+std::filesystem::path home_folder(const std::string& instead);
+/// InputError where TMPDIR names no folder that can be written: MPI wants one.
+void check_temporary_folder();
+
 /// Now, with Slurm to be asked for the job of a coordinator that is silent.
 Moment moment_now();
 
@@ -74,8 +79,8 @@ std::optional<int> launcher_at(const std::filesystem::path& store_directory);
 
 /// Where the trainer's program was built or installed: beside this one.
 std::filesystem::path trainer_beside();
-/// Has it answer `question` ("--measure", "--sizes") about `asked`, by way of a file in `folder`. StorageError: `doing` failed, and why.
-Json ask_trainer(const std::string& question, const Json& asked, const std::filesystem::path& folder, const std::string& doing);
+/// Has it answer `question` ("--measure", "--sizes") about `asked`. StorageError: `doing` failed, and why.
+Json ask_trainer(const std::string& question, const Json& asked, const std::string& doing);
 /// The trainer's program, beside this one or as STDUALX_TRAINER says; empty for "none". Throws InputError where it is not there.
 std::vector<std::string> trainer_command();
 /// The files of this program and of the trainer.

@@ -1,10 +1,12 @@
 // `stdualx db`: the store as a file. check, backup, rebuild, merge.
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/errors.h"
+#include "experiments/spec/run_path.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/recovery.h"
 #include "results/backup.h"
 #include "results/ledger.h"
+#include "results/rows.h"
 #include "results/store.h"
 #include "worker/run_files.h"
 
@@ -54,9 +56,9 @@ void check_files(Reader& reader, const fs::path& directory, Table& table) {
                    "status <> 'COMPLETE') UNION ALL SELECT run_id, path, sha256 FROM artifacts");
   for (const auto& row : named.rows) {
     try {
-      check_run_file(directory, std::get<std::string>(row.at(1)), std::get<std::string>(row.at(2)));
+      check_run_file(directory, text_of(row.at(1)), text_of(row.at(2)));
     } catch (const StorageError& error) {
-      add_row(table, true, std::get<std::string>(row.at(0)), error.what());
+      add_row(table, true, text_of(row.at(0)), error.what());
     }
   }
 }
@@ -161,8 +163,8 @@ int merge(const options::variables_map& values) {
     const auto copy = [&](const std::string& from, const std::string& sha256, const std::string& to) -> std::string {
       try {
         check_run_file(from_directory, from, sha256);
-        write_durably(directory / to, [&](const fs::path& temporary) {
-          fs::copy_file(from_directory / from, temporary, fs::copy_options::overwrite_existing);
+        write_durably(run_file(directory, to), [&](const fs::path& temporary) {
+          fs::copy_file(run_file(from_directory, from), temporary, fs::copy_options::overwrite_existing);
         });
         return "";
       } catch (const std::exception& error) {

@@ -2,9 +2,11 @@
 #include "cluster/batch_script.h"
 #include "cluster/process.h"
 #include "cluster/slurm.h"
-#include "experiments/archive.h"
+#include "experiments/spec/run_path.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/submission.h"
+#include "orchestrator/terminal.h"
+#include "results/rows.h"
 #include "results/tables.h"
 
 #include <fmt/format.h>
@@ -14,6 +16,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -98,7 +101,7 @@ Standing standing_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
     Reader reader(store);
     const Table counts = reader.query("SELECT count(*), count(*) FILTER (WHERE status = 'COMPLETE'), count(*) FILTER (WHERE status IN "
                                       "('FAILED', 'QUARANTINED')), coalesce(sum(epochs_done), 0) FROM v_runs");
-    const auto number = [&](std::size_t i) { return std::get<std::int64_t>(counts.rows.at(0).at(i)); };
+    const auto number = [&](std::size_t i) { return integer_of(counts.rows.at(0).at(i)); };
     standing.runs = number(0), standing.complete = number(1), standing.failed = number(2), standing.epochs = number(3);
     standing.alive = standing.alive || !coordinator_gone(reader, moment_now());
   }
@@ -107,6 +110,16 @@ Standing standing_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
   for (const KnownJob& job : jobs)
     if (may_live(job.slurm)) standing.words += fmt::format("; job {}: {}{}", job.slurm.id, job.slurm.state, in_brackets(job.slurm.reason));
   return standing;
+}
+
+/// What its trainers wrote, a file each.
+std::vector<fs::path> logs_of(const fs::path& directory, const std::string& run_id, std::int64_t attempt) {
+  std::vector<fs::path> logs;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(run_folder(directory, run_id, attempt), error))
+    if (entry.path().extension() == ".log") logs.push_back(run_file(directory, RunPath{run_id, attempt, entry.path().filename()}.text()));
+  std::sort(logs.begin(), logs.end());
+  return logs;
 }
 
 void cancel_here(int launcher, bool at_once) {
@@ -156,8 +169,10 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
     const std::vector<KnownJob> jobs = jobs_of(store);
     if (jobs.empty()) Reader reader(store); // says what to do where there is neither
     const Standing standing = standing_of(store, jobs);
-    if (terminal) std::cout << "\x1b[H\x1b[J" << format_tables(status_of(store, jobs), Format::table);
-    else if (standing.words != told) std::cout << standing.words << "\n";
+    if (terminal) {
+      write_raw(std::cout, "\x1b[H\x1b[J");
+      std::cout << format_tables(status_of(store, jobs), Format::table);
+    } else if (standing.words != told) std::cout << standing.words << "\n";
     std::cout.flush();
     told = standing.words;
     const bool says_nothing = std::any_of(jobs.begin(), jobs.end(), [](const KnownJob& job) { return job.slurm.state.empty(); });
@@ -231,18 +246,14 @@ int logs_command(const Command& command, const std::vector<std::string>& argumen
                                              run_id.substr(0, 10)));
   const std::vector<SubmittedJobs> submissions = submitted_jobs(directory);
   for (const auto& row : attempts.rows) {
-    const auto text = [&](std::size_t i) { return std::get<std::string>(row.at(i)); };
-    const std::int64_t attempt = std::get<std::int64_t>(row.at(0));
+    const auto text = [&](std::size_t i) { return text_of(row.at(i)); };
+    const std::int64_t attempt = integer_of(row.at(0));
     std::cout << fmt::format("== run {}, attempt {}, on {} from {} UTC: {}{}\n", run_id.substr(0, 10), attempt, text(1), text(6), text(3),
                              text(4).empty() ? "" : ": " + text(4));
     bool said = false;
-    std::error_code error;
-    std::vector<fs::path> logs;
-    for (const auto& entry : fs::directory_iterator(directory / run_id / std::to_string(attempt), error))
-      if (entry.path().extension() == ".log") logs.push_back(entry.path());
-    std::sort(logs.begin(), logs.end());
-    for (const fs::path& log : logs) {
-      std::cout << "-- " << log.string() << "\n" << read_file(log);
+    for (const fs::path& log : logs_of(directory, run_id, attempt)) {
+      std::cout << "-- " << log.string() << "\n";
+      if (std::ifstream file(log, std::ios::binary); file && file.peek() != std::ifstream::traits_type::eof()) std::cout << file.rdbuf();
       said = true;
     }
     if (!said && !text(5).empty()) std::cout << "-- its last lines\n" << text(5) << (text(5).ends_with('\n') ? "" : "\n");

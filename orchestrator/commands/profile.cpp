@@ -4,6 +4,7 @@
 #include "experiments/archive.h"
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fields.h"
+#include "orchestrator/commands/command.h"
 
 #include <boost/any.hpp>
 
@@ -44,10 +45,9 @@ Words words_of(const std::string& where, const std::string& key, const Json& val
 
 std::filesystem::path profile_file() {
   const char* configuration = std::getenv("XDG_CONFIG_HOME");
-  const char* home = std::getenv("HOME");
   const std::filesystem::path folder = configuration != nullptr && *configuration == '/'
                                            ? std::filesystem::path(configuration)
-                                           : std::filesystem::path(home != nullptr ? home : ".") / ".config";
+                                           : home_folder("XDG_CONFIG_HOME") / ".config";
   return folder / "stdualx" / "cluster.json";
 }
 

@@ -42,7 +42,7 @@ std::string megabytes(std::int64_t bytes) { return fmt::format("{:.1f} MB", stat
 /// The trainer builds the networks and tells how large their files are.
 std::vector<NetworkSize> sizes_of(const std::vector<NetworkAsked>& networks) {
   return value_from_json<std::vector<NetworkSize>>(
-      ask_trainer("--sizes", value_to_json(networks), std::filesystem::temp_directory_path(), "asking the trainer for the sizes of files"),
+      ask_trainer("--sizes", value_to_json(networks), "asking the trainer for the sizes of files"),
       "");
 }
 

@@ -1,6 +1,7 @@
 // `stdualx retry`: runs that failed for good are planned again; the next `run` trains them, from their last checkpoint.
 #include "orchestrator/commands/command.h"
 #include "results/reader.h"
+#include "results/rows.h"
 #include "results/store.h"
 #include "results/tables.h"
 
@@ -27,7 +28,7 @@ int retry_command(const Command& command, const std::vector<std::string>& argume
         "WHERE a.run_id = r.run_id AND a.attempt > r.forgiven_attempt ORDER BY attempt DESC LIMIT 1) "
         "IN ('error', 'trainer_died', 'lease_expired') ORDER BY run_id");
     for (const auto& row : failed.rows)
-      if (const auto& id = std::get<std::string>(row[0]); all || id == only) ids.push_back(id);
+      if (const std::string id = text_of(row[0]); all || id == only) ids.push_back(id);
     if (!all && ids.empty()) throw InputError("run " + only + " has not failed; `stdualx status` names those that are");
   }
   if (ids.empty()) {

@@ -280,6 +280,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
     return static_cast<int>(nothing_left);
   }
 
+  check_temporary_folder();
   const DataPaths paths = data_paths(values);
   job.store = store.string();
   job.store_directory = store_directory(store).string();

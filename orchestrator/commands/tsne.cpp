@@ -4,6 +4,7 @@
 #include "cluster/process.h"
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fields.h"
+#include "experiments/spec/run_path.h"
 #include "results/tables.h"
 
 #include <sys/socket.h>
@@ -64,7 +65,10 @@ std::map<std::string, double> plane_silhouettes(Reader& reader, const std::files
   const std::vector<EmbeddingFile> files = embedding_files(reader);
   if (files.empty()) return {};
   std::string list;
-  for (const EmbeddingFile& file : files) list += file.sha256 + " " + (store_directory / file.path).string() + "\n";
+  for (const EmbeddingFile& file : files) {
+    if (!is_sha256(file.sha256)) throw StorageError("run " + file.run_id + ": the store holds no SHA-256 of its embedding"); // a file's name below
+    list += file.sha256 + " " + run_file(store_directory, file.path).string() + "\n";
+  }
 
   const std::filesystem::path program = script();
   auto [input, to_input] = socket_pair(); // a pipe would kill us where the script ends early

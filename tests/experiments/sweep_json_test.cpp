@@ -61,8 +61,8 @@ TEST(JsonFile, RefusesCommentsAndBrokenTextWithTheLine) {
 }
 
 TEST(JsonFile, RefusesAMissingFileAFolderAndAnEmptyFile) {
-  const auto folder = std::filesystem::temp_directory_path() / ("stdualx_sweep_json_" + std::to_string(::getpid()));
-  std::filesystem::create_directories(folder);
+  std::string name = (std::filesystem::temp_directory_path() / "stdualx-sweep-json-XXXXXX").string();
+  const std::filesystem::path folder = ::mkdtemp(name.data());
   std::ofstream(folder / "empty.json") << " \n";
   const auto error = [](const std::filesystem::path& path) { return message_of([&] { read_json_file(path); }); };
   EXPECT_EQ(error(folder / "none.json"), (folder / "none.json").string() + ": no such file; check the path");

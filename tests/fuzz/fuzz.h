@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include <stdlib.h>
 #include <unistd.h>
 
 namespace stdualx::fuzz {
@@ -30,7 +31,11 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) { re
 /// A folder in memory for this process, gone with it.
 class Folder {
 public:
-  Folder() : path_("/dev/shm/stdualx-fuzz-" + std::to_string(::getpid())) { std::filesystem::create_directories(path_); }
+  Folder() {
+    std::string name = "/dev/shm/stdualx-fuzz-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) __builtin_trap();
+    path_ = name;
+  }
   ~Folder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);

@@ -247,7 +247,7 @@ TEST_F(Attempt, TheTestPartComesWithItsEmbeddingAndAttentionMaps) {
 TEST_F(Attempt, AFinishedRunIsEvaluatedLaterWithTheNumbersItWouldHaveHad) {
   const std::string condition = "noise/0/1";
   AttemptData disturbed = data.attempt_data();
-  disturbed.disturbed_test = [&](const Condition& asked, const StepObserver& observer) {
+  disturbed.disturbed_test = [&](const Condition& asked, const TrainingWindows&, const StepObserver& observer) {
     EXPECT_EQ(condition_name(asked), condition);
     observer();
     std::vector<float> values;
@@ -325,6 +325,94 @@ TEST_F(Attempt, EndsWithEpochAndStepWhenTheLossIsNoNumber) {
   EXPECT_EQ(ended.reason, "not_finite");
   EXPECT_THAT(ended.detail, ::testing::AllOf(HasSubstr("epoch 1"), HasSubstr("step ")));
   EXPECT_TRUE(reporter.epochs.empty());
+}
+
+TEST_F(Attempt, EndsWithEpochAndStepWhenTheGradientIsNoNumberThoughTheLossIs) {
+  Assignment assignment = test::small_assignment(store.path);
+  assignment.run.training.triplet_weight = 1e30; // the squares of such a gradient overflow; clipped, it would be 0 ever after
+  RecordingReporter reporter;
+  const AttemptEnd ended = end(assignment, reporter);
+  EXPECT_EQ(ended.reason, "not_finite");
+  EXPECT_THAT(ended.detail, StartsWith("the norm of the gradient of epoch 1, step "));
+  EXPECT_TRUE(reporter.epochs.empty());
+}
+
+TEST_F(Attempt, NothingIsToldOfLogitsThatAreNoNumbers) {
+  AttemptData bad = data.attempt_data();
+  std::vector<float> values(bad.windows.values.begin(), bad.windows.values.end());
+  const std::size_t size = values.size() / bad.people.size();
+  const auto run_with_infinite = [&](std::int64_t row, RecordingReporter& reporter) {
+    std::vector<float> infinite = values;
+    infinite[static_cast<std::size_t>(row) * size] = std::numeric_limits<float>::infinity();
+    bad.windows.values = infinite;
+    const auto communicator = make_single_communicator();
+    return end_of_attempt(test::small_assignment(),
+                          [&] { return run_attempt(test::small_assignment(), bad, *communicator, at::kCPU, reporter); });
+  };
+  RecordingReporter validated, tested;
+  const AttemptEnd validation = run_with_infinite(bad.validation[2], validated);
+  EXPECT_EQ(validation.reason, "not_finite");
+  EXPECT_THAT(
+      validation.detail,
+      ::testing::MatchesRegex("the logits of the validation part with the weights of epoch 1 are no numbers: .*nan for window 3 of 15"));
+  EXPECT_TRUE(validated.epochs.empty());
+  const AttemptEnd last = run_with_infinite(bad.test[4], tested);
+  EXPECT_EQ(last.reason, "not_finite");
+  EXPECT_THAT(last.detail, ::testing::MatchesRegex(
+                               "the logits of the test part with the weights of epoch [123] are no numbers: .*nan for window 5 of 15"));
+  EXPECT_EQ(tested.epochs.size(), 3u);
+  EXPECT_EQ(tested.evaluations.size(), 1u) << "of the validation part, whose logits are numbers";
+}
+
+TEST_F(Attempt, FinishedWeightsAreEvaluatedWithTheStandardisationThatIsKeptWithThem) {
+  const auto communicator = make_single_communicator();
+  Assignment assignment = test::small_assignment(store.path);
+  RecordingReporter whole;
+  const AttemptResult trained = run_attempt(assignment, data.attempt_data(), *communicator, at::kCPU, whole);
+  assignment.attempt = 2;
+  assignment.evaluate_only = true;
+  assignment.resume_path = trained.artifacts.at(0).path;
+  assignment.resume_sha256 = trained.artifacts.at(0).sha256;
+  const auto evaluated = [&](const AttemptData& with, RecordingReporter& reporter) {
+    return end_of_attempt(assignment, [&] { return run_attempt(assignment, with, *communicator, at::kCPU, reporter); });
+  };
+  const auto number = [](const RecordingReporter& reporter, std::size_t i) { return metric(reporter.evaluations.at(i), "log_loss"); };
+
+  AttemptData rounded = data.attempt_data(); // sums in another order
+  rounded.windows.mean[1] = std::nextafter(rounded.windows.mean[1], 1.0f);
+  RecordingReporter again;
+  EXPECT_EQ(evaluated(rounded, again).reason, "complete");
+  EXPECT_EQ(number(again, 0), number(whole, 1)) << "the kept one was used, to the bit";
+
+  AttemptData other = data.attempt_data();
+  other.windows.deviation[4] *= 1.01f;
+  RecordingReporter none;
+  const AttemptEnd refused = evaluated(other, none);
+  EXPECT_EQ(refused.reason, "error");
+  EXPECT_THAT(refused.detail, ::testing::AllOf(HasSubstr("channel 1 of sensor 1"), HasSubstr("these are other recordings")));
+  EXPECT_TRUE(none.evaluations.empty());
+}
+
+TEST_F(Attempt, TakesNoFileFromOutsideItsStore) {
+  Assignment assignment = test::small_assignment(store.path);
+  RecordingReporter reporter;
+  const AttemptResult trained = run_attempt(assignment, data.attempt_data(), *make_single_communicator(), at::kCPU, reporter);
+  const TemporaryFolder elsewhere;
+  fs::copy(store.path / trained.artifacts.at(0).path, elsewhere.path / "best.safetensors");
+  assignment.evaluate_only = true;
+  assignment.resume_sha256 = trained.artifacts.at(0).sha256;
+  const fs::path folder = store.path / assignment.run_id / "1";
+  fs::create_symlink(elsewhere.path / "best.safetensors", folder / "link.safetensors");
+  for (const std::string& path :
+       {"../" + elsewhere.path.filename().string() + "/best.safetensors", (elsewhere.path / "best.safetensors").string(),
+        assignment.run_id + "/1/../../../" + elsewhere.path.filename().string() + "/best.safetensors",
+        assignment.run_id + "/1/link.safetensors"}) {
+    assignment.resume_path = path;
+    const AttemptEnd ended = end(assignment, reporter);
+    EXPECT_EQ(ended.reason, "error") << path;
+    EXPECT_THAT(ended.detail, ::testing::AnyOf(HasSubstr("is no path of a run's file"), HasSubstr("by a symbolic link"))) << path;
+    EXPECT_TRUE(fs::exists(elsewhere.path / "best.safetensors")) << "nothing was set aside there";
+  }
 }
 
 TEST_F(Attempt, SaysThatACheckpointIsDamaged) {
