@@ -24,6 +24,7 @@
 #include <memory>
 #include <sstream>
 #include <system_error>
+#include <thread>
 
 namespace stdualx {
 
@@ -67,9 +68,43 @@ SentJob named_job(const std::string& said) {
   return found;
 }
 
+/// The newest job of ours that Slurm started, or will start, from this script; "": it lists none. std::nullopt: it cannot be asked.
+std::optional<std::string> listed_job_of(const std::filesystem::path& script, const std::string& after) {
+  const auto told = run_if_there({"squeue", "--user=" + std::to_string(::geteuid()), "--noheader", "--states=all", "--format=%i %o"}, patience);
+  if (!told || !told->went_well()) return std::nullopt;
+  long newest = after.empty() ? 0 : std::atol(after.c_str());
+  std::string found;
+  std::istringstream lines(told->output);
+  for (std::string line; std::getline(lines, line);) {
+    line = trimmed(line);
+    const std::size_t blank = line.find(' ');
+    if (blank == std::string::npos || trimmed(line.substr(blank)) != script.string()) continue;
+    const long number = std::atol(line.c_str());
+    if (number <= newest) continue;
+    newest = number;
+    found = line.substr(0, blank);
+  }
+  return found;
+}
+
+/// Whether these words of sbatch may mean that its question or the controller's answer was lost on the way (slurm_errno.h, the errors of
+/// communication and authentication), and not that the job was refused.
+bool may_be_a_lost_answer(const Finished& sent, const std::string& words) {
+  if (sent.timed_out || WIFSIGNALED(sent.status) || trimmed(sent.errors + sent.output).empty()) return true;
+  std::string lower;
+  for (const char letter : words) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  for (const char* const part : {"timed out", "timeout", "socket", "connect", "transmitted", "receiv", "send", "message", "communicat",
+                                 "transport", "authentication", "header lengths", "unavailable", "pipe", "try again", "retry"})
+    if (lower.find(part) != std::string::npos) return true;
+  return false;
+}
+
+constexpr int looks_after_a_lost_answer = 3; // a controller that is busy lists a job some seconds after it took it
+constexpr std::chrono::seconds between_looks{2};
+
 } // namespace
 
-SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further) {
+SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further, const std::string& after) {
   std::vector<std::string> command = {"sbatch", "--parsable"};
   command.insert(command.end(), further.begin(), further.end());
   command.push_back(script.string());
@@ -81,14 +116,25 @@ SentJob send_batch_script(const std::filesystem::path& script, const std::vector
     throw InputError("sbatch is not in PATH: submit from a login node of a Slurm cluster (some want `module load slurm` first); "
                      "--dry-run shows the script, and `stdualx run` needs no Slurm");
   }
-  if (!sent.went_well()) throw InputError("sbatch did not take the job: " + last_words(sent));
-  SentJob job = named_job(sent.output);
-  if (job.id.empty())
-    throw NamelessJob(
-        "sbatch took the job but named no number for it: '" + trimmed(sent.output) +
-        "'; `squeue --me` lists it, and `stdualx status` knows it from its start on; to have it told at once, submit past the "
-        "wrapper that hides the number");
-  return job;
+  if (sent.went_well()) {
+    SentJob job = named_job(sent.output);
+    if (!job.id.empty()) return job;
+  }
+  const std::string words = last_words(sent);
+  const bool lost = sent.went_well() || may_be_a_lost_answer(sent, words);
+  std::optional<std::string> listed;
+  for (int look = 0; look < (lost ? looks_after_a_lost_answer : 1) && (!listed || listed->empty()); ++look) {
+    if (look > 0) std::this_thread::sleep_for(between_looks);
+    listed = listed_job_of(script, after);
+  }
+  if (listed && !listed->empty()) return {*listed, ""};
+  const std::string next = "; `squeue --me` lists it if so, and `stdualx status` knows it from its start on. What was submitted stays in " +
+                           script.parent_path().string() + "; a second job of the same sweep waits or is refused while the first one works";
+  if (sent.went_well()) throw UncertainJob("sbatch took the job but named no number for it: '" + trimmed(sent.output) + "'" + next);
+  if (lost || !listed)
+    throw UncertainJob("Slurm may have taken the job: sbatch said '" + words + "', and " +
+                       (listed ? "squeue does not list it now" : "squeue does not answer") + next);
+  throw InputError("sbatch did not take the job: " + words);
 }
 
 namespace {
@@ -159,10 +205,10 @@ GoesOn go_on_after_warning(const std::string& job_id, const std::filesystem::pat
     refusal = std::string("job ") + job_id + " could not ask to be requeued (" + error.what() + ")";
   }
   try {
-    const std::string successor = send_batch_script(script, {"--dependency=afterany:" + job_id}).id;
+    const std::string successor = send_batch_script(script, {"--dependency=afterany:" + job_id}, job_id).id;
     return {refusal + ": job " + successor + " was sent instead and goes on when it has ended", successor};
-  } catch (const NamelessJob& error) {
-    return {refusal + ": a successor was sent instead and goes on when it has ended; " + error.what(), ""};
+  } catch (const UncertainJob& error) {
+    return {refusal + "; a successor was sent instead, to go on when it has ended: " + error.what(), ""};
   } catch (const std::exception& error) {
     return {refusal + ", nor was a successor taken: " + error.what() + "; type `sbatch " + for_shell(script.string()) + "` to go on", ""};
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,10 +13,11 @@
 
 namespace stdualx {
 
-/// A job that was taken, but nobody said under which number.
-class NamelessJob : public InputError {
+/// A job that Slurm took, or may have taken, though nobody said under which number: sbatch's answer was lost, or a wrapper swallowed it.
+/// Its script and folder must stay where they are.
+class UncertainJob : public std::runtime_error {
 public:
-  using InputError::InputError;
+  using std::runtime_error::runtime_error;
 };
 
 /// A job as sbatch named it.
@@ -25,9 +27,10 @@ struct SentJob {
 };
 
 /// Sends a script by `sbatch`. From inside an allocation nothing of that one reaches the new job (SLURM_*, SBATCH_*,
-/// PMIX_* and their like). Throws InputError with sbatch's own words, or with what to do where there is none;
-/// NamelessJob.
-SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {});
+/// PMIX_* and their like). Where sbatch names no job the queue is looked through for one of this script, with a number above `after`: a
+/// controller that is busy takes a job and answers too late. Throws InputError where the job was certainly not taken, with sbatch's own
+/// words, or with what to do where there is none; else UncertainJob.
+SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {}, const std::string& after = "");
 
 /// Those of `nodes` (as Slurm lists them) whose slurmd answers within two seconds, in Slurm's order: its own state of a dead node lags by
 /// SlurmdTimeout. std::nullopt where Slurm cannot be asked, which says nothing of the nodes.

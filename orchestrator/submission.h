@@ -114,7 +114,7 @@ public:
   SubmissionDirectory(const SubmissionDirectory&) = delete;
   SubmissionDirectory& operator=(const SubmissionDirectory&) = delete;
   const std::filesystem::path& path() const { return path_; }
-  void keep() { kept_ = true; }
+  void keep(bool kept = true) { kept_ = kept; }
   /// The folder that would be made; nothing is.
   static std::filesystem::path next(const std::filesystem::path& store_directory, const std::string& sweep_name);
 

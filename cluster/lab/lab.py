@@ -6,22 +6,30 @@
 
 Hosts are network namespaces on a bridge, each with its name, its /tmp and its own view of /etc/hosts; the daemons (munged, slurmctld, three
 slurmd) are Debian's, started on files of the lab alone. The machine's own Slurm and MUNGE are not touched. Each host has 4 CPUs and two GPUs, which are plain
-files. All see the machine's file system but /tmp: jobs work below `shared`. `up` first clears away what a crash left; processes are known by
-number and start time, or by the namespace that they are in, never by name.
+files. All see the machine's file system but /tmp, where they find this tree and its build again if they lie there: jobs work below `shared`.
+`up` first clears away what a crash left; processes are known by number and start time, or by the namespace that they are in, never by name.
+
+One lab at a time on a machine: a second `up` (two `make test` in two clones) waits for the first one's end and says so. /run/stdualx-lab.lock is
+locked by the process that brought the lab up, or, after `make lab`, by the lab's munged; a lab that nobody holds is what a crash left.
 
 Partitions: normal (preempted with requeue), scrap (preempted by cancelling), urgent (preempts both).
 """
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 LAB = pathlib.Path("/run/stdualx-lab")
+LOCK = pathlib.Path("/run/stdualx-lab.lock")
+LONGEST_WAIT = 1200  # seconds for another lab's end: more than a class of tests needs
 SHARED = pathlib.Path("/var/tmp/stdualx-lab")
 BRIDGE, NETWORK = "sdxlab", "10.213.77"
 NODES = ("node1", "node2", "node3")
@@ -134,10 +142,11 @@ def inside(node):
     return [(pid, start_of(pid)) for pid in map(int, listed.stdout.split())]
 
 
-def daemon(name, *command):
-    """Starts one that outlives us, its words in NAME.out, and remembers it."""
+def daemon(name, *command, keeps=()):
+    """Starts one that outlives us, its words in NAME.out, and remembers it. It inherits the descriptors `keeps`."""
     with open(LAB / f"{name}.out", "w", encoding="utf-8") as words:
-        process = subprocess.Popen([find(command[0]), *map(str, command[1:])], stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment(), start_new_session=True)
+        process = subprocess.Popen([find(command[0]), *map(str, command[1:])], stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment(),
+                                   start_new_session=True, pass_fds=keeps)
     known = known_processes()
     known[name] = [process.pid, start_of(process.pid)]
     (LAB / "processes.json").write_text(json.dumps(known), encoding="utf-8")
@@ -156,9 +165,26 @@ def wait(condition, what, seconds=30):
     raise LabError(f"waited {seconds} s in vain for {what}; {LAB} holds the daemons' logs")
 
 
+def shown_places():
+    """What the hosts must see of the machine's /tmp: this tree, its build, and what both link to."""
+    named = [SOURCE, SOURCE / ".venv", os.environ.get("STDUALX_BUILD"), os.environ.get("STDUALX_TRAINER")]
+    places = {pathlib.Path(form(place)) for place in named if place for form in (os.path.abspath, os.path.realpath)}
+    places = {place if place.is_dir() else place.parent for place in places if pathlib.Path("/tmp") in place.parents}
+    return sorted(place for place in places if place.is_dir() and not places.intersection(place.parents))
+
+
 def host_script(name):
     """What a host is before its daemon starts: a name, a /tmp, and the lab's hosts file."""
-    return f"hostname {name} && mount -t tmpfs tmpfs /tmp && chmod 1777 /tmp && mount -t tmpfs tmpfs /dev/shm && mount --bind {LAB}/hosts /etc/hosts && exec \"$@\""
+    new = LAB / "tmp"  # made ready there, in this host's mounts alone, since what lies below /tmp is hidden as soon as it is mounted over
+    lines = [f"hostname {name}", f"mkdir -p {new}", f"mount -t tmpfs -o mode=1777 tmpfs {new}"]
+    for place in shown_places():
+        inner = shlex.quote(str(new / place.relative_to("/tmp")))
+        lines += [f"mkdir -p {inner}", f"mount --rbind {shlex.quote(str(place))} {inner}"]
+    temporary = pathlib.Path(os.environ.get("TMPDIR") or "/tmp")  # jobs inherit it, and each host has its own
+    if pathlib.Path("/tmp") in temporary.parents:
+        lines.append(f"mkdir -p {shlex.quote(str(new / temporary.relative_to('/tmp')))}")
+    lines += [f"mount --rbind {new} /tmp", "mount -t tmpfs tmpfs /dev/shm", f"mount --bind {LAB}/hosts /etc/hosts", 'exec "$@"']
+    return " && ".join(lines)
 
 
 def start_node(node):
@@ -176,11 +202,69 @@ def states():
     return dict(line.split() for line in call("sinfo", "--noheader", "--Node", "--partition=normal", "--format=%N %T", check=False).splitlines() if len(line.split()) == 2)
 
 
-def up():
+class Hold:
+    """The machine's one lab is ours; let go with this process, unless the lab's munged inherits it."""
+
+    descriptor = None
+
+    @classmethod
+    def try_take(cls):
+        if cls.descriptor is not None:
+            return True
+        descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        os.ftruncate(descriptor, 0)  # what a crash left there
+        cls.descriptor = descriptor
+        return True
+
+    @classmethod
+    def tell(cls, stays):
+        os.ftruncate(cls.descriptor, 0)
+        os.pwrite(cls.descriptor, json.dumps({"tree": str(SOURCE), "pid": os.getpid(), "stays": stays}).encode(), 0)
+
+    @classmethod
+    def let_go(cls):
+        if cls.descriptor is not None:
+            os.ftruncate(cls.descriptor, 0)
+            os.close(cls.descriptor)
+            cls.descriptor = None
+
+    @staticmethod
+    def holder():
+        """Who brought it up; empty where that is not told yet."""
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(LOCK.read_text(encoding="utf-8"))
+        return {}
+
+
+def take_the_machine():
+    """Until no other lab is up. One of our own tree that `make lab` left there is taken down."""
+    limit, told = time.monotonic() + LONGEST_WAIT, None
+    while not Hold.try_take():
+        other = Hold.holder()
+        if other.get("stays") and other["tree"] == str(SOURCE):
+            clear_away()
+        elif other and other != told:
+            whose = f"`make lab` in {other['tree']} made; `make lab-down` there ends it" if other["stays"] else f"process {other['pid']} of {other['tree']} uses"
+            print(f"lab: waiting for the lab that {whose}", file=sys.stderr, flush=True)
+            told = other
+        if time.monotonic() > limit:
+            raise LabError(f"waited {LONGEST_WAIT} s in vain for another lab on this machine to end: {other}")
+        time.sleep(0.2)
+
+
+def up(stays=False):
+    """Brings the lab up, after any other one on this machine. It ends with this process, or `stays` until `down`."""
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces and bridges: start it as root")
+    take_the_machine()
+    Hold.tell(stays)
     began = time.monotonic()
-    down()
+    clear_away()
     for folder in (LAB, LAB / "state", SHARED):
         folder.mkdir(parents=True, exist_ok=True)
     if SHARED.is_symlink() or SHARED.stat().st_uid != 0:
@@ -214,7 +298,7 @@ def up():
         raise LabError(f"network namespaces are not permitted here, so there is no lab: {error}") from error
     try:
         daemon("munged", "munged", "--foreground", "--force", f"--socket={LAB}/munge.socket", f"--key-file={key}", f"--pid-file={LAB}/munged.pid",
-               f"--log-file={LAB}/munged.log", f"--seed-file={LAB}/munged.seed")
+               f"--log-file={LAB}/munged.log", f"--seed-file={LAB}/munged.seed", keeps=[Hold.descriptor] if stays else [])
         wait((LAB / "munge.socket").exists, "munged's socket")
         start_controller()
         for node in NODES:
@@ -227,6 +311,16 @@ def up():
 
 
 def down():
+    """Ends this process's lab, or one of this tree that stays, or what a crash left; refuses to end another one."""
+    if not Hold.try_take():
+        other = Hold.holder()
+        if other.get("tree") != str(SOURCE) or not other["stays"]:
+            raise LabError(f"the lab is not ours to end: process {other.get('pid')} of {other.get('tree')} brought it up")
+    clear_away()
+    Hold.let_go()
+
+
+def clear_away():
     for node in NODES:
         end(inside(node))
     known = known_processes()
@@ -243,7 +337,7 @@ def main():
     what, words = (sys.argv[1:2] or [""])[0], sys.argv[2:]
     try:
         if what == "up":
-            up()
+            up(stays=True)
         elif what == "down":
             down()
         elif what == "kill" and words and words[0] in NODES:  # as if its power were cut

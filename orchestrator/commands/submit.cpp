@@ -199,13 +199,16 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   write_whole_file(folder / "submission.json", to_json_all(submission).dump(1) + "\n");
   write_whole_file(folder / "job.sh", lay_out(folder));
   SentJob sent;
+  directory.keep(); // whatever happens from here on: the job may be Slurm's, and a job whose folder is gone has not even a log
   try {
     sent = send_batch_script(folder / "job.sh");
-  } catch (const NamelessJob&) { // it begins all the same, and notes its number then
-    directory.keep();
+  } catch (const UncertainJob& error) {
+    std::cerr << "stdualx: " << error.what() << "\n";
+    return static_cast<int>(ExitStatus::drained);
+  } catch (const InputError&) { // certainly not taken
+    directory.keep(false);
     throw;
   }
-  directory.keep();
   note_job(folder, sent.id);
   if (!sent.cluster.empty())
     std::cerr << fmt::format(

@@ -255,11 +255,35 @@ class Submission(Workplace):
 
     def test_a_job_whose_number_nobody_said_runs_all_the_same_and_is_known_then(self):
         self.stand_in("sbatch", "echo thank you")
-        self.assertIn("named no number", self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, status=2))
+        self.assertIn("named no number", self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, status=75))
         script, = self.sent()
         self.finish(self.start_script(script, SLURM_JOB_ID="9"))
         self.assertEqual(self.statuses(), {"COMPLETE": 6})
         self.assertEqual((script.parent / "jobs.txt").read_text(encoding="utf-8"), "9\n")
+
+    def test_a_job_that_slurm_took_though_sbatchs_answer_was_lost_keeps_its_folder_and_runs(self):
+        lost = "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2; exit 1"
+        self.stand_in("sbatch", lost)
+        self.stand_in("squeue", f"echo '8 /elsewhere/job.sh'; echo '9 {self.store}.d/submissions/tiny-1/job.sh'")
+        self.assertIn("job 9: 6 runs to do", self.submit(self.sweep(), "--workers-per-node", 1))
+        folder = self.store.parent / "results.db.d" / "submissions"
+        self.assertEqual((folder / "tiny-1" / "jobs.txt").read_text(encoding="utf-8"), "9\n")
+        self.stand_in("squeue")
+        said = self.submit(self.sweep(), "--workers-per-node", 1, status=75)
+        self.assertIn("Slurm may have taken the job: sbatch said 'sbatch: error: Batch job submission failed: Socket timed out", said)
+        self.assertIn(str(folder / "tiny-2"), said)
+        script = self.sent()[-1]
+        self.assertEqual(script, folder / "tiny-2" / "job.sh")
+        self.finish(self.start_script(script, SLURM_JOB_ID="10"))
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertEqual((folder / "tiny-2" / "jobs.txt").read_text(encoding="utf-8"), "10\n")
+
+    def test_a_job_that_slurm_refused_leaves_no_folder(self):
+        before = self.everything()
+        self.stand_in("squeue")
+        self.stand_in("sbatch", "echo 'sbatch: error: invalid partition specified: no such' >&2; exit 1")
+        self.assertIn("sbatch did not take the job: ", self.submit(self.sweep(), "--workers-per-node", 1, status=2))
+        self.assertEqual(set(self.everything()) - set(before) - {str(self.folder / "sweep.json")}, {str(self.programs / f"{name}.words") for name in ("sbatch", "squeue")})
 
     def test_a_cancel_after_a_warning_neither_stops_at_once_nor_goes_on(self):
         self.wishes["epoch_ms"] = 700
