@@ -70,7 +70,8 @@ SentJob named_job(const std::string& said) {
 
 /// The newest job of ours that Slurm started, or will start, from this script; "": it lists none. std::nullopt: it cannot be asked.
 std::optional<std::string> listed_job_of(const std::filesystem::path& script, const std::string& after) {
-  const auto told = run_if_there({"squeue", "--user=" + std::to_string(::geteuid()), "--noheader", "--states=all", "--format=%i %o"}, patience);
+  const auto told =
+      run_if_there({"squeue", "--user=" + std::to_string(::geteuid()), "--noheader", "--states=all", "--format=%i %o"}, patience);
   if (!told || !told->went_well()) return std::nullopt;
   long newest = after.empty() ? 0 : std::atol(after.c_str());
   std::string found;
@@ -100,11 +101,11 @@ bool may_be_a_lost_answer(const Finished& sent, const std::string& words) {
 }
 
 constexpr int looks_after_a_lost_answer = 3; // a controller that is busy lists a job some seconds after it took it
-constexpr std::chrono::seconds between_looks{2};
 
 } // namespace
 
-SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further, const std::string& after) {
+SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further, const std::string& after,
+                          std::chrono::milliseconds between_looks) {
   std::vector<std::string> command = {"sbatch", "--parsable"};
   command.insert(command.end(), further.begin(), further.end());
   command.push_back(script.string());

@@ -1,6 +1,7 @@
 // Slurm, plainly: sending a batch script, which nodes of an allocation answer, and having a job go on after a warning.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -30,7 +31,8 @@ struct SentJob {
 /// PMIX_* and their like). Where sbatch names no job the queue is looked through for one of this script, with a number above `after`: a
 /// controller that is busy takes a job and answers too late. Throws InputError where the job was certainly not taken, with sbatch's own
 /// words, or with what to do where there is none; else UncertainJob.
-SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {}, const std::string& after = "");
+SentJob send_batch_script(const std::filesystem::path& script, const std::vector<std::string>& further = {}, const std::string& after = "",
+                          std::chrono::milliseconds between_looks = std::chrono::seconds(2));
 
 /// Those of `nodes` (as Slurm lists them) whose slurmd answers within two seconds, in Slurm's order: its own state of a dead node lags by
 /// SlurmdTimeout. std::nullopt where Slurm cannot be asked, which says nothing of the nodes.

@@ -1,5 +1,5 @@
 # The coordinator and the program. `decisions` is pure: no clock, MPI or SQLite.
-stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp progress.cpp simulator.cpp
+stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp lost_node.cpp progress.cpp simulator.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
   SOURCES loop.cpp recovery.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/jobs.cpp commands/preflight.cpp commands/profile.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
@@ -13,4 +13,4 @@ install(TARGETS stdualx RUNTIME)
 install(DIRECTORY experiments/sweeps docs DESTINATION share/stdualx)
 install(FILES LICENSE README.md experiments/sweep.schema.json experiments/datasets/watch_to_csv.py results/tsne_silhouette.py
   DESTINATION share/stdualx)
-stdualx_tests(orchestrator SOURCES blame_test.cpp coordinator_test.cpp lost_agents_test.cpp progress_test.cpp simulator_test.cpp LINKS stdualx_decisions)
+stdualx_tests(orchestrator SOURCES blame_test.cpp coordinator_test.cpp lost_node_test.cpp lost_agents_test.cpp progress_test.cpp simulator_test.cpp LINKS stdualx_decisions)

@@ -1,10 +1,12 @@
-// See guard.h; and `stdualx guard NODE JOB SUBMISSION`, which the step runs.
+// See guard.h; and `stdualx guard NODE JOB SUBMISSION STORE`, which the step runs.
 #include "orchestrator/commands/guard.h"
 
 #include "cluster/batch_script.h"
 #include "cluster/slurm.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/lost_node.h"
 #include "orchestrator/submission.h"
+#include "results/pulse.h"
 
 #include <chrono>
 #include <cstdlib>
@@ -16,7 +18,6 @@ namespace stdualx {
 
 namespace {
 constexpr auto between_looks = std::chrono::seconds(3);
-constexpr int most_misses = 5; // in a row; each takes up to two seconds more
 } // namespace
 
 void NodeGuard::keep() noexcept {
@@ -40,7 +41,8 @@ void NodeGuard::keep() noexcept {
                          "guard",
                          node,
                          job,
-                         submission_.string()};
+                         submission_.string(),
+                         store_.string()};
       spawn.unset = {"SLURM_NTASKS",         "SLURM_NPROCS",          "SLURM_NNODES",       "SLURM_JOB_NUM_NODES",
                      "SLURM_TASKS_PER_NODE", "SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK"};
       spawn.own_process_group = true;
@@ -55,19 +57,22 @@ void NodeGuard::keep() noexcept {
 int guard_command(const Command& command, const std::vector<std::string>& arguments) {
   options::options_description described("options");
   described.add_options()("NODE", options::value<std::string>(), "whose slurmd is watched")(
-      "JOB", options::value<std::string>(), "to be requeued")("SUBMISSION", options::value<std::string>(), "the job's folder");
+      "JOB", options::value<std::string>(), "to be requeued")("SUBMISSION", options::value<std::string>(), "the job's folder")(
+      "STORE", options::value<std::string>(), "which the job's coordinator writes");
   options::variables_map values;
-  if (!parse_options(command, arguments, described, {"NODE", "JOB", "SUBMISSION"}, values)) return 0;
+  if (!parse_options(command, arguments, described, {"NODE", "JOB", "SUBMISSION", "STORE"}, values)) return 0;
   const std::string node = values["NODE"].as<std::string>(), job = values["JOB"].as<std::string>();
-  const std::filesystem::path folder = values["SUBMISSION"].as<std::string>();
-  for (int misses = 0;; std::this_thread::sleep_for(between_looks)) {
+  const std::filesystem::path folder = values["SUBMISSION"].as<std::string>(), store = values["STORE"].as<std::string>();
+  LostNode watched;
+  for (;; std::this_thread::sleep_for(between_looks)) {
     const auto answering = answering_nodes(node);
-    if (!answering) continue; // a controller that is away says nothing of the node
-    misses = answering->empty() ? misses + 1 : 0;
-    if (misses < most_misses) continue;
+    const std::optional<bool> answers = answering ? std::optional(!answering->empty()) : std::nullopt;
+    const bool suspected = watched.is_suspected() || answers == false;
+    const double now = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    if (!watched.look(answers, suspected ? store_pulse(store) : std::nullopt, now)) continue;
     const SlurmJob told = ask_jobs({job}).front();
-    if (told.phase == JobPhase::running) break;
-    if (!told.state.empty()) return 0; // Slurm has seen it itself
+    if (told.state == "RUNNING") break;
+    if (told.phase == JobPhase::waiting || told.phase == JobPhase::over) return 0; // Slurm has seen it itself
   }
   const GoesOn on = go_on_after_warning(job, folder / "job.sh");
   if (!on.successor.empty()) note_job(folder, on.successor);

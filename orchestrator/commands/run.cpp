@@ -311,7 +311,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
       if (guard) guard->keep(); // it may have been on the node that was lost
       return live_nodes();
     };
-    if (submission) guard.emplace(job.submission).keep();
+    if (submission) guard.emplace(job.submission, store).keep();
     launch_options.workers_per_host = (launch_options.workers + std::atoi(nodes) - 1) / std::atoi(nodes);
   }
   launch_options.progress = [&] {

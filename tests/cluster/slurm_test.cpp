@@ -162,7 +162,7 @@ protected:
 
   std::string uncertainty() const {
     try {
-      send_batch_script("/shared/job.sh");
+      send_batch_script("/shared/job.sh", {}, "", std::chrono::milliseconds(10));
     } catch (const UncertainJob& error) {
       return error.what();
     }
@@ -225,7 +225,8 @@ TEST_F(SlurmStandIns, ALostAnswerIsNoRefusalAndTheJobIsLookedForByItsScript) {
   program("sbatch", lost);
   program("squeue", "echo '21 /shared/other.sh'; echo '22 /shared/job.sh'; echo '23 /shared/job.sh.more'");
   EXPECT_EQ(send_batch_script("/shared/job.sh").id, "22");
-  EXPECT_THROW(send_batch_script("/shared/job.sh", {}, "22"), UncertainJob) << "22 is the one that asks for a successor";
+  EXPECT_THROW(send_batch_script("/shared/job.sh", {}, "22", std::chrono::milliseconds(10)), UncertainJob)
+      << "22 is the one that asks for a successor";
   program("sbatch", "echo thanks");
   EXPECT_EQ(send_batch_script("/shared/job.sh").id, "22");
   program("squeue", "");
