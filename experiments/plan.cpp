@@ -146,7 +146,7 @@ void add_part(Plan& plan, const DatasetFacts& facts, std::vector<PlannedRun> run
 }
 
 Plan make_plan(const Sweep& sweep, const DatasetFactsReader& read_facts) {
-  Plan plan{sweep.id, sweep.name, sweep.text, {}, {}};
+  Plan plan{sweep.id, sweep.name, sweep.text, {}, {}, {}};
   for (const SweepPart& part : sweep.parts) {
     const DatasetFacts facts = read_facts(part.dataset, part.windows);
     add_part(plan, facts, plan_part(sweep, part, facts));

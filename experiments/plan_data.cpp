@@ -35,9 +35,38 @@ std::string protocol_pointer(const SweepPart& part, const DatasetFacts& facts, c
   return "/protocols";
 }
 
-/// What a trainer would find out, found out before anything runs.
-void check_runs(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts, const std::vector<PlannedRun>& runs,
-                const WindowSet& windows) {
+/// Of one fold of a protocol.
+std::vector<ThinClass> thin_classes_of(const RunSpec& run, const WindowSet& windows, const Split& split) {
+  const std::size_t classes = windows.info().classes.size();
+  std::vector<std::set<std::int64_t>> trained(classes), tested(classes);
+  const auto count = [&](const std::vector<std::int64_t>& rows, std::vector<std::set<std::int64_t>>& people) {
+    for (const std::int64_t row : rows) {
+      const auto place = static_cast<std::size_t>(row);
+      people.at(static_cast<std::size_t>(windows.labels()[place])).insert(windows.people()[place]);
+    }
+  };
+  count(split.train, trained);
+  count(split.test, tested);
+  std::vector<ThinClass> thin;
+  for (std::size_t label = 0; label < classes; ++label) {
+    const bool nobody = trained[label].empty();
+    if (!nobody && (trained[label].size() > 1 || split.train_people.size() == 1)) continue; // who alone is trained on is alone in all
+    thin.push_back({.dataset = run.dataset,
+                    .protocol = run.protocol.kind,
+                    .split_id = split_identity(run),
+                    .fold = run.fold,
+                    .label = static_cast<std::int64_t>(label),
+                    .name = windows.info().classes[label],
+                    .person = nobody ? 0 : *trained[label].begin(),
+                    .nobody = nobody,
+                    .tested = {tested[label].begin(), tested[label].end()}});
+  }
+  return thin;
+}
+
+/// What a trainer would find out, found out before anything runs; and what it would not say: classes that folds hardly know.
+std::vector<ThinClass> check_runs(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts, const std::vector<PlannedRun>& runs,
+                                  const WindowSet& windows) {
   // A plan holds thousands of runs of a few networks and splits.
   std::vector<ModelConfig> models;
   std::vector<std::pair<ProtocolSpec, std::int64_t>> splits;
@@ -57,15 +86,21 @@ void check_runs(const Sweep& sweep, const SweepPart& part, const DatasetFacts& f
   };
   Json json = Json::parse(sweep.text);
   if (json.contains("parts")) json = json["parts"][static_cast<std::size_t>(&part - sweep.parts.data())];
+  std::vector<ThinClass> thin;
   for (const PlannedRun& planned : runs) {
     const RunSpec& run = planned.run;
     if (is_new(models, run.model))
       check([&] { check_model(run.model, windows.shape()); },
             [&](const std::string& pointer) { return setting_pointer(part, json, run, pointer); });
     if (is_new(splits, std::pair(run.protocol, run.fold)))
-      check([&] { make_split(windows, run.protocol, run.fold); },
-            [&](const std::string& pointer) { return protocol_pointer(part, facts, run, pointer); });
+      check(
+          [&] {
+            for (ThinClass& one : thin_classes_of(run, windows, make_split(windows, run.protocol, run.fold)))
+              thin.push_back(std::move(one));
+          },
+          [&](const std::string& pointer) { return protocol_pointer(part, facts, run, pointer); });
   }
+  return thin;
 }
 
 void check_conditions(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts) {
@@ -91,7 +126,7 @@ WindowSet windows_of(const Sweep& sweep, const SweepPart& part, const DataPaths&
 } // namespace
 
 Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::string>* skipped) {
-  Plan plan{sweep.id, sweep.name, sweep.text, {}, {}};
+  Plan plan{sweep.id, sweep.name, sweep.text, {}, {}, {}};
   for (const SweepPart& part : sweep.parts) {
     try {
       find_dataset(part.dataset, paths);
@@ -115,7 +150,7 @@ Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::stri
     for (const SensorInfo& sensor : windows.info().sensors) facts.sensors.push_back(sensor.name);
     std::vector<PlannedRun> runs = plan_part(sweep, part, facts);
     check_conditions(sweep, part, facts);
-    check_runs(sweep, part, facts, runs, windows);
+    for (ThinClass& one : check_runs(sweep, part, facts, runs, windows)) plan.thin_classes.push_back(std::move(one));
     add_part(plan, facts, std::move(runs));
   }
   if (plan.runs.empty()) throw InputError("nothing can be planned: no data set of the sweep was found. " + skipped->front());

@@ -2,6 +2,7 @@
 #include "orchestrator/bookkeeper.h"
 
 #include "experiments/spec/fault.h"
+#include "worker/run_files.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -15,6 +16,25 @@ constexpr auto longest_wait_for_commit = 5ms;
 constexpr int most_records_per_commit = 1024;
 } // namespace
 
+namespace {
+/// What the store knows of it, as far as the files are there that it names.
+KnownRun known_run(Store& store, const Job& job, const PlannedRun& planned, const RunState& state) {
+  KnownRun run{state.status, state.last_attempt, state.epochs_recorded, state.failures, {}, missing_evaluations(planned, state),
+               state.weights};
+  run.crashes = state.crashes;
+  run.crash_hosts = state.crash_hosts;
+  if (state.status == RunStatus::complete && run.missing.empty()) return run;
+  if (run.weights && is_gone(job.store_directory, run.weights->path)) {
+    run.gone_weights = run.weights->path;
+    run.weights.reset();
+  }
+  if (state.status == RunStatus::complete && run.weights) return run;
+  for (CheckpointRef& checkpoint : store.live_checkpoints(state.run_id))
+    (is_gone(job.store_directory, checkpoint.path) ? run.gone : run.checkpoints).push_back(std::move(checkpoint));
+  return run;
+}
+} // namespace
+
 Coordinator coordinator_of(Store& store, const Job& job, int workers) {
   store.register_sweep(job.plan);
   std::vector<std::string> ids;
@@ -24,12 +44,7 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers) {
   const std::vector<RunState> states = store.run_states(ids);
   for (std::size_t i = 0; i < states.size(); ++i) {
     const RunState& state = states[i];
-    KnownRun run{state.status, state.last_attempt, state.epochs_recorded, state.failures, {}, missing_evaluations(job.plan.runs[i], state),
-                 state.weights};
-    run.crashes = state.crashes;
-    run.crash_hosts = state.crash_hosts;
-    if (state.status != RunStatus::complete) run.checkpoints = store.live_checkpoints(state.run_id);
-    known.push_back(std::move(run));
+    known.push_back(known_run(store, job, job.plan.runs[i], state));
   }
   CoordinatorOptions options;
   options.workers = workers;
@@ -68,8 +83,7 @@ Store& Bookkeeper::to_record() {
 }
 
 void Bookkeeper::carry_out(const RecordBegin& begin) {
-  const std::int64_t attempt =
-      to_record().begin_attempt(begin.run_id, begin.placement, begin.world_size, begin.resume_epoch, begin.evaluate_only);
+  const std::int64_t attempt = to_record().begin_attempt(begin.run_id, begin.placement, begin.world_size, begin.resume_epoch, begin.kind);
   if (attempt != begin.attempt)
     throw std::logic_error("run " + begin.run_id + ": the store counts attempt " + std::to_string(attempt) + ", the coordinator " +
                            std::to_string(begin.attempt));
@@ -101,8 +115,10 @@ void Bookkeeper::carry_out(const RecordHost& host) {
 
 void Bookkeeper::carry_out(const DropCheckpoint& drop) {
   to_record().checkpoint_deleted(drop.run_id, drop.checkpoint.attempt, drop.checkpoint.epoch);
-  to_record().event("checkpoint_damaged", drop.run_id, drop.why);
+  to_record().event(drop.why.starts_with(checkpoint_gone) ? "checkpoint_gone" : "checkpoint_damaged", drop.run_id, drop.why);
 }
+
+void Bookkeeper::carry_out(const LostWeights& lost) { to_record().event("weights_gone", lost.run_id, lost.why); }
 
 void Bookkeeper::carry_out(Send&& message) {
   if (open_since_) held_.push_back(std::move(message));

@@ -37,6 +37,7 @@ private:
   void carry_out(const RecordStatus& status);
   void carry_out(const RecordHost& host);
   void carry_out(const DropCheckpoint& drop);
+  void carry_out(const LostWeights& lost);
   void carry_out(Send&& send);
   void carry_out(const Notice& notice);
   void carry_out(const Finish&) {}

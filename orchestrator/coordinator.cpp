@@ -25,9 +25,10 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
     const PlannedRun& planned = plan_.runs[i];
     KnownRun& past = known[i];
     const RunStatus status = past.status == RunStatus::running ? RunStatus::interrupted : past.status;
-    const bool asked_for_more = status == RunStatus::complete && !past.missing.empty() && past.weights;
-    const bool evaluate_only = asked_for_more && past.failures < options_.most_failures;
-    evaluation_failed_ = evaluation_failed_ || asked_for_more != evaluate_only;
+    const bool asked_for_more = status == RunStatus::complete && !past.missing.empty();
+    const bool goes_on = asked_for_more && past.failures < options_.most_failures;
+    evaluation_failed_ = evaluation_failed_ || asked_for_more != goes_on;
+    const AttemptKind kind = !goes_on ? AttemptKind::train : past.weights ? AttemptKind::evaluate : AttemptKind::train_again;
     runs_.push_back({&planned,
                      status,
                      past.last_attempt,
@@ -35,14 +36,15 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
                      past.failures,
                      std::move(past.checkpoints),
                      std::move(past.missing),
-                     evaluate_only ? std::move(past.weights) : std::nullopt,
+                     std::move(past.weights),
+                     kind,
                      past.crashes,
                      {past.crash_hosts.begin(), past.crash_hosts.end()}});
     run_by_id_[planned.run_id] = i;
     ++counts_[status];
     epochs_planned_ += planned.run.training.epochs;
     epochs_done_ += status == RunStatus::complete ? planned.run.training.epochs : past.epochs_recorded;
-    if (is_open(status) || evaluate_only) admit(i);
+    if (is_open(status) || goes_on) admit(i);
   }
   // What is begun last should be short, as far as epochs tell.
   if (options_.policy != SchedulePolicy::widest)
@@ -51,6 +53,32 @@ Coordinator::Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOpti
                        [&](std::size_t a, std::size_t b) { return runs_[a].epochs_left() > runs_[b].epochs_left(); });
   for (int rank = 1; rank <= options_.workers; ++rank) workers_[rank].rank = rank;
   left_ = usable_ = workers_.size();
+  tell_gone(known);
+}
+
+/// Each in the store, and one sentence for the person: a purge takes the files of all runs.
+void Coordinator::tell_gone(const std::vector<KnownRun>& known) {
+  std::size_t checkpoints = 0, weights = 0, anew = 0;
+  std::string first_checkpoint, first_weights;
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const Run& run = runs_[i];
+    for (const CheckpointRef& gone : known[i].gone)
+      act(DropCheckpoint{run.run_id(), gone, std::string(checkpoint_gone) + gone.path + " is not there"});
+    if (!known[i].gone.empty() && is_open(run.status)) {
+      if (checkpoints++ == 0) first_checkpoint = known[i].gone.back().path;
+      if (run.checkpoints.empty()) ++anew;
+    }
+    if (run.kind != AttemptKind::train_again) continue;
+    const std::string& path = known[i].gone_weights;
+    if (weights++ == 0) first_weights = path.empty() ? "run " + short_id(run.run_id()) + " has none" : path;
+    act(LostWeights{run.run_id(), path.empty() ? "its weights were not kept" : std::string(weights_gone) + path + " is not there"});
+  }
+  if (checkpoints > 0)
+    act(Notice{"checkpoints of " + std::to_string(checkpoints) + " unfinished runs are gone (" + first_checkpoint + "): " +
+               std::to_string(anew) + " of them start anew, the others go on from the one before; epochs computed again are compared"});
+  if (weights > 0)
+    act(Notice{"the weights of " + std::to_string(weights) + " COMPLETE runs are gone (" + first_weights +
+               "), and conditions are still to be evaluated: these runs are trained again and compared; what is recorded of them stands"});
 }
 
 /// A run that is to be done waits for workers, unless the job keeps dying with it.
@@ -65,8 +93,8 @@ void Coordinator::admit(std::size_t index) {
   } else {
     const std::string why = "the job crashed " + std::to_string(run.crashes) +
                             " times with it at work, the last time alone, and none of its epochs was recorded in between";
-    if (run.weights) { // what it was trained to stands
-      run.weights.reset();
+    if (run.at_complete_run()) { // what it was trained to stands
+      run.kind = AttemptKind::train;
       evaluation_failed_ = true;
     } else {
       set_status(run, RunStatus::quarantined);
@@ -270,8 +298,9 @@ void Coordinator::on_stop(double) {
   if (finished_) return;
   for (const auto& [id, group] : groups_) {
     Run& run = runs_[group.run];
-    if (!run.weights) set_status(run, RunStatus::interrupted);
-    else if (group.evaluations >= run.missing.size()) run.weights.reset(); // only the word of its end did not come
+    if (!run.at_complete_run()) set_status(run, RunStatus::interrupted);
+    else if (run.kind == AttemptKind::evaluate && group.evaluations >= run.missing.size())
+      run.kind = AttemptKind::train; // only the word of its end did not come
     act(RecordEnd{{run.run_id(), group.attempt, "stopped", "stopped before the running epoch ended", ""}, run.status});
   }
   groups_.clear();
@@ -298,8 +327,8 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
   const bool complete = first.reason == "complete" && group.evaluations > 0;
   if (complete && group.epochs == 0) got_on(group, now);
   if (alone_ == group.run) alone_.reset();
-  if (complete && run.weights) {
-    run.weights.reset(); // evaluated
+  if (complete && run.at_complete_run()) {
+    run.kind = AttemptKind::train; // evaluated
     act(RecordEnd{first, RunStatus::complete});
   } else if (complete) {
     set_status(run, RunStatus::complete);
@@ -343,10 +372,17 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
   }
   if (ended_as_planned(end.reason)) {
     again = !draining_;
-  } else if (end.reason == "error" && end.detail.starts_with("checkpoint damaged") && !run.checkpoints.empty()) {
+  } else if (end.reason == "error" && lacks_file(end.detail) && run.kind == AttemptKind::evaluate) {
+    act(LostWeights{run.run_id(), end.detail});
+    act(Notice{"run " + short_id(run.run_id()) + ": " + end.detail + "; it is trained again and compared, what is recorded of it stands"});
+    end.reason = "stopped"; // no failure: the next attempt needs no such file
+    run.weights.reset();
+    run.kind = AttemptKind::train_again;
+  } else if (end.reason == "error" && lacks_file(end.detail) && !run.checkpoints.empty()) {
     act(DropCheckpoint{run.run_id(), run.checkpoints.back(), end.detail});
-    act(Notice{"run " + short_id(run.run_id()) + ": " + end.detail + "; going on from the one before"});
     run.checkpoints.pop_back();
+    act(Notice{"run " + short_id(run.run_id()) + ": " + end.detail +
+               (run.checkpoints.empty() ? "; starting anew" : "; going on from the one before")});
   } else {
     ++run.failures;
     for (const int rank : group.ranks) {
@@ -368,7 +404,7 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
     failure_shown_ = true;
     act(Notice{text});
   }
-  if (run.weights) { // what it was trained to stands; only these evaluations are missing
+  if (run.at_complete_run()) { // what it was trained to stands; only these evaluations are missing
     status = RunStatus::complete;
     if (!again && !ended_as_planned(end.reason)) evaluation_failed_ = true;
   }
@@ -429,7 +465,7 @@ double Coordinator::ready_seconds(double now) const {
 
 ExitStatus Coordinator::exit_status() const {
   if (count(RunStatus::complete) == runs_.size() && !evaluation_failed_ &&
-      std::none_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.weights.has_value(); }))
+      std::none_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.at_complete_run(); }))
     return ExitStatus::done;
   if ((evaluation_failed_ || count(RunStatus::failed) + count(RunStatus::quarantined) + count(RunStatus::waiting) > 0) && !draining_)
     return ExitStatus::runs_failed;

@@ -35,7 +35,9 @@ struct KnownRun {
   std::int64_t failures = 0;
   std::vector<CheckpointRef> checkpoints;   // live ones, oldest first
   std::vector<EvaluationSpec> missing = {}; // evaluations of the test part that are still to be made
-  std::optional<Artifact> weights = {};     // of a COMPLETE run: what they are made with
+  std::optional<Artifact> weights = {};     // of a COMPLETE run: what they are made with; none: they are gone, and it is trained again
+  std::vector<CheckpointRef> gone = {};     // checkpoints that the store holds for live, but whose files are not there
+  std::string gone_weights = {};            // their path, where the store names any
   std::int64_t crashes = 0;                 // of the job while it was at work, none of its epochs recorded in between
   std::vector<std::string> crash_hosts = {};
 };
@@ -73,7 +75,7 @@ struct RecordBegin {
   Placement placement;
   std::int64_t world_size;
   std::int64_t resume_epoch;
-  bool evaluate_only = false; // of a COMPLETE run, which stays so
+  AttemptKind kind = AttemptKind::train;
 };
 struct RecordEpoch {
   EpochReport report;
@@ -90,9 +92,13 @@ struct RecordStatus {
   RunStatus status;
   std::string why = {}; // for `events`; "": plain enough
 };
-struct DropCheckpoint { // damaged: never offered again
+struct DropCheckpoint { // damaged or gone: never offered again
   std::string run_id;
   CheckpointRef checkpoint;
+  std::string why;
+};
+struct LostWeights { // of a COMPLETE run, which is trained again
+  std::string run_id;
   std::string why;
 };
 struct Bare { // a message without fields: drain, exit
@@ -112,8 +118,8 @@ struct Notice { // for the person at the terminal, at once
   std::string text;
 };
 struct Finish {}; // everyone has been told to leave
-using Action =
-    std::variant<RecordBegin, RecordEpoch, RecordEvaluation, RecordEnd, RecordStatus, RecordHost, DropCheckpoint, Send, Notice, Finish>;
+using Action = std::variant<RecordBegin, RecordEpoch, RecordEvaluation, RecordEnd, RecordStatus, RecordHost, DropCheckpoint, LostWeights,
+                            Send, Notice, Finish>;
 
 // ---- what a worker says, as a Message holds it: hello, starting, ready, epoch, evaluation, end, heartbeat, unusable
 struct Starting {}; // its trainer is lost, another one starts
@@ -135,7 +141,7 @@ struct WorkerView {
 class Coordinator {
 public:
   /// `known`: one entry a run of the plan, in its order. Runs that are FAILED or QUARANTINED are left alone, and COMPLETE ones but for
-  /// evaluations that are missing.
+  /// evaluations that are missing; where its weights are gone, such a run is trained again before.
   Coordinator(Plan plan, std::vector<KnownRun> known, CoordinatorOptions options);
 
   // ---- events; `now` in seconds of a clock that only grows
@@ -178,17 +184,22 @@ private:
     std::int64_t last_attempt, epochs, failures;
     std::vector<CheckpointRef> checkpoints;
     std::vector<EvaluationSpec> missing; // to make of a COMPLETE run
-    std::optional<Artifact> weights;     // set: it is COMPLETE and is evaluated only, on one rank
+    std::optional<Artifact> weights;     // what they are made with, on one rank; none: they are gone
+    AttemptKind kind = AttemptKind::train;
     std::int64_t crashes;
     std::set<std::string>
         failed_hosts; // where it failed, or the job crashed with it at work: it goes elsewhere while there is an elsewhere
     std::set<int> failed_ranks = {};
     std::set<int> failed_at_start = {}; // those where it failed before the attempt's first epoch; until it gets on somewhere
 
+    bool at_complete_run() const { return kind != AttemptKind::train; }
     const std::string& run_id() const { return planned->run_id; }
     const RunSpec& spec() const { return planned->run; }
-    std::int64_t width() const { return weights ? 1 : spec().world_size; }
-    std::int64_t epochs_left() const { return weights ? 0 : spec().training.epochs - epochs; }
+    std::int64_t width() const { return kind == AttemptKind::evaluate ? 1 : spec().world_size; }
+    std::int64_t epochs_left() const {
+      if (kind == AttemptKind::evaluate) return 0;
+      return spec().training.epochs - (kind == AttemptKind::train ? epochs : checkpoints.empty() ? 0 : checkpoints.back().epoch);
+    }
   };
   struct Group { // one assignment
     std::size_t run;
@@ -288,6 +299,7 @@ private:
   void set_waiting(std::int64_t width);
   void wait_for_workers(std::size_t run);
   void try_alone(double now);
+  void tell_gone(const std::vector<KnownRun>& known);
   void restart_lease(Worker& worker, double now);
   void abandon(Worker& worker, const Group& group, const std::string& reason);
   void end_broken_groups(double now);

@@ -42,8 +42,12 @@ void Coordinator::enqueue_first(std::size_t run) {
 /// Never continued with another group size (DESIGN, The way of the data): it waits for a job with more workers.
 void Coordinator::wait_for_workers(std::size_t index) {
   Run& run = runs_[index];
-  set_status(run, RunStatus::waiting);
-  act(RecordStatus{run.run_id(), RunStatus::waiting});
+  if (run.at_complete_run()) {
+    evaluation_failed_ = true; // what is recorded of it stands
+  } else {
+    set_status(run, RunStatus::waiting);
+    act(RecordStatus{run.run_id(), RunStatus::waiting});
+  }
   act(Notice{"run " + short_id(run.run_id()) + " waits: it needs a group of " + std::to_string(run.spec().world_size) + " ranks, and " +
              std::to_string(left_) + " can be had"});
 }
@@ -125,7 +129,7 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, boo
   }
   if (goes_past) ranks_gone_past_ += static_cast<std::int64_t>(ranks.size());
   Run& run = runs_[index];
-  if (!run.weights) set_status(run, RunStatus::running);
+  if (!run.at_complete_run()) set_status(run, RunStatus::running);
   Assignment assignment;
   assignment.run_id = run.run_id();
   assignment.run = run.spec();
@@ -136,8 +140,12 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, boo
   assignment.dataset_source = plan_.runs[index].dataset_source;
   assignment.data_directory = options_.data_directory;
   assignment.cache_directory = options_.cache_directory;
-  assignment.evaluations = run.weights ? run.missing : run.planned->evaluations;
-  if (run.weights) {
+  assignment.evaluations = run.at_complete_run() ? run.missing : run.planned->evaluations;
+  if (run.kind == AttemptKind::train_again) { // what is recorded of the undisturbed test part shows whether these are the same weights
+    std::erase(assignment.evaluations, EvaluationSpec{});
+    assignment.evaluations.insert(assignment.evaluations.begin(), EvaluationSpec{});
+  }
+  if (run.kind == AttemptKind::evaluate) {
     assignment.evaluate_only = true;
     assignment.resume_path = run.weights->path;
     assignment.resume_sha256 = run.weights->sha256;
@@ -149,7 +157,7 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, boo
   }
   Placement placement = workers_.at(ranks.front()).placement;
   placement.threads = run.spec().threads;
-  act(RecordBegin{run.run_id(), assignment.attempt, placement, run.width(), assignment.resume_epoch, assignment.evaluate_only});
+  act(RecordBegin{run.run_id(), assignment.attempt, placement, run.width(), assignment.resume_epoch, run.kind});
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     Worker& worker = workers_.at(ranks[i]);
     assignment.index = static_cast<std::int64_t>(i);

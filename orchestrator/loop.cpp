@@ -1,6 +1,7 @@
 // See loop.h.
 #include "orchestrator/loop.h"
 
+#include "cluster/build.h"
 #include "cluster/launch.h"
 #include "cluster/slurm.h"
 #include "experiments/archive.h"
@@ -123,6 +124,7 @@ private:
     StoreOptions options;
     options.crash = crash;
     options.job = this_slurm_try().job_id;
+    options.build = this_build();
     options.lease = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::duration<double>(std::clamp(job.shortest_lease, 4 * seconds_between_heartbeats, 60.0)));
     for (const auto deadline = Clock::now() + std::chrono::duration<double>(job.claim_patience);; ::usleep(100'000)) {

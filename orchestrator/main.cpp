@@ -1,4 +1,5 @@
 // `stdualx`: finds the command, runs it, and turns errors into one sentence and an exit status.
+#include "cluster/build.h"
 #include "experiments/spec/fault.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/terminal.h"
@@ -44,6 +45,11 @@ const std::vector<Command>& commands() {
        "stdualx compare stdual_x without_csa", compare_command},
       {"retry", "RUN | --failed", "Plans failed runs again; the next run trains them from their last checkpoint.", "stdualx retry --failed",
        retry_command},
+      {"retire", "SWEEP",
+       "Gives a sweep up: its runs that are not done, and that no other sweep asks for, no longer count as open. Nothing is deleted; "
+       "running "
+       "it again takes it back.",
+       "stdualx retire old_grid", retire_command},
       {"db", "check|backup|rebuild|merge [options]", "The store as a file: is it whole and true, copies, repair, two into one.",
        "stdualx db check --store results.db", db_command},
       {"bench", "[RUN] [options] | scheduler [options]",
@@ -79,7 +85,8 @@ int dispatch(const std::vector<std::string>& arguments) {
     return arguments.empty() ? static_cast<int>(ExitStatus::bad_input) : 0;
   }
   if (arguments[0] == "--version") {
-    std::cout << "stdualx " << STDUALX_VERSION << "\n";
+    const BuildId build = this_build();
+    std::cout << "stdualx " << build.version << (build.git_commit.empty() ? "" : " (" + build.git_commit + ")") << "\n";
     return 0;
   }
   std::vector<std::string> names;

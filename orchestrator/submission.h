@@ -51,7 +51,9 @@ struct Submission {
   std::vector<std::string> programs; // SHA-256 of stdualx, and of the trainer
   std::int64_t time_seconds = 0;     // the job's limit; 0: the site's own, not known
   std::int64_t warning_seconds = 0;
-  HostNote host; // that submitted it
+  HostNote host;                           // that submitted it
+  std::vector<std::string> chosen_run_ids; // those of run_ids that this job is to do; empty: all (as of versions that did not say)
+  std::int64_t submitted_ms = 0;           // since 1970; 0: of a version that did not say
 
   static const auto& fields() {
     using S = Submission;
@@ -59,7 +61,9 @@ struct Submission {
         field("sweep_id", &S::sweep_id, "", "identity of the sweep"), field("run_ids", &S::run_ids, {}, "what was planned"),
         field("recordings", &S::recordings, {}, "data sets"), field("programs", &S::programs, {}, "SHA-256 of each"),
         field("time_seconds", &S::time_seconds, 0, "limit of the job; 0: not known"),
-        field("warning_seconds", &S::warning_seconds, 0, "USR1 comes that long before"), field("host", &S::host, {}, "that submitted it"));
+        field("warning_seconds", &S::warning_seconds, 0, "USR1 comes that long before"), field("host", &S::host, {}, "that submitted it"),
+        field("chosen_run_ids", &S::chosen_run_ids, {}, "what this job is to do"),
+        field("submitted_ms", &S::submitted_ms, 0, "since 1970"));
     return all;
   }
 };

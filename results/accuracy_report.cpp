@@ -115,6 +115,7 @@ TitledTable validation_table(Reader& reader, const std::vector<RecordedRecipe>& 
 
 std::vector<TitledTable> accuracy_tables(ReportContext& context) {
   std::vector<TitledTable> tables{test_table(context)};
+  for (std::string& words : thin_classes_in(context.reader)) tables[0].notes.push_back(std::move(words));
   const std::vector<RecordedRecipe> closed = recipes_of(context.reader, false);
   if (!closed.empty()) tables.push_back(validation_table(context.reader, closed));
   return tables;

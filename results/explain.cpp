@@ -1,16 +1,26 @@
 // All that the store knows of one run, and why another would be another.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 
 #include "experiments/spec/errors.h"
 #include "results/config_fields.h"
+#include "results/report.h"
 #include "results/rows.h"
 #include "results/tables.h"
 
 namespace stdualx {
 
 namespace {
+
+// Version, commit and start of the hash of both executables; one where they are built from the same.
+#define BUILT(version, commit, sha256)                                                                                                     \
+  version " || iif(" commit " = '', '', ' (' || " commit " || ')') || iif(" sha256 " = '', '', ' ' || substr(" sha256 ", 1, 10))"
+#define BUILD                                                                                                                              \
+  "nullif(" BUILT("p.version", "p.git_commit", "p.sha256") " || "                                                                          \
+                                                           "iif(p.trainer_version = '', '', ', trainer ' || " BUILT(                       \
+                                                               "p.trainer_version", "p.trainer_commit", "p.trainer_sha256") "), '')"
 
 void flatten_into(const Json& json, const std::string& pointer, std::map<std::string, std::string>& fields) {
   for (auto item = json.begin(); item != json.end(); ++item) {
@@ -23,6 +33,24 @@ void flatten_into(const Json& json, const std::string& pointer, std::map<std::st
 
 TitledTable queried(Reader& reader, const std::string& title, const std::string& sql, const std::string& run_id) {
   return {title, reader.query(sql, {run_id}), {}};
+}
+
+/// Adds whether the file of each row is there; what was deleted when it was needed no more is not looked for. Whether one is gone.
+bool add_presence(Table& table, const std::filesystem::path& store_directory) {
+  const auto column = [&](const char* name) { return std::find(table.columns.begin(), table.columns.end(), name) - table.columns.begin(); };
+  const auto path = static_cast<std::size_t>(column("path")), state = static_cast<std::size_t>(column("state"));
+  if (store_directory.empty()) return false;
+  bool gone = false;
+  for (auto& row : table.rows) {
+    std::error_code error;
+    const bool kept = state == table.columns.size() || text_of(row[state]) == "live";
+    const bool missing =
+        kept && std::filesystem::status(store_directory / text_of(row[path]), error).type() == std::filesystem::file_type::not_found;
+    gone = gone || missing;
+    row.push_back(!kept ? Cell() : Cell(std::string(missing ? "gone" : "yes")));
+  }
+  table.columns.emplace_back("there");
+  return gone;
 }
 
 /// Columns of seconds become durations, columns of shares percents.
@@ -73,7 +101,8 @@ Table run_differences(const RunSpec& first, const RunSpec& second, const std::st
   return table;
 }
 
-std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const Moment& moment) {
+std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const Moment& moment,
+                                     const std::filesystem::path& store_directory) {
   const Reader::Snapshot snapshot(reader);
   const std::string run_id = resolve_run(reader, prefix);
   const auto stored_row =
@@ -103,6 +132,7 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   } else {
     head.notes.push_back("Another version of the program wrote this run: " + unknown_fields);
   }
+  for (std::string& words : thin_classes_in(reader, run_id)) head.notes.push_back(std::move(words));
   tables.push_back(std::move(head));
 
   TitledTable fields{"fields",
@@ -114,11 +144,13 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   tables.push_back(std::move(fields));
 
   tables.push_back(queried(reader, "attempts",
-                           "SELECT attempt, iif(evaluate_only, 'evaluate', 'train') AS \"to\", datetime(started_ms / 1000, 'unixepoch') || "
+                           "SELECT attempt, iif(trains_again, 'train again', iif(evaluate_only, 'evaluate', 'train')) AS \"to\", "
+                           "datetime(started_ms / 1000, 'unixepoch') || "
                            "' UTC' AS started, (ended_ms - started_ms) / "
                            "1000.0 AS lasted, resume_epoch AS \"from epoch\", end_reason AS ended, "
-                           "end_detail AS detail, host, pid, device, threads, world_size AS ranks, slurm_job_id AS job, stderr_tail AS "
-                           "\"last lines\" FROM attempts WHERE run_id = ?1 ORDER BY attempt",
+                           "end_detail AS detail, host, pid, device, threads, world_size AS ranks, slurm_job_id AS job, " BUILD
+                           " AS build, stderr_tail AS \"last lines\" FROM attempts LEFT JOIN programs p USING (program_id) WHERE run_id = "
+                           "?1 ORDER BY attempt",
                            run_id));
   typed(tables.back().table, {"lasted"}, {});
   tables.push_back(queried(reader, "epochs",
@@ -140,8 +172,12 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   tables.push_back(queried(reader, "checkpoints",
                            "SELECT attempt, epoch, state, bytes, path, sha256 FROM checkpoints WHERE run_id = ?1 ORDER BY epoch, attempt",
                            run_id));
+  add_presence(tables.back().table, store_directory);
   tables.push_back(queried(reader, "files",
                            "SELECT kind, attempt, bytes, path, sha256 FROM artifacts WHERE run_id = ?1 ORDER BY kind, attempt", run_id));
+  if (add_presence(tables.back().table, store_directory))
+    tables.back().notes.emplace_back("gone: removed since, or not copied with the store. What is recorded stands; where a condition named "
+                                     "later needs the weights, `run` trains the run again.");
   tables.push_back(
       queried(reader, "what its network costs to use",
               "SELECT metric, value, kind, device, threads, host, platform FROM v_inference WHERE run_id = ?1 ORDER BY device, "

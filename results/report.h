@@ -1,6 +1,8 @@
 // What the tables of one report share: the store's recipes, the paper's claims, and what was found beside each. Inside the room only.
 #pragma once
 
+#include "experiments/spec/thin_class.h"
+
 #include <map>
 #include <optional>
 #include <set>
@@ -63,6 +65,9 @@ Cell p_cell(double p);
 std::vector<Cell> holm_cells(const std::vector<double>& p_values);
 
 // Each gives its tables, none where it has nothing to say. accuracy_tables always gives the first.
+/// Classes that training parts hardly know (thin_class_words): of all runs in the store, or of one.
+std::vector<std::string> thin_classes_in(Reader& reader, const std::string& run_id = "");
+
 std::vector<TitledTable> accuracy_tables(ReportContext& context);
 std::vector<TitledTable> ablation_tables(ReportContext& context);
 std::vector<TitledTable> baseline_tables(ReportContext& context);

@@ -38,10 +38,12 @@ RunState run_state(Database& database, const std::string& run_id) {
       run_id);
   if (!state.known) return state;
   std::vector<std::pair<std::int64_t, std::string>> crashes; // attempt, host
+  bool trained_again = false;
   database.each(
-      "SELECT attempt, end_reason, end_detail, host FROM attempts WHERE run_id = ?1 ORDER BY attempt",
+      "SELECT attempt, end_reason, end_detail, host, trains_again FROM attempts WHERE run_id = ?1 ORDER BY attempt",
       [&](const Row& row) {
         state.last_attempt = row.integer(0);
+        trained_again = trained_again || row.integer(4) != 0;
         const std::string reason = row.text(1);
         if (reason == "complete") state.failures = 0;
         else if (state.last_attempt > forgiven && is_failure(reason)) ++state.failures;
@@ -73,12 +75,18 @@ RunState run_state(Database& database, const std::string& run_id) {
         state.weights = Artifact{row.text(0), row.text(1), row.text(2), row.integer(3)};
       },
       run_id);
+  if (trained_again)
+    state.epochs_again = database
+                             .integer("SELECT max(p.epoch) FROM replays p JOIN attempts a USING (run_id, attempt) WHERE p.run_id = ?1 AND "
+                                      "a.trains_again",
+                                      run_id)
+                             .value_or(0);
   return state;
 }
 
 std::vector<EvaluationSpec> missing_evaluations(const PlannedRun& planned, const RunState& state) {
   std::vector<EvaluationSpec> missing;
-  if (!planned.run.protocol.open_test || (state.status == RunStatus::complete && !state.weights)) return missing;
+  if (!planned.run.protocol.open_test) return missing;
   for (const EvaluationSpec& evaluation : planned.evaluations)
     if (std::find(state.test_conditions.begin(), state.test_conditions.end(), evaluation.condition) == state.test_conditions.end())
       missing.push_back(evaluation);

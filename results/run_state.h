@@ -17,6 +17,13 @@ std::string_view status_name(RunStatus status);
 /// Throws StorageError for any other word.
 RunStatus status_named(std::string_view name);
 
+/// What an attempt is for. All but `train` are at a COMPLETE run, which stays so, with all its numbers, whatever becomes of them.
+enum class AttemptKind {
+  train,
+  evaluate,    // under further conditions, from the weights that were kept
+  train_again, // these weights are gone: first the same epochs again, compared with the recorded ones
+};
+
 /// A checkpoint whose hash stands in a committed report. Only such a file is ever loaded.
 struct CheckpointRef {
   std::int64_t attempt = 0;
@@ -45,9 +52,10 @@ struct RunState {
   std::vector<std::string> crash_hosts = {};
   std::vector<std::string> test_conditions; // under which the test part is evaluated, by name
   std::optional<Artifact> weights;          // the newest weights, for evaluating without training
+  std::int64_t epochs_again = 0;            // how far attempts that train it again have come
 };
 
-/// What a sweep asks of a run's test part and the store does not have; of a run that is COMPLETE only where its weights are kept.
+/// What a sweep asks of a run's test part and the store does not have.
 std::vector<EvaluationSpec> missing_evaluations(const PlannedRun& planned, const RunState& state);
 
 } // namespace stdualx

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "experiments/spec/errors.h"
+#include "experiments/spec/fields.h"
 #include "results/fence.h"
 #include "results/format.h"
 #include "results/rows.h"
@@ -81,14 +82,36 @@ TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& f
   return titled;
 }
 
-std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment) {
+std::vector<std::string> sweep_columns() {
+  std::vector<std::string> columns = {"sweep", "identity", "runs"};
+  columns.insert(columns.end(), statuses.begin(), statuses.end());
+  columns.insert(columns.end(), {"epochs done", "epochs planned", "time"});
+  return columns;
+}
+
+namespace {
+/// COMPLETE runs at which something is done, or was tried in vain, since they are: conditions named later, weights that are gone.
+TitledTable later_table(Reader& reader, bool coordinator_is_gone, const std::string& shown) {
+  TitledTable later{"COMPLETE, and evaluated or trained again", {}, {"What is recorded of these runs stands."}};
+  later.table = reader.query(
+      "SELECT substr(r.run_id, 1, 10) AS run, r.dataset AS \"data set\", r.variant, r.fold, r.seed, iif(a.trains_again, 'train again', "
+      "'evaluate') AS \"to\", CASE WHEN a.ended_ms IS NOT NULL THEN a.end_reason WHEN ?1 THEN 'interrupted' ELSE 'at work' END AS state, "
+      "a.end_detail AS detail, a.host FROM runs r JOIN attempts a USING (run_id) WHERE r.status = 'COMPLETE' AND a.evaluate_only AND "
+      "a.end_reason IS NOT 'complete' AND a.attempt = (SELECT max(b.attempt) FROM attempts b WHERE b.run_id = r.run_id) AND "
+      "(?2 = '' OR r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT value FROM json_each(?2)))) "
+      "ORDER BY r.dataset, r.variant, r.fold, r.seed",
+      {std::int64_t{coordinator_is_gone}, shown});
+  return later;
+}
+} // namespace
+
+std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment, const std::optional<std::vector<std::string>>& asked) {
   const Reader::Snapshot snapshot(reader);
   const HolderView holder = holder_of(reader, moment);
   std::vector<TitledTable> tables{{"sweeps", {}, {holder.words}}};
   Table& sweeps = tables[0].table;
-  sweeps.columns = {"sweep", "identity", "runs"};
-  sweeps.columns.insert(sweeps.columns.end(), statuses.begin(), statuses.end());
-  sweeps.columns.insert(sweeps.columns.end(), {"epochs done", "epochs planned", "time"});
+  sweeps.columns = sweep_columns();
+  const std::string only = asked ? Json(*asked).dump() : "";
   std::string counts;
   for (const char* status : statuses) counts += std::string("count(*) FILTER (WHERE shown = '") + status + "'), ";
   sweeps.rows = reader
@@ -96,8 +119,9 @@ std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment) {
                                "sum(epochs_done), sum(epochs_planned), total(seconds) FROM sweeps s JOIN sweep_runs USING (sweep_id) JOIN "
                                "(SELECT run_id, CASE WHEN status = 'RUNNING' AND ?1 THEN 'INTERRUPTED' ELSE status END AS shown, "
                                "epochs_done, epochs_planned, seconds FROM v_runs) "
-                               "USING (run_id) GROUP BY s.sweep_id ORDER BY s.rowid",
-                           {std::int64_t{holder.gone}})
+                               "USING (run_id) WHERE iif(?2 = '', s.retired_ms IS NULL, s.sweep_id IN (SELECT value FROM json_each(?2))) "
+                               "GROUP BY s.sweep_id ORDER BY s.rowid",
+                           {std::int64_t{holder.gone}, only})
                     .rows;
   for (auto& row : sweeps.rows) row.back() = Duration{real_of(row.back())};
 
@@ -110,9 +134,13 @@ std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment) {
                  "CASE r.status WHEN 'WAITING' THEN 'needs ' || r.world_size || ' ranks' ELSE r.end_reason END, "
                  "CASE r.status WHEN 'WAITING' THEN NULL ELSE r.end_detail END, CASE r.status WHEN 'WAITING' THEN NULL ELSE a.host END "
                  "FROM v_runs r LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempts "
-                 "WHERE r.status IN ('FAILED', 'QUARANTINED', 'WAITING') ORDER BY r.status, r.dataset, r.variant, r.fold, r.seed")
+                 "WHERE r.status IN ('FAILED', 'QUARANTINED', 'WAITING') AND iif(?1 = '', r.run_id NOT IN (SELECT run_id FROM v_given_up), "
+                 "r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT value FROM json_each(?1)))) "
+                 "ORDER BY r.status, r.dataset, r.variant, r.fold, r.seed",
+                 {only})
           .rows;
   if (!attention.table.rows.empty()) tables.push_back(std::move(attention));
+  if (TitledTable later = later_table(reader, holder.gone, only); !later.table.rows.empty()) tables.push_back(std::move(later));
   return tables;
 }
 

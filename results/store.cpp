@@ -95,65 +95,6 @@ void Store::Impl::undo(Undo how, std::int64_t changes_before) noexcept {
   }
 }
 
-std::int64_t Store::Impl::config_id(const RunSpec& run) {
-  Json config = to_json_all(run);
-  config.erase("fold");
-  config.erase("seed");
-  const std::string text = config.dump();
-  if (const auto known = database.integer("SELECT config_id FROM configs WHERE config = ?1", text)) return *known;
-  database.execute("INSERT INTO configs (config) VALUES (?1)", text);
-  return database.last_inserted();
-}
-
-void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run, std::int64_t config) {
-  // The identity's text, without what runs of one recipe, or of one split, differ in.
-  Json recipe = identity_json(run);
-  recipe.erase("fold");
-  recipe.erase("seed");
-  if (run.protocol.kind == "official") recipe["protocol"].erase("validation_people"); // its folds are groups of validation people
-  Json split = {{"dataset", run.dataset},
-                {"dataset_hash", run.dataset_hash},
-                {"windows", identity_json(run.windows)},
-                {"protocol", identity_json(run.protocol)}};
-  split["protocol"].erase("open_test");
-  database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, "
-                   "variant, epochs, world_size, threads, "
-                   "open_test, split_id, recipe_id, code_version, first_seen_ms, config_id) "
-                   "VALUES (?1, 'PLANNED', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?2, ?18)",
-                   run_id, now(), run.dataset, run.dataset_hash, run.protocol.kind,
-                   run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
-                   run.training.epochs, run.world_size, run.threads, run.protocol.open_test, sha256_hex(split.dump()).substr(0, 16),
-                   sha256_hex(recipe.dump()).substr(0, 16), run.code_version, config);
-}
-
-std::int64_t Store::register_sweep(const Plan& plan) {
-  return impl_->write([&] {
-    Database& database = impl_->database;
-    const std::int64_t now = impl_->now();
-    database.execute("INSERT INTO sweeps (sweep_id, name, sweep, first_seen_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                     plan.sweep_id, plan.name, plan.sweep_text, now);
-    for (const DatasetCard& card : plan.datasets) // a sweep without the NULL class must not take its name from one with it
-      database.execute("INSERT INTO datasets (dataset_hash, name, sensors, classes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
-                       "name = excluded.name, sensors = excluded.sensors, classes = excluded.classes "
-                       "WHERE json_array_length(excluded.classes) >= json_array_length(datasets.classes)",
-                       card.dataset_hash, card.name, Json(card.sensors).dump(), Json(card.classes).dump());
-    std::int64_t added = 0, ordinal = 0;
-    for (const PlannedRun& planned : plan.runs) {
-      const std::string& run_id = planned.run_id;
-      const RunSpec& run = planned.run;
-      // One identity, so an older text can only lack fields that were added since; views compare the texts of old runs and new ones.
-      const std::int64_t config = impl_->config_id(run);
-      if (database.execute("UPDATE runs SET config_id = ?2 WHERE run_id = ?1", run_id, config) == 0) {
-        impl_->insert_run(run_id, run, config);
-        ++added;
-      }
-      database.execute("INSERT INTO sweep_runs (sweep_id, run_id, ordinal) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", plan.sweep_id,
-                       run_id, ordinal++);
-    }
-    return added;
-  });
-}
-
 void Store::record_job(const SlurmJobRecord& job) {
   impl_->write([&] {
     impl_->database.execute("INSERT INTO slurm_jobs (coordinator_id, job_id, restarts, nodes, script, script_sha256, submission) "
@@ -170,7 +111,7 @@ std::vector<RunState> Store::run_states(std::span<const std::string> run_ids) {
 }
 
 std::int64_t Store::begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size, std::int64_t resume_epoch,
-                                  bool evaluate_only) {
+                                  AttemptKind kind) {
   return impl_->write_few([&] {
     Database& database = impl_->database;
     std::string status;
@@ -185,30 +126,33 @@ std::int64_t Store::begin_attempt(const std::string& run_id, const Placement& pl
         },
         run_id);
     if (status.empty()) throw StorageError("run " + run_id + " is not in the store " + path().string() + ": register its sweep first");
-    if (status == "COMPLETE" && !evaluate_only) throw StorageError("run " + run_id + " is COMPLETE: it is not trained again");
-    if (status != "COMPLETE" && evaluate_only)
+    const bool at_complete_run = kind != AttemptKind::train;
+    if (status == "COMPLETE" && !at_complete_run) throw StorageError("run " + run_id + " is COMPLETE: it is not trained again");
+    if (status != "COMPLETE" && at_complete_run)
       throw StorageError("run " + run_id + " is " + status + ", not COMPLETE: there are no final weights to evaluate");
     if (open != 0)
       throw StorageError("run " + run_id + " is being trained in attempt " + std::to_string(open) + ": that one must end first");
     const std::int64_t now = impl_->now();
     database.execute("INSERT INTO attempts (run_id, attempt, coordinator_id, started_ms, resume_epoch, world_size, "
-                     "host, pid, device, platform, threads, slurm_job_id, evaluate_only) "
-                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                     "host, pid, device, platform, threads, slurm_job_id, evaluate_only, trains_again, program_id) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
                      run_id, attempt, impl_->coordinator_id, now, resume_epoch, world_size, placement.host, placement.pid, placement.device,
-                     placement.platform, placement.threads, impl_->options.job, evaluate_only);
-    if (!evaluate_only) database.execute("UPDATE runs SET status = 'RUNNING', status_ms = ?2 WHERE run_id = ?1", run_id, now);
+                     placement.platform, placement.threads, impl_->options.job, at_complete_run, kind == AttemptKind::train_again,
+                     impl_->program_id(placement.build));
+    if (!at_complete_run) database.execute("UPDATE runs SET status = 'RUNNING', status_ms = ?2 WHERE run_id = ?1", run_id, now);
     return attempt;
   });
 }
 
-bool Store::Impl::attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform, bool* evaluate_only) {
+bool Store::Impl::attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform, AttemptKind* kind) {
   bool open = false;
   const bool found = database.first(
-      "SELECT ended_ms IS NULL, platform, evaluate_only FROM attempts WHERE run_id = ?1 AND attempt = ?2",
+      "SELECT ended_ms IS NULL, platform, evaluate_only, trains_again FROM attempts WHERE run_id = ?1 AND attempt = ?2",
       [&](const Row& row) {
         open = row.integer(0) != 0;
         if (platform != nullptr) *platform = row.text(1);
-        if (evaluate_only != nullptr) *evaluate_only = row.integer(2) != 0;
+        if (kind != nullptr)
+          *kind = row.integer(3) != 0 ? AttemptKind::train_again : row.integer(2) != 0 ? AttemptKind::evaluate : AttemptKind::train;
       },
       run_id, attempt);
   if (!found)
@@ -378,12 +322,11 @@ void Store::Impl::set_status(const std::string& run_id, RunStatus status) {
 
 bool Store::end_attempt(const AttemptEnd& end, RunStatus status) {
   return impl_->write_few([&] {
-    bool evaluate_only = false;
-    if (!impl_->attempt_is_open(end.run_id, end.attempt, nullptr, &evaluate_only)) return false;
+    AttemptKind kind = AttemptKind::train;
+    if (!impl_->attempt_is_open(end.run_id, end.attempt, nullptr, &kind)) return false;
     Database& database = impl_->database;
     const std::int64_t now = impl_->now();
-    const bool trained = !evaluate_only;
-    if (trained) impl_->set_status(end.run_id, status);
+    if (kind == AttemptKind::train) impl_->set_status(end.run_id, status);
     database.execute(
         "UPDATE attempts SET ended_ms = ?3, end_reason = ?4, end_detail = ?5, stderr_tail = ?6 WHERE run_id = ?1 AND attempt = ?2",
         end.run_id, end.attempt, now, end.reason, end.detail, end.stderr_tail);
@@ -393,7 +336,7 @@ bool Store::end_attempt(const AttemptEnd& end, RunStatus status) {
           "ON CONFLICT DO UPDATE SET attempt = excluded.attempt, sha256 = excluded.sha256, bytes = excluded.bytes, "
           "recorded_ms = excluded.recorded_ms",
           end.run_id, artifact.kind, artifact.path, end.attempt, artifact.sha256, artifact.bytes, now);
-    if (trained && status == RunStatus::complete)
+    if (kind != AttemptKind::evaluate && status == RunStatus::complete && end.reason == "complete")
       database.execute("UPDATE checkpoints SET state = 'deleted' WHERE run_id = ?1 AND state = 'live'", end.run_id);
     return true;
   });

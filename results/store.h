@@ -31,8 +31,9 @@ std::int64_t schema_version();
 
 struct StoreOptions {
   ProcessIdentity identity = this_process();
-  std::string job;   // Slurm's job id; "": none. Stored with every attempt
-  std::string crash; // set: the holder before died as this says while its launcher lived, and its open attempts are marked (`crash_mark`)
+  std::string job;    // Slurm's job id; "": none. Stored with every attempt
+  BuildId build = {}; // of the coordinator; stored with every attempt, beside its trainer's
+  std::string crash;  // set: the holder before died as this says while its launcher lived, and its open attempts are marked (`crash_mark`)
   std::chrono::milliseconds lease{60000};               // a holder on another host whose heartbeat stands still that long is taken for dead
   std::chrono::milliseconds patience{20000};            // with a lock: a commit waits for readers of a rollback journal, and for a backup
   std::optional<JournalMode> journal;                   // none: as the file system asks; journal_mode_for
@@ -117,21 +118,25 @@ public:
   };
 
   /// Adds the sweep and those of its runs that are not there yet (PLANNED), and what its data sets call their sensors and classes (the
-  /// latest names stand). Returns how many runs were new.
+  /// latest names stand). It is then the sweep that was run last, and no longer retired. Returns how many runs were new.
   std::int64_t register_sweep(const Plan& plan);
+  /// The sweep is given up: of its runs those that are not done, and that no other sweep asks for, no longer count as open (v_given_up).
+  /// Nothing is deleted, and running it again takes it back. One that was only submitted, and is not here yet, is noted by that `name` and
+  /// `text`. Returns how many such runs it has.
+  std::int64_t retire(const std::string& sweep_id, const std::string& name, const std::string& text = "{}");
   /// In the order of `run_ids`.
   std::vector<RunState> run_states(std::span<const std::string> run_ids);
 
   /// Opens the next attempt and sets the run RUNNING. `placement` is that of the group's first member. StorageError when the
-  /// run is unknown, COMPLETE, or has an open attempt: no run is ever trained twice at a time. With `evaluate_only` the run must be
-  /// COMPLETE instead, and stays so whatever becomes of the attempt: it evaluates further conditions.
+  /// run is unknown, COMPLETE, or has an open attempt: no run is ever trained twice at a time. One of another kind than `train` is at a run
+  /// that must be COMPLETE, and stays so whatever becomes of it.
   std::int64_t begin_attempt(const std::string& run_id, const Placement& placement, std::int64_t world_size, std::int64_t resume_epoch = 0,
-                             bool evaluate_only = false);
+                             AttemptKind kind = AttemptKind::train);
   /// Records the epoch and its checkpoint.
   EpochOutcome record_epoch(const EpochReport& report);
   /// False: that part under that condition is there already (an event says so when the numbers differ), or the attempt is over.
   bool record_evaluation(const EvaluationReport& report);
-  /// Ends the attempt, records the files it left and gives the run its status, which an attempt that evaluates only leaves alone. False:
+  /// Ends the attempt, records the files it left and gives the run its status, which an attempt at a COMPLETE run leaves alone. False:
   /// the attempt was over already, nothing changed. COMPLETE without the evaluation of the part that is scored (test; validation while
   /// the test part is closed) is a StorageError.
   bool end_attempt(const AttemptEnd& end, RunStatus status);

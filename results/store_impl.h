@@ -74,7 +74,9 @@ struct Store::Impl {
   void insert_run(const std::string& run_id, const RunSpec& run, std::int64_t config);
   void insert_epoch(const EpochReport& report);
   /// Throws StorageError when there is no such attempt. True: it is not over.
-  bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr, bool* evaluate_only = nullptr);
+  bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr, AttemptKind* kind = nullptr);
+  /// Our build beside that trainer's.
+  std::int64_t program_id(const BuildId& trainer);
 
   StoreOptions options;
   Database database;
@@ -82,6 +84,7 @@ struct Store::Impl {
   std::int64_t coordinator_id = 0;
   TakeOver take_over;
   bool released = false;
+  std::vector<std::pair<BuildId, std::int64_t>> programs; // whose attempts this coordinator began: few builds of trainers, one of ours
 };
 
 } // namespace stdualx

@@ -120,7 +120,9 @@ struct Store::Merging {
           add, run_id);
     database.each("SELECT kind, path, sha256, becomes, 0, bytes, attempt FROM other.artifacts o JOIN temp.becomes USING (attempt) WHERE "
                   "run_id = ?1 AND "
-                  "NOT EXISTS (SELECT 1 FROM main.artifacts m WHERE m.run_id = o.run_id AND m.kind = o.kind)",
+                  "NOT EXISTS (SELECT 1 FROM main.artifacts m WHERE m.run_id = o.run_id AND m.kind = o.kind) AND "
+                  // Older ones were gone when the run was trained again.
+                  "o.attempt = (SELECT max(n.attempt) FROM other.artifacts n WHERE n.run_id = o.run_id AND n.kind = o.kind)",
                   add, run_id);
     return files;
   }
@@ -168,10 +170,13 @@ struct Store::Merging {
     database.execute(
         "INSERT INTO main.attempts (run_id, attempt, coordinator_id, started_ms, ended_ms, end_reason, end_detail, stderr_tail, "
         "resume_epoch, "
-        "world_size, host, pid, device, platform, threads, slurm_job_id, evaluate_only) SELECT run_id, becomes, ?2, started_ms, "
+        "world_size, host, pid, device, platform, threads, slurm_job_id, evaluate_only, trains_again, program_id) SELECT run_id, becomes, "
+        "?2, started_ms, "
         "coalesce(ended_ms, ?3), coalesce(end_reason, 'interrupted'), end_detail, stderr_tail, resume_epoch, world_size, host, pid, "
         "device, "
-        "platform, threads, slurm_job_id, evaluate_only FROM other.attempts JOIN temp.becomes USING (attempt) WHERE run_id = ?1 AND is_new",
+        "platform, threads, slurm_job_id, evaluate_only, trains_again, (SELECT m.program_id FROM main.programs m JOIN other.programs o "
+        "USING (version, git_commit, sha256, trainer_version, trainer_commit, trainer_sha256) WHERE o.program_id = "
+        "other.attempts.program_id) FROM other.attempts JOIN temp.becomes USING (attempt) WHERE run_id = ?1 AND is_new",
         run_id, impl.coordinator_id, now);
     // What both computed is here a replay, and so are the other's own.
     database.execute(
@@ -323,7 +328,13 @@ Merged Store::merge(const std::filesystem::path& other, const CopyRunFile& copy)
   });
   impl_->write([&] {
     for (const std::string& sweep : sweeps)
-      database.execute("INSERT INTO main.sweeps SELECT * FROM other.sweeps WHERE sweep_id = ?1 ON CONFLICT DO NOTHING", sweep);
+      database.execute("INSERT INTO main.sweeps (sweep_id, name, sweep, first_seen_ms, retired_ms) SELECT sweep_id, name, sweep, "
+                       "first_seen_ms, retired_ms FROM other.sweeps WHERE sweep_id = ?1 ON CONFLICT DO NOTHING",
+                       sweep);
+    database.script("INSERT INTO main.programs (version, git_commit, sha256, trainer_version, trainer_commit, trainer_sha256) SELECT "
+                    "version, git_commit, sha256, trainer_version, trainer_commit, trainer_sha256 FROM other.programs WHERE true "
+                    "ON CONFLICT DO NOTHING;"
+                    "INSERT INTO main.thin_classes SELECT * FROM other.thin_classes WHERE true ON CONFLICT DO NOTHING");
     // Names that are no lists would end every report about them.
     database.script("INSERT INTO main.datasets SELECT * FROM other.datasets WHERE iif(json_valid(sensors) AND json_valid(classes), "
                     "json_type(sensors) = 'array' AND json_type(classes) = 'array', 0) ON CONFLICT DO NOTHING;"

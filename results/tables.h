@@ -83,16 +83,21 @@ struct RunsFilter {
 /// One row a run, in the order of the sweeps that named them.
 TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& filter = {});
 
-/// Per sweep: runs by status, epochs done and planned; then the runs that failed or wait, with the reason. A note says who holds
-/// the store.
-std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment);
+/// Per sweep: runs by status, epochs done and planned; then the runs that failed or wait, with the reason, and what is done or was tried at
+/// COMPLETE ones. A note says who holds the store. `sweeps`: only these, by identity; none: all that are not retired, and runs of no sweep.
+std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment,
+                                       const std::optional<std::vector<std::string>>& sweeps = std::nullopt);
+/// Of its first table.
+std::vector<std::string> sweep_columns();
 
 /// The run whose identity starts with `prefix` (at least 4 digits). InputError: none, or several, which are named.
 std::string resolve_run(Reader& reader, const std::string& prefix);
 
 /// All about one run: fields, identity text, attempts, epochs, evaluations, events, and which fields differ from this program's
-/// defaults on the same data, that is, why a new run would be another one.
-std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const Moment& moment);
+/// defaults on the same data, that is, why a new run would be another one. Files are looked for below `store_directory`, where one is
+/// given.
+std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const Moment& moment,
+                                     const std::filesystem::path& store_directory = {});
 
 /// JSON pointers at which two runs differ, with both values.
 Table run_differences(const RunSpec& first, const RunSpec& second, const std::string& first_name, const std::string& second_name);

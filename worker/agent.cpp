@@ -3,6 +3,7 @@
 
 #include "cluster/devices.h"
 #include "cluster/host.h"
+#include "cluster/out_of_memory.h"
 #include "experiments/spec/fault.h"
 #include "worker/exchange.h"
 #include "worker/messages.h"
@@ -11,6 +12,7 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <signal.h>
 #include <time.h>
@@ -40,6 +42,7 @@ constexpr auto longest_sleep = 2ms;
 constexpr int most_failed_starts = 3;
 constexpr auto exit_grace = 2s;
 constexpr auto longest_farewell = 5s; // until what was sent has left: a member that hangs takes nothing any more
+constexpr auto longest_dying = 200ms; // from its closed socket to its end
 
 class Agent {
 public:
@@ -185,6 +188,8 @@ private:
       device_ = choose_device();
       if (!device_.empty()) environment.emplace_back("CUDA_VISIBLE_DEVICES", device_);
       trainer_ = std::make_shared<TrainerProcess>(options_.trainer_command, environment);
+      memory_.emplace(trainer_->child().pid());
+      killed_by_us_ = false;
       started_ = Clock::now();
     } catch (const std::exception& error) { // no such program, no memory, no GPU for this worker: none of it mends itself
       give_up("starting " + options_.trainer_command.front() + ": " + error.what(), "");
@@ -235,11 +240,14 @@ private:
         busy = true;
         on_trainer(*message);
       }
-    } catch (const PeerGone&) {
-      trainer_->child().signal(SIGKILL);
-      if (!trainer_->child().wait_for(exit_grace)) {
-        lose_trainer("trainer_died", "the trainer on " + host_name() + " closed its line, was killed, and has not ended since");
-        return true;
+    } catch (const PeerGone&) { // it is dying: how, its end tells
+      if (!trainer_->child().wait_for(longest_dying)) {
+        killed_by_us_ = true;
+        trainer_->child().signal(SIGKILL);
+        if (!trainer_->child().wait_for(exit_grace)) {
+          lose_trainer("trainer_died", "the trainer on " + host_name() + " closed its line, was killed, and has not ended since");
+          return true;
+        }
       }
     } catch (const ProtocolError& error) {
       busy = lose_babbling_trainer(error);
@@ -249,7 +257,8 @@ private:
     if (trainer_) {
       if (const auto status = trainer_->child().poll()) {
         keep_stderr();
-        lose_trainer("trainer_died", "the trainer on " + host_name() + " ended: " + describe_wait_status(*status));
+        const std::string memory = WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL ? memory_->words(killed_by_us_) : "";
+        lose_trainer("trainer_died", "the trainer on " + host_name() + " ended: " + describe_wait_status(*status) + memory);
         busy = true;
       } else if (!trainer_ready_ && Clock::now() - started_ > std::chrono::duration<double>(options_.longest_start_seconds)) {
         lose_trainer("trainer_died", "the trainer on " + host_name() + " was not ready within " +
@@ -361,6 +370,7 @@ private:
   }
   void beat_now() {
     last_beat_ = Clock::now();
+    if (trainer_) memory_->look();
     tell("heartbeat", Heartbeat{trainer_ ? trainer_->steps() : 0, waited_});
   }
 
@@ -391,6 +401,8 @@ private:
   const AgentOptions& options_;
   Exchange exchange_;
   std::shared_ptr<TrainerProcess> trainer_;
+  std::optional<OutOfMemoryWatch> memory_; // of the trainer
+  bool killed_by_us_ = false;
   std::shared_ptr<TrainerProcess> corpse_; // killed, and not gone yet
   Clock::time_point killed_;
   std::pair<std::string, std::string> died_saying_; // why, and the last lines of its stderr

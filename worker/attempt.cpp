@@ -2,6 +2,7 @@
 #include "worker/attempt.h"
 
 #include "experiments/spec/fault.h"
+#include "experiments/spec/run_path.h"
 #include "worker/agent_link.h"
 #include "worker/checkpoint.h"
 #include "worker/evaluation.h"
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <future>
 #include <limits>
 #include <memory>
@@ -377,8 +379,15 @@ AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data,
       auto attempt = std::make_unique<Attempt>(assignment, used, communicator, device, reporter);
       attempt->resume(weights);
       return attempt;
+    } catch (const FileGone& failure) {
+      throw StorageError(std::string(assignment.evaluate_only ? weights_gone : checkpoint_gone) + failure.what());
     } catch (const StorageError& failure) {
-      throw StorageError(std::string("checkpoint damaged: ") + failure.what());
+      if (!assignment.evaluate_only) throw StorageError(std::string(checkpoint_damaged) + failure.what());
+      // One that cannot be opened may be whole; one that was read is damaged, and nobody asks for it again.
+      if (!std::ifstream(run_file(assignment.store_directory, assignment.resume_path)).is_open())
+        throw std::runtime_error(std::string("its weights cannot be read: ") + failure.what());
+      set_aside(assignment.store_directory, assignment.resume_path);
+      throw StorageError(std::string(weights_damaged) + failure.what());
     }
   }();
   return begun->run();
@@ -402,7 +411,7 @@ AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<Atte
     end.detail = failure.what();
   } catch (const StorageError& failure) {
     end.detail = failure.what();
-    if (!end.detail.starts_with("checkpoint damaged:")) end.reason = "storage";
+    if (!lacks_file(end.detail)) end.reason = "storage";
   } catch (const c10::Error& failure) {
     end.detail = failure.what_without_backtrace();
   } catch (const std::exception& failure) {

@@ -51,8 +51,8 @@ struct AttemptResult {
 
 /// Runs the assignment on `data`. Every member of the group calls it; member 0 alone writes files and reports. Finished weights are
 /// evaluated with the standardisation that is kept with them. Throws NotFinite, InputError (also where the data give another one),
-/// StorageError (its text starts with "checkpoint damaged:" when the checkpoint to go on from cannot be loaded), and what `reporter` and
-/// `communicator` throw.
+/// StorageError (lacks_file(its text) when the checkpoint to go on from, or the weights to evaluate, cannot be loaded), and what `reporter`
+/// and `communicator` throw.
 AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
                           Reporter& reporter);
 

@@ -94,8 +94,19 @@ void set_aside(const fs::path& store_directory, const std::string& path) {
   }
 }
 
+bool is_gone(const fs::path& store_directory, const std::string& path) {
+  try {
+    std::error_code error;
+    return fs::status(run_file(store_directory, path), error).type() == fs::file_type::not_found;
+  } catch (const StorageError&) { // what a foreign store calls a path, and is none
+    return false;
+  }
+}
+
 FileHash hash_of(const fs::path& file) {
+  errno = 0;
   std::ifstream stream(file, std::ios::binary);
+  if (!stream.is_open() && (errno == ENOENT || errno == ENOTDIR)) throw FileGone(file.string() + " is not there");
   if (!stream.is_open()) throw StorageError("cannot read " + file.string() + ": " + std::strerror(errno));
   FileHash hash;
   Sha256 digest;

@@ -19,6 +19,7 @@
 #include <map>
 #include <string>
 
+#include "experiments/spec/errors.h"
 #include "experiments/spec/fields.h"
 
 namespace stdualx {
@@ -46,6 +47,14 @@ std::string log_path(const std::string& run_id, std::int64_t attempt, std::int64
 /// Adds to a log. Errors are ignored: the job's own log and the last lines in the store say the same.
 void append_log(const std::filesystem::path& store_directory, const std::string& path, const std::string& text);
 
+/// A file that is not there, though it was written: removed since, or not copied with the store.
+class FileGone : public StorageError {
+public:
+  using StorageError::StorageError;
+};
+/// Whether it is certain that the file is not there. One that may not be looked at is not gone.
+bool is_gone(const std::filesystem::path& store_directory, const std::string& path);
+
 struct FileHash {
   std::string sha256;
   std::int64_t bytes = 0;
@@ -57,12 +66,12 @@ struct FileHash {
 WrittenFile write_run_file(const std::filesystem::path& store_directory, const std::string& path,
                            const std::function<FileHash(const std::filesystem::path& temporary)>& write);
 
-/// Throws StorageError naming the file when it is missing or its SHA-256 is not `sha256`.
+/// Throws FileGone when the file is missing, StorageError naming it when its SHA-256 is not `sha256` or it cannot be read.
 void check_run_file(const std::filesystem::path& store_directory, const std::string& path, const std::string& sha256);
 /// Gives a damaged file another name, for whoever wants to look into it. Errors are ignored.
 void set_aside(const std::filesystem::path& store_directory, const std::string& path);
 
-/// StorageError: the file cannot be read.
+/// FileGone: it is missing. StorageError: it cannot be read.
 FileHash hash_of(const std::filesystem::path& file);
 
 /// The metadata of a safetensors file, without its tensors. StorageError: missing, not as long as its header says, or no safetensors file.

@@ -105,10 +105,12 @@ AttemptResult train(const Assignment& assignment, Communicator& communicator, at
 }
 } // namespace
 
-void serve(AgentLink& link, at::Device device, const OpenData& open_data) {
+void serve(AgentLink& link, at::Device device, const OpenData& open_data, const BuildId& build) {
   try {
     fault_point(FaultPoint::trainer_starts);
-    link.send(Message::of("ready", this_placement(device)));
+    Placement here = this_placement(device);
+    here.build = build;
+    link.send(Message::of("ready", here));
     while (true) {
       const auto assignment = link.wait_for("assign").as<Assignment>();
       AgentReporter reporter(link, assignment);

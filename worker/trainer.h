@@ -21,8 +21,8 @@ namespace stdualx {
 /// Where an assignment's data come from: open_run_data (worker/run_data.h), or what a test gives.
 using OpenData = std::function<std::shared_ptr<const AttemptData>(const Assignment&)>;
 
-/// Serves the agent until it says exit or is gone.
-void serve(AgentLink& link, at::Device device, const OpenData& open_data);
+/// Serves the agent until it says exit or is gone. `build` is told with the place.
+void serve(AgentLink& link, at::Device device, const OpenData& open_data, const BuildId& build = {});
 
 /// Runs one assignment without agents and writes each report to `out` as a line of JSON with its "type" (epoch, evaluation, end).
 /// A store_directory of "" keeps no files. `threads` above 0 replaces the run's. Throws InputError for a group of several.

@@ -1,4 +1,5 @@
 // stdualx-trainer: started by an agent with its socket at descriptor 3 and shared memory at 4, or by hand on a file.
+#include "cluster/build.h"
 #include "experiments/spec/errors.h"
 #include "worker/inference_cost.h"
 #include "worker/network_size.h"
@@ -100,7 +101,7 @@ int main(int count, char** values) {
     // The launcher takes the signals and tells the agents what to do; a terminal or Slurm sends them to every process.
     for (const int signal : {SIGINT, SIGUSR1, SIGUSR2, SIGHUP}) std::signal(signal, SIG_IGN);
     stdualx::AgentLink link(stdualx::trainer_socket_descriptor, stdualx::trainer_memory_descriptor);
-    stdualx::serve(link, device, stdualx::open_run_data);
+    stdualx::serve(link, device, stdualx::open_run_data, stdualx::this_build());
     return 0;
   } catch (const stdualx::InputError& failure) {
     std::fprintf(stderr, "stdualx-trainer: %s\n", failure.what());

@@ -3,10 +3,9 @@ stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp coo
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
   SOURCES loop.cpp recovery.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/jobs.cpp commands/preflight.cpp commands/profile.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
-          commands/retry.cpp commands/tsne.cpp
-  LINKS stdualx_decisions stdualx_agent stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
+          commands/retry.cpp commands/tsne.cpp standing.cpp
+  LINKS stdualx_decisions stdualx_agent stdualx_build stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
 add_executable(stdualx orchestrator/main.cpp)
-target_compile_definitions(stdualx PRIVATE STDUALX_VERSION="${PROJECT_VERSION}")
 target_link_libraries(stdualx PRIVATE stdualx_orchestrator stdualx_options)
 set_target_properties(stdualx PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON) # a site's own MPI stays where it is
 install(TARGETS stdualx RUNTIME)

@@ -14,7 +14,7 @@ configure_file("${CMAKE_SOURCE_DIR}/results/embedded.cpp.in" ${stdualx_embedded}
 stdualx_library(stdualx_results FOLDER results
   SOURCES ablation_report.cpp accuracy_report.cpp attention_report.cpp backup.cpp baseline_report.cpp compare.cpp cost.cpp database.cpp
           efficiency_report.cpp embedding_report.cpp explain.cpp fault_vfs.cpp fence.cpp format.cpp ledger.cpp migrate.cpp pulse.cpp reader.cpp recipes.cpp report.cpp
-          robustness_report.cpp run_state.cpp schema_check.cpp statistics.cpp status.cpp store.cpp store_claim.cpp store_merge.cpp store_restore.cpp verdict.cpp
+          robustness_report.cpp run_state.cpp schema_check.cpp statistics.cpp status.cpp store.cpp store_claim.cpp store_merge.cpp store_restore.cpp store_sweeps.cpp thin_classes.cpp verdict.cpp
   LINKS stdualx_spec
   PRIVATE_LINKS SQLite::SQLite3 Boost::headers fmt::fmt)
 target_sources(stdualx_results PRIVATE ${stdualx_embedded})

@@ -18,7 +18,7 @@ if(STDUALX_WITH_CUDA)
 endif()
 
 add_executable(stdualx-trainer "${CMAKE_SOURCE_DIR}/worker/trainer_main.cpp")
-target_link_libraries(stdualx-trainer PRIVATE stdualx_options stdualx_training)
+target_link_libraries(stdualx-trainer PRIVATE stdualx_options stdualx_training stdualx_build)
 install(TARGETS stdualx-trainer RUNTIME)
 stdualx_install_torch(stdualx-trainer)
 

@@ -3,6 +3,7 @@
 
 #include "experiments/spec/reports.h"
 #include "experiments/spec/run_spec.h"
+#include "experiments/spec/thin_class.h"
 
 namespace stdualx {
 
@@ -44,13 +45,15 @@ struct Plan {
   std::string sweep_text; // that canonical JSON
   std::vector<DatasetCard> datasets;
   std::vector<PlannedRun> runs; // in the sweep's order, no identity twice
+  std::vector<ThinClass> thin_classes = {};
 
   static const auto& fields() {
     using P = Plan;
     static const auto all =
         std::make_tuple(field("sweep_id", &P::sweep_id, "", "identity of the sweep"), field("name", &P::name, "", "for people"),
                         field("sweep_text", &P::sweep_text, "", "canonical JSON"),
-                        field("datasets", &P::datasets, {}, "their names for things"), field("runs", &P::runs, {}, "what to train"));
+                        field("datasets", &P::datasets, {}, "their names for things"), field("runs", &P::runs, {}, "what to train"),
+                        field("thin_classes", &P::thin_classes, {}, "classes that training parts hardly know"));
     return all;
   }
 };

@@ -1,9 +1,11 @@
 // What a trainer tells about a run: an epoch, an evaluation, the end of an attempt. The coordinator stores them as they are.
 #pragma once
 
+#include "experiments/spec/build_id.h"
 #include "experiments/spec/fields.h"
 
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace stdualx {
@@ -174,13 +176,14 @@ struct Placement {
   std::string platform; // numeric platform: device model, instruction set, library versions, threads, group size
   std::int64_t threads = 0;
   std::string cores = {}; // that it may use: "0-3,8"; its agent adds them
+  BuildId build = {};     // of the trainer
 
   static const auto& fields() {
     using P = Placement;
-    static const auto all =
-        std::make_tuple(field("host", &P::host, "", "name"), field("pid", &P::pid, 0, "of the trainer"),
-                        field("device", &P::device, "", "cpu or GPU"), field("platform", &P::platform, "", "numeric platform"),
-                        field("threads", &P::threads, 0, "of the trainer"), field("cores", &P::cores, "", "that it may use"));
+    static const auto all = std::make_tuple(
+        field("host", &P::host, "", "name"), field("pid", &P::pid, 0, "of the trainer"), field("device", &P::device, "", "cpu or GPU"),
+        field("platform", &P::platform, "", "numeric platform"), field("threads", &P::threads, 0, "of the trainer"),
+        field("cores", &P::cores, "", "that it may use"), field("build", &P::build, {}, "of the trainer"));
     return all;
   }
   bool operator==(const Placement&) const = default;
@@ -203,6 +206,16 @@ struct Artifact {
   }
   bool operator==(const Artifact&) const = default;
 };
+
+/// So begins the detail of an end by error where the files that the trainer was to load could not be had. The run is not to blame: it goes
+/// on without them.
+inline constexpr std::string_view checkpoint_damaged = "checkpoint damaged: ", checkpoint_gone = "checkpoint gone: ",
+                                  weights_damaged = "weights damaged: ", weights_gone = "weights gone: ";
+inline bool lacks_file(std::string_view detail) {
+  for (const std::string_view start : {checkpoint_damaged, checkpoint_gone, weights_damaged, weights_gone})
+    if (detail.starts_with(start)) return true;
+  return false;
+}
 
 /// How an attempt ended. Reasons: complete, not_finite, error, trainer_died, lease_expired, drained, stopped, group_broken; and from a
 /// trainer whose files cannot be written storage, which the coordinator records as stopped: it is no fault of the run.

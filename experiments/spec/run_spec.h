@@ -104,6 +104,8 @@ struct RunSpec {
 
 /// SHA-256 (64 lower-case hex digits) of the canonical identity JSON: sorted keys, neutral fields left out, no white space.
 std::string run_identity(const RunSpec& spec);
+/// Equal for runs on the same windows in the same folds, whether their test part is open or not.
+std::string split_identity(const RunSpec& spec);
 /// The text that run_identity hashes.
 std::string run_identity_text(const RunSpec& spec);
 /// SHA-256 of bytes as 64 lower-case hex digits.

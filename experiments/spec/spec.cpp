@@ -96,6 +96,15 @@ std::string hex_text(std::span<const unsigned char> bytes) {
 std::string run_identity_text(const RunSpec& spec) { return identity_json(spec).dump(); }
 std::string run_identity(const RunSpec& spec) { return sha256_hex(run_identity_text(spec)); }
 
+std::string split_identity(const RunSpec& spec) {
+  Json split = {{"dataset", spec.dataset},
+                {"dataset_hash", spec.dataset_hash},
+                {"windows", identity_json(spec.windows)},
+                {"protocol", identity_json(spec.protocol)}};
+  split["protocol"].erase("open_test");
+  return sha256_hex(split.dump()).substr(0, 16);
+}
+
 RandomStream::RandomStream(std::int64_t seed, std::string_view purpose, std::string_view layer) {
   // The parts are joined with a byte that no name holds, so ("a", "bc") and ("ab", "c") differ.
   std::string text = std::to_string(seed);

@@ -4,6 +4,7 @@
 #include "results/rows.h"
 #include "results/store.h"
 #include "results/tables.h"
+#include "worker/run_files.h"
 
 #include <fmt/format.h>
 
@@ -21,9 +22,10 @@ struct Measured {
 };
 
 /// The run that was named, or one of each network and data set: the first fold and seed that kept its weights.
-std::vector<Measured> runs_to_measure(Reader& reader, const std::string& prefix) {
+std::vector<Measured> runs_to_measure(Reader& reader, const std::string& prefix, const std::filesystem::path& store_directory) {
   const std::string only = prefix.empty() ? "" : resolve_run(reader, prefix);
   std::vector<Measured> runs;
+  std::string gone;
   std::vector<std::pair<std::string, ModelConfig>> known;
   const Table rows = reader.query(
       "SELECT r.run_id, c.config FROM runs r JOIN v_configs c USING (run_id) WHERE r.status = 'COMPLETE' AND (?1 = '' OR r.run_id = ?1) "
@@ -35,9 +37,17 @@ std::vector<Measured> runs_to_measure(Reader& reader, const std::string& prefix)
     RunSpec run = from_json<RunSpec>(Json::parse(text_of(row[1])));
     const std::pair<std::string, ModelConfig> network{run.dataset_hash, run.model};
     if (std::find(known.begin(), known.end(), network) != known.end()) continue;
+    const Artifact weights = reader.run_states({{run_id}}).front().weights.value();
+    if (is_gone(store_directory, weights.path)) {
+      if (gone.empty()) gone = (store_directory / weights.path).string();
+      continue;
+    }
     known.push_back(network);
-    runs.push_back({run_id, std::move(run), reader.run_states({{run_id}}).front().weights.value()});
+    runs.push_back({run_id, std::move(run), weights});
   }
+  if (runs.empty() && !gone.empty())
+    throw InputError("the weights are gone (" + gone +
+                     "): put them back, or name a condition more in the sweep and `stdualx run` it, which trains such runs again");
   if (runs.empty())
     throw InputError(only.empty() ? "no COMPLETE run of the store has kept its weights; `stdualx run SPEC` trains some"
                                   : "run " + only + " is not COMPLETE or has not kept its weights; `stdualx explain` says more");
@@ -53,8 +63,7 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
   assignment.evaluate_only = true;
   assignment.resume_path = measured.weights.path;
   assignment.resume_sha256 = measured.weights.sha256;
-  return from_json<EfficiencyReport>(
-      ask_trainer("--measure", to_json_all(assignment), "measuring run " + measured.run_id.substr(0, 10)));
+  return from_json<EfficiencyReport>(ask_trainer("--measure", to_json_all(assignment), "measuring run " + measured.run_id.substr(0, 10)));
 }
 
 } // namespace
@@ -76,7 +85,7 @@ int bench_command(const Command& command, const std::vector<std::string>& argume
   std::vector<Measured> runs;
   {
     Reader reader(path);
-    runs = runs_to_measure(reader, values["RUN"].as<std::string>());
+    runs = runs_to_measure(reader, values["RUN"].as<std::string>(), store_directory(path));
   }
   // Everything is measured before the store is claimed: a sweep that starts meanwhile is not held up.
   std::vector<EfficiencyReport> reports;

@@ -62,9 +62,15 @@ std::string if_busy_option(const options::variables_map& values);
 /// How far the store is with the runs of a plan; it need not be there yet.
 struct Left {
   std::size_t complete = 0, failed = 0, open = 0;
-  long epochs = 0; // recorded
+  std::size_t again = 0; // of the open ones: COMPLETE, but trained again since their weights are gone
+  std::string gone;      // of the first of these: which run, which file
+  long epochs = 0;       // recorded, and of runs that are trained again
 };
 Left what_is_left(const std::filesystem::path& store, const Plan& plan);
+/// A line on runs that are trained again; "": none is.
+std::string again_words(const Left& left);
+/// The file that is missing of the weights of a COMPLETE run, or that none was kept; "": they are there.
+std::string gone_weights(const RunState& state, const std::filesystem::path& store_directory);
 
 /// HOME, or what the system says of this user. InputError: neither is there; `instead`: what may be set in its place.
 std::filesystem::path home_folder(const std::string& instead);
@@ -96,6 +102,7 @@ int cancel_command(const Command& command, const std::vector<std::string>& argum
 int logs_command(const Command& command, const std::vector<std::string>& arguments);
 int explain_command(const Command& command, const std::vector<std::string>& arguments);
 int query_command(const Command& command, const std::vector<std::string>& arguments);
+int retire_command(const Command& command, const std::vector<std::string>& arguments);
 int retry_command(const Command& command, const std::vector<std::string>& arguments);
 int compare_command(const Command& command, const std::vector<std::string>& arguments);
 int report_command(const Command& command, const std::vector<std::string>& arguments);

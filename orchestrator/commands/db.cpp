@@ -49,23 +49,35 @@ void compare_with_files(Reader& reader, const fs::path& directory, Table& table)
   }
 }
 
-/// Files that the store names: there, and as they were written.
-void check_files(Reader& reader, const fs::path& directory, Table& table) {
+/// Files that the store names: there, and as they were written. Returns how many are gone: that is no fault of the store.
+std::size_t check_files(Reader& reader, const fs::path& directory, Table& table) {
   const Table named =
-      reader.query("SELECT run_id, path, sha256 FROM checkpoints WHERE state = 'live' AND run_id IN (SELECT run_id FROM runs WHERE "
-                   "status <> 'COMPLETE') UNION ALL SELECT run_id, path, sha256 FROM artifacts");
+      reader.query("SELECT run_id, path, sha256, 'checkpoint' FROM checkpoints WHERE state = 'live' AND run_id IN (SELECT run_id FROM runs "
+                   "WHERE status <> 'COMPLETE') UNION ALL SELECT run_id, path, sha256, kind FROM artifacts a WHERE attempt = (SELECT "
+                   "max(attempt) FROM artifacts b WHERE b.run_id = a.run_id AND b.kind = a.kind)");
+  const std::map<std::string, std::string> then = {
+      {"checkpoint", "the run goes on from the one before, or starts anew; epochs computed again are compared"},
+      {"weights", "its numbers stand; where a condition named later needs them, `stdualx run` trains the run again"},
+      {"embedding", "its numbers stand; `stdualx report --tsne` leaves the run out"}};
+  std::size_t gone = 0;
   for (const auto& row : named.rows) {
+    const auto text = [&](std::size_t i) { return text_of(row.at(i)); };
     try {
-      check_run_file(directory, text_of(row.at(1)), text_of(row.at(2)));
+      check_run_file(directory, text(1), text(2));
+    } catch (const FileGone& error) {
+      ++gone;
+      add_row(table, false, text(0), fmt::format("{}: {}", error.what(), then.at(text(3))));
     } catch (const StorageError& error) {
-      add_row(table, true, text_of(row.at(0)), error.what());
+      add_row(table, true, text(0), error.what());
     }
   }
+  return gone;
 }
 
 int check(const options::variables_map& values) {
   const fs::path store = store_path(values), directory = store_directory(store);
   Table table{{"kind", "run", "what"}, {}};
+  std::size_t gone = 0;
   if (const auto damage = damage_of(store)) {
     add_row(table, true, "",
             *damage + "; `stdualx db rebuild` sets the file aside and makes another of its newest backup and its checkpoints");
@@ -73,17 +85,21 @@ int check(const options::variables_map& values) {
     Reader reader(store);
     for (const LedgerFinding& finding : ledger_findings(reader)) add_row(table, finding.fault, finding.run_id, finding.text);
     if (values.count("ledger") == 0) {
-      check_files(reader, directory, table);
+      gone = check_files(reader, directory, table);
       compare_with_files(reader, directory, table);
     }
   }
   const bool faulty =
       std::any_of(table.rows.begin(), table.rows.end(), [](const auto& row) { return row[0] == Cell(std::string("fault")); });
   if (!table.rows.empty() || output_format(values) != Format::table)
-    std::cout << format_tables({{"What is wrong with " + store.string(), table, {}}}, output_format(values));
+    std::cout << format_tables({{(faulty ? "What is wrong with " : "What is to be known of ") + store.string(), table, {}}},
+                               output_format(values));
   if (!faulty)
     std::cerr << "stdualx: " << store.string() << ": whole, and its ledger holds"
-              << (values.count("ledger") == 0 ? "; the files it names are as they were written" : "") << "\n";
+              << (values.count("ledger") != 0 ? ""
+                  : gone > 0                  ? fmt::format("; {} of the files it names are gone, the others as they were written", gone)
+                                              : "; the files it names are as they were written")
+              << "\n";
   return static_cast<int>(faulty ? ExitStatus::runs_failed : ExitStatus::done);
 }
 

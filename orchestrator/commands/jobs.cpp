@@ -1,13 +1,16 @@
-// The commands for a job that is under way, here or on a cluster: status, watch, cancel, logs. None of them writes.
+// The commands for a job that is under way, here or on a cluster: status, watch, cancel, logs; and retire, which alone writes.
 #include "cluster/batch_script.h"
 #include "cluster/process.h"
 #include "cluster/slurm.h"
 #include "experiments/spec/run_path.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/standing.h"
 #include "orchestrator/submission.h"
 #include "orchestrator/terminal.h"
 #include "results/rows.h"
+#include "results/store.h"
 #include "results/tables.h"
+#include "worker/run_files.h"
 
 #include <fmt/format.h>
 
@@ -73,43 +76,100 @@ TitledTable jobs_table(const std::vector<KnownJob>& jobs) {
   return titled;
 }
 
-/// What a person sees: sweeps, what failed or waits, jobs.
-std::vector<TitledTable> status_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
-  std::vector<TitledTable> tables;
-  if (jobs.empty() || fs::exists(store)) { // a job that waits has made no store yet
-    Reader reader(store);
-    tables = status_tables(reader, moment_now());
+std::vector<KnownJob> jobs_of(const KnownSweep& sweep, std::vector<KnownJob> jobs) {
+  std::erase_if(
+      jobs, [&](const KnownJob& job) { return std::find(sweep.folders.begin(), sweep.folders.end(), job.folder) == sweep.folders.end(); });
+  return jobs;
+}
+
+/// The store, if one was made: a job that waits has made none yet. Without jobs it must be there; what to do else is said.
+std::optional<Reader> reader_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
+  if (jobs.empty() || fs::exists(store)) return Reader(store);
+  return std::nullopt;
+}
+
+/// Which weights are not there, though runs that are done have kept them. A large store's are not all looked for.
+std::string gone_words(Reader& reader, const fs::path& directory) {
+  constexpr std::int64_t most_looked_for = 5000; // each costs a question to the file system
+  const Table rows =
+      reader.query("SELECT a.run_id, a.path FROM artifacts a JOIN runs r USING (run_id) WHERE a.kind = 'weights' AND r.status "
+                   "= 'COMPLETE' AND a.attempt = (SELECT max(b.attempt) FROM artifacts b WHERE b.run_id = a.run_id AND b.kind "
+                   "= a.kind) ORDER BY a.recorded_ms DESC LIMIT ?1",
+                   {most_looked_for});
+  std::size_t gone = 0;
+  std::string first;
+  for (const auto& row : rows.rows) {
+    const std::string path = text_of(row.at(1));
+    if (is_gone(directory, path) && gone++ == 0) first = "run " + text_of(row.at(0)).substr(0, 10) + ": " + (directory / path).string();
   }
+  if (gone == 0) return "";
+  return fmt::format(
+      "The weights of {} COMPLETE runs are gone ({}). What is recorded stands; where a condition named later needs them, `run` "
+      "trains these runs again.",
+      gone, first);
+}
+
+/// What a person sees: sweeps, what failed or waits, jobs. Of one sweep, or of the whole store.
+std::vector<TitledTable> status_of(const fs::path& store, std::vector<KnownJob> jobs, const std::string& asked) {
+  std::vector<TitledTable> tables;
+  std::optional<Reader> reader = reader_of(store, jobs);
+  std::vector<KnownSweep> sweeps = known_sweeps(reader ? &*reader : nullptr, store_directory(store));
+  std::string retired;
+  std::vector<std::string> shown;
+  if (!asked.empty()) {
+    sweeps = {chosen_sweep(sweeps, asked).value()};
+    jobs = jobs_of(sweeps[0], jobs);
+  }
+  for (const KnownSweep& sweep : sweeps) {
+    if (asked.empty() && sweep.retired) retired += (retired.empty() ? "" : ", ") + sweep.name + " (" + sweep.sweep_id.substr(0, 10) + ")";
+    else shown.push_back(sweep.sweep_id);
+  }
+  if (reader) {
+    tables = status_tables(*reader, moment_now(), sweeps.empty() ? std::nullopt : std::optional(shown));
+    if (std::string gone = gone_words(*reader, store_directory(store)); !gone.empty()) tables[0].notes.push_back(std::move(gone));
+  }
+  add_waiting(tables, reader ? &*reader : nullptr, sweeps);
+  if (!retired.empty() && !tables.empty())
+    tables[0].notes.push_back("Retired, and not shown: " + retired + "; `stdualx status --sweep NAME` shows one.");
+  if (!asked.empty() && sweeps[0].retired && !tables.empty())
+    tables[0].notes.emplace_back("This sweep is retired: its runs that are not done count as open no longer.");
   if (!jobs.empty()) tables.push_back(jobs_table(jobs));
   return tables;
 }
 
-struct Standing {
-  std::int64_t runs = 0, complete = 0, failed = 0, epochs = 0;
-  bool alive = false; // somebody works on the rest
+/// What `watch` says of a sweep: how it stands, and whether somebody works on the rest.
+struct Watched {
+  std::string sweep_id;
+  Standing standing;
+  std::vector<KnownJob> jobs; // its own
+  bool alive = false, retired = false;
   std::string words;
 
   ExitStatus exit_status() const {
-    return runs > 0 && complete == runs ? ExitStatus::done : failed > 0 ? ExitStatus::runs_failed : ExitStatus::drained;
+    return (standing.runs > 0 || retired) && standing.complete == standing.runs ? ExitStatus::done
+           : standing.failed > 0                                                ? ExitStatus::runs_failed
+                                                                                : ExitStatus::drained;
   }
 };
 
-Standing standing_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
-  Standing standing;
-  standing.alive = std::any_of(jobs.begin(), jobs.end(), [](const KnownJob& job) { return may_live(job.slurm); });
-  if (fs::exists(store)) {
-    Reader reader(store);
-    const Table counts = reader.query("SELECT count(*), count(*) FILTER (WHERE status = 'COMPLETE'), count(*) FILTER (WHERE status IN "
-                                      "('FAILED', 'QUARANTINED')), coalesce(sum(epochs_done), 0) FROM v_runs");
-    const auto number = [&](std::size_t i) { return integer_of(counts.rows.at(0).at(i)); };
-    standing.runs = number(0), standing.complete = number(1), standing.failed = number(2), standing.epochs = number(3);
-    standing.alive = standing.alive || !coordinator_gone(reader, moment_now());
-  }
-  standing.words = fmt::format("{} of {} runs complete{}, {} epochs recorded", standing.complete, standing.runs,
-                               standing.failed > 0 ? fmt::format(", {} failed", standing.failed) : "", standing.epochs);
-  for (const KnownJob& job : jobs)
-    if (may_live(job.slurm)) standing.words += fmt::format("; job {}: {}{}", job.slurm.id, job.slurm.state, in_brackets(job.slurm.reason));
-  return standing;
+Watched watched(const fs::path& store, std::vector<KnownJob> jobs, const std::string& asked) {
+  Watched seen;
+  std::optional<Reader> reader = reader_of(store, jobs);
+  const std::optional<KnownSweep> sweep = chosen_sweep(known_sweeps(reader ? &*reader : nullptr, store_directory(store)), asked);
+  seen.jobs = sweep ? jobs_of(*sweep, std::move(jobs)) : std::move(jobs);
+  seen.standing = standing_of(reader ? &*reader : nullptr, sweep);
+  seen.alive = std::any_of(seen.jobs.begin(), seen.jobs.end(), [](const KnownJob& job) { return may_live(job.slurm); }) ||
+               (reader && (!sweep || is_worked_on(*reader, *sweep)) && !coordinator_gone(*reader, moment_now()));
+  if (sweep) seen.sweep_id = sweep->sweep_id, seen.retired = sweep->retired;
+  seen.words = (sweep ? sweep->name + (sweep->retired ? " (retired)" : "") + ": " : "") + seen.standing.words();
+  for (const KnownJob& job : seen.jobs)
+    if (may_live(job.slurm)) seen.words += fmt::format("; job {}: {}{}", job.slurm.id, job.slurm.state, in_brackets(job.slurm.reason));
+  return seen;
+}
+
+void add_sweep_option(options::options_description& described, const char* without) {
+  described.add_options()("sweep", options::value<std::string>()->default_value("")->value_name("NAME"),
+                          (std::string("the sweep of this name, or whose identity starts so (default: ") + without + ")").c_str());
 }
 
 /// What its trainers wrote, a file each.
@@ -145,17 +205,19 @@ int status_command(const Command& command, const std::vector<std::string>& argum
   options::options_description described("options");
   add_store_option(described);
   add_format_option(described);
+  add_sweep_option(described, "all that are not retired");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {}, values)) return 0;
   const Format format = output_format(values);
   const fs::path store = store_path(values);
-  std::cout << format_tables(status_of(store, jobs_of(store)), format);
+  std::cout << format_tables(status_of(store, jobs_of(store), values["sweep"].as<std::string>()), format);
   return 0;
 }
 
 int watch_command(const Command& command, const std::vector<std::string>& arguments) {
   options::options_description described("options");
   add_store_option(described);
+  add_sweep_option(described, "the one that was submitted or run last");
   described.add_options()("seconds", options::value<double>()->default_value(5)->value_name("S"), "between two looks");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {}, values)) return 0;
@@ -163,26 +225,27 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
   if (!(seconds >= 0.1 && seconds <= 86400)) throw InputError(fmt::format("--seconds: expected 0.1 to 86400, found {}", seconds));
   const fs::path store = store_path(values);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  std::string told;
+  std::string told, asked = values["sweep"].as<std::string>();
   int silent = 0; // looks one after the other at which nobody seemed to work and Slurm said nothing of a job
   while (true) {
     const std::vector<KnownJob> jobs = jobs_of(store);
-    if (jobs.empty()) Reader reader(store); // says what to do where there is neither
-    const Standing standing = standing_of(store, jobs);
+    const Watched seen = watched(store, jobs, asked);
+    if (asked.empty()) asked = seen.sweep_id; // one that is submitted meanwhile is another's
     if (terminal) {
       write_raw(std::cout, "\x1b[H\x1b[J");
-      std::cout << format_tables(status_of(store, jobs), Format::table);
-    } else if (standing.words != told) std::cout << standing.words << "\n";
+      std::cout << format_tables(status_of(store, jobs, seen.sweep_id), Format::table);
+    } else if (seen.words != told) std::cout << seen.words << "\n";
     std::cout.flush();
-    told = standing.words;
-    const bool says_nothing = std::any_of(jobs.begin(), jobs.end(), [](const KnownJob& job) { return job.slurm.state.empty(); });
-    silent = !standing.alive && says_nothing ? silent + 1 : 0;
-    const bool wait_on = silent > 0 && silent < silent_looks && standing.exit_status() != ExitStatus::done;
-    if (!standing.alive && !wait_on) {
-      const ExitStatus status = standing.exit_status();
-      std::cout << (status == ExitStatus::done          ? "all runs are complete\n"
-                    : status == ExitStatus::runs_failed ? "nobody works on it; `stdualx status` says why runs failed\n"
-                                                        : "nobody works on it; the same `run` or `submit` again goes on\n");
+    told = seen.words;
+    const bool says_nothing = std::any_of(seen.jobs.begin(), seen.jobs.end(), [](const KnownJob& job) { return job.slurm.state.empty(); });
+    silent = !seen.alive && says_nothing ? silent + 1 : 0;
+    const bool wait_on = silent > 0 && silent < silent_looks && seen.exit_status() != ExitStatus::done;
+    if (!seen.alive && !wait_on) {
+      const ExitStatus status = seen.exit_status();
+      std::cout << (status == ExitStatus::done ? "all runs are complete\n"
+                    : status == ExitStatus::runs_failed
+                        ? "nobody works on it; `stdualx status` says why runs failed\n"
+                        : "nobody works on it; the same `run` or `submit` again goes on, `stdualx retire` gives it up\n");
       return static_cast<int>(status);
     }
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
@@ -222,6 +285,32 @@ int cancel_command(const Command& command, const std::vector<std::string>& argum
     std::cout << "nothing to cancel: no process of this host and no job that Slurm knows works with " << store.string()
               << (unknown.empty() ? "" : "; Slurm has forgotten, or cannot be asked for, job " + unknown) << "\n";
   else std::cout << "what is recorded stands; the same `run` or `submit` again goes on\n";
+  return 0;
+}
+
+int retire_command(const Command& command, const std::vector<std::string>& arguments) {
+  options::options_description described("options");
+  add_store_option(described);
+  described.add_options()("SWEEP", options::value<std::string>(),
+                          "its name (of several the one run or submitted last), or the start of its identity");
+  options::variables_map values;
+  if (!parse_options(command, arguments, described, {"SWEEP"}, values)) return 0;
+  const fs::path store = store_path(values);
+  const std::vector<KnownJob> jobs = jobs_of(store);
+  std::optional<Reader> reader = reader_of(store, jobs);
+  const auto sweep =
+      chosen_sweep(known_sweeps(reader ? &*reader : nullptr, store_directory(store)), values["SWEEP"].as<std::string>()).value();
+  reader.reset();
+  for (const KnownJob& job : jobs_of(sweep, jobs))
+    if (may_live(job.slurm))
+      throw RefusedError(
+          fmt::format("job {} ({}) is there to run {}; `stdualx cancel` it first", job.slurm.id, job.slurm.state, sweep.name));
+  Store writer = Store::open_for_writing(store);
+  const std::int64_t given_up = writer.retire(sweep.sweep_id, sweep.name, sweep.text);
+  writer.release();
+  std::cout << fmt::format("{} ({}) is retired: {} of its runs were not done and count as open no longer. Nothing was deleted; running it "
+                           "again takes it back\n",
+                           sweep.name, sweep.sweep_id.substr(0, 10), given_up);
   return 0;
 }
 

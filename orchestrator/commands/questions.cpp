@@ -5,6 +5,7 @@
 #include "orchestrator/job.h"
 #include "orchestrator/space.h"
 #include "results/tables.h"
+#include "worker/run_files.h"
 
 #include <fmt/format.h>
 
@@ -42,15 +43,16 @@ std::string megabytes(std::int64_t bytes) { return fmt::format("{:.1f} MB", stat
 /// The trainer builds the networks and tells how large their files are.
 std::vector<NetworkSize> sizes_of(const std::vector<NetworkAsked>& networks) {
   return value_from_json<std::vector<NetworkSize>>(
-      ask_trainer("--sizes", value_to_json(networks), "asking the trainer for the sizes of files"),
-      "");
+      ask_trainer("--sizes", value_to_json(networks), "asking the trainer for the sizes of files"), "");
 }
 
 /// "" where nothing is left to do, or the trainer is not there to ask.
 std::string space_words(const Plan& plan, const std::vector<RunState>& states, const DataPaths& paths, const std::filesystem::path& store) {
   std::vector<const PlannedRun*> open;
   for (std::size_t i = 0; i < plan.runs.size(); ++i)
-    if (states[i].status != RunStatus::complete) open.push_back(&plan.runs[i]);
+    if (states[i].status != RunStatus::complete ||
+        (!missing_evaluations(plan.runs[i], states[i]).empty() && !gone_weights(states[i], store_directory(store)).empty()))
+      open.push_back(&plan.runs[i]);
   if (open.empty() || !std::filesystem::exists(trainer_beside())) return "";
   const SpaceNeeded needed = space_needed(open, paths, sizes_of);
   const std::int64_t free = free_bytes(store.parent_path());
@@ -75,9 +77,21 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
   const std::vector<RunState> states = reader ? reader->run_states(ids) : std::vector<RunState>(plan.runs.size());
   TitledTable titled{plan.name, {{"run", "data set", "protocol", "fold", "variant", "seed", "ranks", "epochs", "status", "cost"}, {}}, {}};
   const bool gone = reader && coordinator_gone(*reader, moment_now());
-  const auto status_words = [&](const RunState& state) {
+  const std::filesystem::path directory = store_directory(store_path(question.values));
+  Left again;
+  const auto status_words = [&](const PlannedRun& planned, const RunState& state) {
     if (!state.known) return std::string("new");
-    return std::string(status_name(state.status == RunStatus::running && gone ? RunStatus::interrupted : state.status));
+    std::string words(status_name(state.status == RunStatus::running && gone ? RunStatus::interrupted : state.status));
+    if (state.status == RunStatus::complete) {
+      const std::size_t missing = missing_evaluations(planned, state).size();
+      if (missing == 0) return words;
+      const std::string file = gone_weights(state, directory);
+      if (!file.empty() && again.again++ == 0) again.gone = "run " + state.run_id.substr(0, 10) + ": " + file;
+      words += fmt::format(", {}{} more condition{}", file.empty() ? "" : "weights gone, ", missing, missing == 1 ? "" : "s");
+    } else if (state.latest_checkpoint && is_gone(directory, state.latest_checkpoint->path)) {
+      words += ", checkpoint gone";
+    }
+    return words;
   };
   std::map<std::string, Cell> costs; // by all that a cost depends on: a plan holds many runs of few kinds
   std::size_t known = 0;
@@ -91,11 +105,13 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
     }
     titled.table.rows.push_back({plan.runs[i].run_id.substr(0, 10), run.dataset,
                                  protocol_words(run.protocol.kind, run.protocol.folds, run.windows.null_class), run.fold, run.variant,
-                                 run.seed, run.world_size, run.training.epochs, status_words(states[i]), costs[kind]});
+                                 run.seed, run.world_size, run.training.epochs, status_words(plan.runs[i], states[i]), costs[kind]});
   }
   titled.notes.push_back(fmt::format("{} runs: {} known, {} new", plan.runs.size(), known, plan.runs.size() - known));
   const std::string space = space_words(plan, states, data_paths(question.values), store_path(question.values));
   if (!space.empty()) titled.notes.push_back(space);
+  for (std::string& words : thin_class_words(plan.thin_classes)) titled.notes.push_back(std::move(words));
+  if (std::string words = again_words(again); !words.empty()) titled.notes.push_back(words.substr(0, words.size() - 1));
   return question.show({titled});
 }
 
@@ -114,7 +130,8 @@ int explain_command(const Command& command, const std::vector<std::string>& argu
   question.described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity");
   if (!question.parse(command, arguments, {"RUN"})) return 0;
   Reader reader = question.reader();
-  return question.show(explain_run(reader, question.values["RUN"].as<std::string>(), moment_now()));
+  return question.show(
+      explain_run(reader, question.values["RUN"].as<std::string>(), moment_now(), store_directory(store_path(question.values))));
 }
 
 int query_command(const Command& command, const std::vector<std::string>& arguments) {

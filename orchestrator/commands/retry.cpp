@@ -26,7 +26,7 @@ int retry_command(const Command& command, const std::vector<std::string>& argume
     const Table failed = reader.query(
         "SELECT run_id FROM runs r WHERE status IN ('FAILED', 'QUARANTINED') OR status = 'COMPLETE' AND (SELECT end_reason FROM attempts a "
         "WHERE a.run_id = r.run_id AND a.attempt > r.forgiven_attempt ORDER BY attempt DESC LIMIT 1) "
-        "IN ('error', 'trainer_died', 'lease_expired') ORDER BY run_id");
+        "IN ('not_finite', 'error', 'trainer_died', 'lease_expired') ORDER BY run_id");
     for (const auto& row : failed.rows)
       if (const std::string id = text_of(row[0]); all || id == only) ids.push_back(id);
     if (!all && ids.empty()) throw InputError("run " + only + " has not failed; `stdualx status` names those that are");

@@ -14,7 +14,9 @@
 #include "orchestrator/progress.h"
 #include "orchestrator/submission.h"
 #include "results/fence.h"
+#include "results/store.h"
 #include "results/tables.h"
+#include "worker/run_files.h"
 
 #include <fmt/format.h>
 
@@ -120,16 +122,34 @@ Left what_is_left(const std::filesystem::path& store, const Plan& plan) {
   const std::vector<RunState> states = reader->run_states(ids);
   for (std::size_t i = 0; i < states.size(); ++i) {
     const RunState& state = states[i];
-    left.epochs += state.epochs_recorded;
+    left.epochs += state.epochs_recorded + state.epochs_again;
     const bool trained = state.known && state.status == RunStatus::complete;
     const bool given_up = state.status == RunStatus::failed || state.status == RunStatus::quarantined ||
                           (trained && (state.failures >= CoordinatorOptions{}.most_failures ||
                                        state.crashes > CoordinatorOptions{}.crashes_to_suspect)); // of its later evaluations
-    if (trained && missing_evaluations(plan.runs[i], state).empty()) ++left.complete;
-    else if (state.known && given_up) ++left.failed;
-    else ++left.open;
+    if (trained && missing_evaluations(plan.runs[i], state).empty()) {
+      ++left.complete;
+    } else if (state.known && given_up) {
+      ++left.failed;
+    } else {
+      ++left.open;
+      const std::string gone = trained ? gone_weights(state, store_directory(store)) : "";
+      if (!gone.empty() && left.again++ == 0) left.gone = "run " + short_id(state.run_id) + ": " + gone;
+    }
   }
   return left;
+}
+
+std::string gone_weights(const RunState& state, const std::filesystem::path& store_directory) {
+  if (!state.weights) return "none were kept";
+  return is_gone(store_directory, state.weights->path) ? (store_directory / state.weights->path).string() : "";
+}
+
+std::string again_words(const Left& left) {
+  if (left.again == 0) return "";
+  return fmt::format("{} of them {} COMPLETE, but {} weights are gone ({}) and conditions are still to be evaluated: trained again and "
+                     "compared; what is recorded stands\n",
+                     left.again, left.again == 1 ? "is" : "are", left.again == 1 ? "its" : "their", left.gone);
 }
 
 namespace {
@@ -145,6 +165,29 @@ std::string next_words(std::int64_t status, const std::string& with) {
   if (status == static_cast<std::int64_t>(ExitStatus::runs_failed))
     return fmt::format("next: stdualx status{0} says why runs failed or wait, stdualx retry --failed{0} plans failed ones again\n", with);
   return fmt::format("next: stdualx report{0}, stdualx runs{0}, stdualx query{0} 'SELECT * FROM v_accuracy'\n", with);
+}
+
+/// There is nothing to do, so no coordinator will say that this sweep was asked for last (`watch`, `status`) and is not retired. Where
+/// somebody else is at work with the store, or it cannot be written, nothing is noted.
+void note_sweep(const std::filesystem::path& store, const Plan& plan) {
+  try {
+    {
+      Reader reader(store);
+      const Table last = reader.query("SELECT s.sweep_id, s.retired_ms IS NULL AND (SELECT count(*) FROM sweep_runs x WHERE x.sweep_id = "
+                                      "s.sweep_id) >= ?1 FROM sweeps s ORDER BY coordinator_id DESC NULLS LAST, rowid DESC LIMIT 1",
+                                      {static_cast<std::int64_t>(plan.runs.size())});
+      if (!last.rows.empty() && last.rows[0].at(0) == Cell(plan.sweep_id) && last.rows[0].at(1) == Cell(std::int64_t{1})) return;
+      const Table held =
+          reader.query("SELECT 1 FROM coordinators WHERE coordinator_id = (SELECT max(coordinator_id) FROM coordinators) AND "
+                       "released_ms IS NULL");
+      if (!held.rows.empty()) return;
+    }
+    Store writer = Store::open_for_writing(store);
+    writer.register_sweep(plan);
+    writer.release();
+  } catch (const RefusedError&) {
+  } catch (const StorageError&) {
+  }
 }
 
 void measure_terminal(Job& job) {
@@ -269,7 +312,9 @@ int run_command(const Command& command, const std::vector<std::string>& argument
     std::cout << (is_held_back(SIGUSR2) ? "cancelled while it waited" : go_on_later(*submission, false, tries, 0)) << "\n";
     return static_cast<int>(ExitStatus::drained);
   }
+  for (const std::string& words : thin_class_words(job.plan.thin_classes)) std::cerr << "stdualx: note: " << words << "\n";
   if (before.open == 0) {
+    note_sweep(store, job.plan);
     const ExitStatus nothing_left = before.failed > 0 ? ExitStatus::runs_failed : ExitStatus::done;
     if (!quiet) {
       std::cout << fmt::format("nothing to do: {} of {} runs complete{}\n", before.complete, job.plan.runs.size(),
@@ -324,8 +369,8 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   launch_options.say = [](const std::string& text) { std::cerr << "stdualx: " << text << "\n"; };
   write_whole_file(launch_options.job, to_json_all(job).dump());
   if (!quiet) {
-    std::cout << fmt::format("{}: {} runs to do, {} complete; {} workers; store {}\n", job.plan.name, before.open, before.complete,
-                             launch_options.workers, store.string());
+    std::cout << fmt::format("{}: {} runs to do, {} complete; {} workers; store {}\n{}", job.plan.name, before.open, before.complete,
+                             launch_options.workers, store.string(), again_words(before));
     std::cout.flush();
   }
 

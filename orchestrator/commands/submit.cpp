@@ -195,6 +195,8 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   submission.time_seconds = job.time.empty() ? 0 : slurm_seconds(job.time);
   submission.warning_seconds = job.warning_seconds;
   submission.host = note_of_this_host(store, data_paths(values));
+  for (const PlannedRun& planned : plan.runs) submission.chosen_run_ids.push_back(planned.run_id);
+  submission.submitted_ms = moment_now().now_ms;
   write_whole_file(folder / "sweep.json", plan.sweep_text + "\n");
   write_whole_file(folder / "submission.json", to_json_all(submission).dump(1) + "\n");
   write_whole_file(folder / "job.sh", lay_out(folder));
@@ -217,12 +219,13 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   const std::string with = store_words(values);
   std::cout << fmt::format(
       "job {}: {} runs to do, {} complete; {} x {} workers\n"
+      "{}"
       "script  {}\n"
       "log     {}\n"
       "store   {}\n"
       "next: stdualx status{} says where it stands, stdualx watch{} goes on saying it, stdualx cancel{} has it drain and end\n",
-      sent.id, left.open, left.complete, job.nodes, job.workers_per_node, (folder / "job.sh").string(), batch_log(folder, sent.id).string(),
-      store.string(), with, with, with);
+      sent.id, left.open, left.complete, job.nodes, job.workers_per_node, again_words(left), (folder / "job.sh").string(),
+      batch_log(folder, sent.id).string(), store.string(), with, with, with);
   return 0;
 }
 

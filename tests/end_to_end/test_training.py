@@ -133,20 +133,22 @@ class Training(RealTraining):
         self.assertIn("nothing to do: 3 of 3", self.run_sweep(self.sweep(variants=["stdual_x"], conditions=conditions), "--workers", 2))
         self.assertIn("nothing to do: 3 of 3", self.run_sweep(self.sweep(variants=["stdual_x"]), "--workers", 2))
 
-    def test_a_condition_whose_weights_are_damaged_fails_and_leaves_the_run_complete(self):
+    def test_a_condition_whose_weights_are_damaged_has_the_run_trained_again(self):
         self.run_sweep(self.sweep(variants=["stdual_x"], folds=[0]), "--workers", 1)
         (path,), = self.ask("SELECT path FROM artifacts WHERE kind = 'weights'")
         weights = pathlib.Path(f"{self.store}.d") / path
         good = weights.read_bytes()
         weights.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        self.assertIn("best.safetensors is damaged", self.finish(self.start("db", "check"), 3))
         spec = self.sweep(variants=["stdual_x"], folds=[0], conditions=["noise/10/1"])
-        text = self.run_sweep(spec, "--workers", 1, status=3)
+        text = self.run_sweep(spec, "--workers", 1)
+        self.assertIn("weights damaged", text)
         self.assertIn("best.safetensors is damaged", text)
         self.assertEqual(self.statuses(), {"COMPLETE": 1})
-        weights.write_bytes(good)
-        self.run_sweep(spec, "--workers", 1, status=3)  # left alone until it is forgiven
-        self.finish(self.start("retry", "--failed"))
-        self.run_sweep(spec, "--workers", 1)
+        self.assertTrue(pathlib.Path(f"{weights}.damaged").exists())
+        (again,), = self.ask("SELECT path FROM artifacts WHERE kind = 'weights' ORDER BY attempt DESC LIMIT 1")
+        self.assertNotEqual(again, path)
+        self.assertEqual(self.ask("SELECT min(agrees) FROM replays"), [(1,)])
         self.assertEqual(self.ask("SELECT count(*) FROM evaluation_parts WHERE condition = 'noise/10/1'"), [(1,)])
 
     def test_it_learns_and_one_rank_and_two_agree(self):

@@ -37,7 +37,7 @@ struct ModelStore {
   struct Run {
     RunStatus status = RunStatus::planned;
     std::int64_t attempts = 0, open = 0, failures = 0; // open: the attempt, 0: none
-    bool open_evaluates = false;
+    AttemptKind open_kind = AttemptKind::train;
     std::vector<std::int64_t> epochs; // of each epoch, the attempt that recorded it
     std::vector<CheckpointRef> checkpoints;
     std::int64_t evaluated_by = 0, trained = 0; // trained: how often it was completed
@@ -51,7 +51,7 @@ struct ModelStore {
 
 struct Settings {
   int workers = 2;
-  double deaths = 0, hangs = 0, crawls = 0, failures = 0, doubles = 0, job_deaths = 0, storage = 0, damage = 0, freezes = 0;
+  double deaths = 0, hangs = 0, crawls = 0, failures = 0, doubles = 0, job_deaths = 0, storage = 0, damage = 0, freezes = 0, purges = 0;
   bool drains = false, stops = false;
 };
 
@@ -85,6 +85,7 @@ public:
     settings_.damage = maybe(0.3, 0.1);
     settings_.freezes = maybe(0.3, 0.005);
     if (chance_.one_in(5)) poison_ = "run0";
+    settings_.purges = maybe(0.3, 0.5);
     settings_.drains = chance_.share() < 0.3;
     settings_.stops = chance_.share() < 0.15;
     const std::int64_t count = 1 + chance_.upto(6);
@@ -142,12 +143,14 @@ private:
         if (run.status == RunStatus::running) run.status = RunStatus::interrupted;
       }
       KnownRun one{run.status, run.attempts, static_cast<std::int64_t>(run.epochs.size()), run.failures, run.checkpoints, {}, {}};
-      if (run.status == RunStatus::complete) one.checkpoints.clear();
       if (run.status == RunStatus::complete && run.missing_condition) {
         one.missing = {EvaluationSpec{"noise"}};
+        if (chance_.share() < settings_.purges) run.weights.reset();
         one.weights = run.weights;
       }
       one.crashes = run.crashes;
+      if (chance_.share() < settings_.purges) one.gone = std::exchange(one.checkpoints, {});
+      if (run.status == RunStatus::complete && one.weights) one.checkpoints.clear();
       list.push_back(one);
     }
     return list;
@@ -300,25 +303,27 @@ private:
     say("begin " + begin.run_id + " attempt " + std::to_string(begin.attempt));
     require(run.open == 0, begin.run_id + " is begun while an attempt is open");
     require(begin.attempt == run.attempts + 1, begin.run_id + ": attempts are not numbered on");
-    require(begin.evaluate_only == (run.status == RunStatus::complete),
-            begin.run_id + " is COMPLETE and trained again, or evaluated before");
+    require((begin.kind != AttemptKind::train) == (run.status == RunStatus::complete),
+            begin.run_id + " is COMPLETE and trained as if it were not, or evaluated before");
+    require(begin.kind != AttemptKind::train_again || !run.weights, begin.run_id + " is trained again though its weights are there");
+    const bool evaluates = begin.kind == AttemptKind::evaluate;
     require(run.status != RunStatus::failed && run.status != RunStatus::quarantined, begin.run_id + " was put aside and is begun");
-    require(begin.world_size == (begin.evaluate_only ? 1 : spec_of(begin.run_id).world_size), begin.run_id + " has another group size");
+    require(begin.world_size == (evaluates ? 1 : spec_of(begin.run_id).world_size), begin.run_id + " has another group size");
     const std::int64_t newest = run.checkpoints.empty() ? 0 : run.checkpoints.back().epoch;
-    if (!begin.evaluate_only) require(begin.resume_epoch == newest, begin.run_id + " does not go on from its newest checkpoint");
+    if (!evaluates) require(begin.resume_epoch == newest, begin.run_id + " does not go on from its newest checkpoint");
     for (const auto& [id, other] : pending_.runs)
       require(other.open == 0 || std::max(other.epoch_in_attempt ? 0 : other.crashes, run.crashes) < 3,
               begin.run_id + " and " + id + " are at work together, and one is to be tried alone");
     run.epoch_in_attempt = false;
     run.attempts = run.open = begin.attempt;
-    run.open_evaluates = begin.evaluate_only;
-    if (!begin.evaluate_only) run.status = RunStatus::running;
+    run.open_kind = begin.kind;
+    if (begin.kind == AttemptKind::train) run.status = RunStatus::running;
   }
   void carry_out(const RecordEpoch& epoch) {
     const EpochReport& report = epoch.report;
     ModelStore::Run& run = pending(report.run_id);
     require(run.open == report.attempt, report.run_id + ": an epoch of an attempt that is not open is accepted");
-    require(!run.open_evaluates, report.run_id + " is COMPLETE and sends epochs");
+    require(run.open_kind != AttemptKind::evaluate, report.run_id + " is only evaluated and sends epochs");
     const auto recorded = static_cast<std::int64_t>(run.epochs.size());
     require(report.epoch <= recorded + 1, report.run_id + ": epoch " + std::to_string(report.epoch) + " leaves a hole");
     if (report.epoch == recorded + 1) run.epochs.push_back(report.attempt);
@@ -332,14 +337,19 @@ private:
     ModelStore::Run& run = pending(evaluation.report.run_id);
     require(run.open == evaluation.report.attempt, evaluation.report.run_id + ": an evaluation of an attempt that is not open is accepted");
     run.evaluated_by = evaluation.report.attempt;
-    if (run.open_evaluates) run.missing_condition = false;
+    if (run.open_kind != AttemptKind::train && evaluation.report.condition == "noise") run.missing_condition = false;
   }
   void carry_out(const RecordEnd& end) {
     ModelStore::Run& run = pending(end.end.run_id);
     say("end " + end.end.run_id + " attempt " + std::to_string(end.end.attempt) + " " + end.end.reason + " -> " +
         std::string(status_name(end.status)));
     require(run.open == end.end.attempt, end.end.run_id + ": the end of an attempt that is not open is accepted");
-    if (!run.open_evaluates) {
+    if (run.open_kind != AttemptKind::train) require(end.status == RunStatus::complete, end.end.run_id + " is COMPLETE no longer");
+    if (run.open_kind == AttemptKind::train_again && end.end.reason == "complete") {
+      run.weights = Artifact{"weights", "again", "hash", 1};
+      run.checkpoints.clear();
+    }
+    if (run.open_kind == AttemptKind::train) {
       require(run.status == RunStatus::running, end.end.run_id + " ends and was not RUNNING");
       run.status = end.status;
       if (end.status == RunStatus::complete) {
@@ -364,6 +374,7 @@ private:
     ModelStore::Run& run = pending(drop.run_id);
     std::erase_if(run.checkpoints, [&](const CheckpointRef& one) { return one.epoch == drop.checkpoint.epoch; });
   }
+  void carry_out(const LostWeights& lost) { pending(lost.run_id).weights.reset(); }
   void carry_out(const Notice& notice) { say("notice: " + notice.text); }
   void carry_out(const Finish&) { finish_seen_ = true; }
   void carry_out(const Send& send) {
@@ -543,6 +554,7 @@ private:
     if (assignment.index != 0) return follow(worker, assignment);
     if (assignment.ranks.size() > 1 && somebody_left(assignment)) return finish("group_broken");
     if (assignment.evaluate_only) {
+      if (chance_.share() < settings_.purges / 10) return finish("error", "weights gone: they are");
       evaluate(worker, assignment, "noise");
       return finish("complete");
     }
@@ -557,7 +569,8 @@ private:
       tell(worker, Message::of("epoch", report));
       return;
     }
-    if (chance_.share() >= settings_.failures) evaluate(worker, assignment, "clean"); // or it forgets to
+    if (chance_.share() >= settings_.failures) // or it forgets to
+      for (const EvaluationSpec& evaluation : assignment.evaluations) evaluate(worker, assignment, evaluation.condition);
     finish("complete");
   }
 

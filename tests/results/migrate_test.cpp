@@ -100,7 +100,7 @@ TEST(Migration, AStoreOfTheFirstVersionKeepsItsRunsAndTakesWhatIsNew) {
   EXPECT_EQ(state.status, RunStatus::complete);
   EXPECT_EQ(state.test_conditions, std::vector<std::string>{"clean"});
   EXPECT_FALSE(state.weights.has_value()) << "version 1 recorded no files";
-  EXPECT_EQ(store.begin_attempt(run_id, a_place(), 1, 0, true), 2);
+  EXPECT_EQ(store.begin_attempt(run_id, a_place(), 1, 0, AttemptKind::evaluate), 2);
   EvaluationReport noisy = an_evaluation(run_id, 2, "test", 8);
   noisy.condition = "noise/10/1";
   EXPECT_TRUE(store.record_evaluation(noisy));

@@ -109,6 +109,49 @@ TEST_F(StatusTest, RunsAreListedInTheOrderOfTheirSweepsAndFiltered) {
   EXPECT_THAT(message_of<InputError>([&] { runs({"", "third"}); }), HasSubstr("holds no sweep with the name 'third'"));
 }
 
+TEST_F(StatusTest, ARetiredSweepsOpenRunsCountNoLongerUntilItIsRunAgain) {
+  Store store = Store::open_for_writing(file, options());
+  fill(store);
+  const Plan other = a_plan({a_run(1), a_run(0, 9)}, "other"); // shares the FAILED run
+  store.register_sweep(other);
+  Reader reader(file);
+  const auto given_up = [&] { return integer_at(reader, "SELECT count(*) FROM v_given_up"); };
+  EXPECT_EQ(given_up(), 0);
+  const std::string small = a_plan({}).sweep_id;
+  const std::int64_t runs = integer_at(reader, "SELECT count(*) FROM runs");
+  store.end_attempt({run_identity(a_run(2)), 1, "drained", "", "", {}}, RunStatus::interrupted);
+  EXPECT_EQ(store.retire(small, "small"), 2) << "INTERRUPTED and WAITING; one is done, and the FAILED one is asked for by another sweep";
+  EXPECT_EQ(given_up(), 2);
+  const auto shown = [&](const std::optional<std::vector<std::string>>& sweeps) {
+    return format_tables(status_tables(reader, {now}, sweeps), Format::csv);
+  };
+  EXPECT_THAT(shown(std::nullopt), ::testing::Not(HasSubstr("small,")));
+  EXPECT_THAT(shown(std::nullopt), HasSubstr("other,"));
+  EXPECT_THAT(shown(std::nullopt), ::testing::Not(HasSubstr("WAITING,uci-har"))) << "nobody waits for it any more";
+  EXPECT_THAT(shown(std::nullopt), HasSubstr("FAILED,uci-har"));
+  EXPECT_THAT(shown(std::vector{small}), HasSubstr("small,"));
+  EXPECT_THAT(shown(std::vector{small}), HasSubstr("WAITING,uci-har"));
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM runs"), runs);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM events WHERE kind = 'retired'"), 1);
+  store.register_sweep(a_plan({a_run(0)}));
+  EXPECT_EQ(given_up(), 0);
+  EXPECT_THAT(shown(std::nullopt), HasSubstr("small,"));
+}
+
+TEST_F(StatusTest, WhatIsDoneAtCompleteRunsIsShown) {
+  Store store = Store::open_for_writing(file, options());
+  fill(store);
+  const std::string run_id = run_identity(a_run(0));
+  EXPECT_THAT(status(), ::testing::Not(HasSubstr("train again")));
+  store.begin_attempt(run_id, a_place("node3"), 1, 0, AttemptKind::train_again);
+  EXPECT_THAT(status(), HasSubstr("train again,at work,,node3"));
+  store.end_attempt({run_id, 2, "trainer_died", "killed by signal 9", "", {}}, RunStatus::complete);
+  EXPECT_THAT(status(), HasSubstr("train again,trainer_died,killed by signal 9,node3"));
+  store.begin_attempt(run_id, a_place("node3"), 1, 0, AttemptKind::train_again);
+  store.end_attempt({run_id, 3, "complete", "", "", {}}, RunStatus::complete);
+  EXPECT_THAT(status(), ::testing::Not(HasSubstr("train again")));
+}
+
 TEST_F(StatusTest, TheCostOfARunIsTheMedianOfItsLike) {
   Store store = Store::open_for_writing(file, options());
   const auto run_of = [&](std::int64_t seed, double seconds, std::int64_t threads) {

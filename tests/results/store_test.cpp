@@ -1,6 +1,7 @@
 // What the store promises a coordinator: idempotent, never twice, never COMPLETE without numbers.
 #include "fixture.h"
 #include "results/database.h"
+#include "results/ledger.h"
 
 #include <gmock/gmock.h>
 
@@ -356,11 +357,12 @@ TEST_F(StoreTest, FurtherConditionsAreEvaluatedWhileTheRunStaysComplete) {
     report.condition = condition;
     return store.record_evaluation(report);
   };
-  EXPECT_EQ(store.begin_attempt(run_id, a_place(), 1, 0, true), 2);
+  EXPECT_EQ(store.begin_attempt(run_id, a_place(), 1, 0, AttemptKind::evaluate), 2);
   EXPECT_EQ(state().status, RunStatus::complete);
   EXPECT_TRUE(evaluate(2, "missing_samples/0.1/last/1", 8));
   EXPECT_FALSE(evaluate(2, "missing_samples/0.1/last/1", 8)) << "told again";
-  EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1, 0, true); }), HasSubstr("attempt 2"));
+  EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1, 0, AttemptKind::evaluate); }),
+              HasSubstr("attempt 2"));
   EXPECT_TRUE(store.end_attempt({run_id, 2, "trainer_died", "signal 9", "", {}}, RunStatus::failed));
   EXPECT_EQ(state().status, RunStatus::complete);
   EXPECT_EQ(state().failures, 1);
@@ -369,7 +371,7 @@ TEST_F(StoreTest, FurtherConditionsAreEvaluatedWhileTheRunStaysComplete) {
   EXPECT_EQ(state().status, RunStatus::complete);
   EXPECT_EQ(state().failures, 0);
 
-  store.begin_attempt(run_id, a_place(), 1, 0, true);
+  store.begin_attempt(run_id, a_place(), 1, 0, AttemptKind::evaluate);
   EXPECT_TRUE(evaluate(3, "missing_sensor/2/zero", 5));
   EXPECT_TRUE(store.end_attempt({run_id, 3, "complete", "", "", {}}, RunStatus::complete));
   EXPECT_EQ(state().test_conditions, (std::vector<std::string>{"clean", "missing_samples/0.1/last/1", "missing_sensor/2/zero"}));
@@ -384,17 +386,86 @@ TEST_F(StoreTest, FurtherConditionsAreEvaluatedWhileTheRunStaysComplete) {
   EXPECT_EQ(text_at(reader, "SELECT end_reason FROM v_runs"), "complete") << "of the attempt that trained";
 }
 
+TEST_F(StoreTest, ACompleteRunIsTrainedAgainWithoutLosingItsStatusOrNumbers) {
+  complete(store, run);
+  const auto shown = [&] {
+    Reader reader(file);
+    return reader.query("SELECT status, epochs_done, seconds, validation_accuracy, accuracy, device, platform, end_reason, end_detail FROM "
+                        "v_runs WHERE run_id = ?1",
+                        {run_id});
+  };
+  const Table before = shown();
+  const auto epochs = state().epochs_recorded;
+  EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1); }), HasSubstr("COMPLETE"));
+  EXPECT_EQ(store.begin_attempt(run_id, a_place("node5", "cpu B"), 1, 0, AttemptKind::train_again), 2);
+  EXPECT_EQ(shown().rows, before.rows) << "while it is at work";
+  EpochReport again = an_epoch(run_id, 2, 1);
+  EXPECT_EQ(store.record_epoch(again), EpochOutcome::replay_agrees);
+  EXPECT_EQ(state().epochs_recorded, epochs);
+  EXPECT_EQ(state().epochs_again, 1);
+  EXPECT_EQ(store.live_checkpoints(run_id).size(), 1u) << "to go on from after a death";
+  EXPECT_TRUE(store.end_attempt({run_id, 2, "trainer_died", "signal 9", "", {}}, RunStatus::complete));
+  EXPECT_EQ(store.live_checkpoints(run_id).size(), 1u);
+  EXPECT_EQ(state().failures, 1);
+
+  EXPECT_EQ(store.begin_attempt(run_id, a_place(), 1, 1, AttemptKind::train_again), 3);
+  for (std::int64_t epoch = 2; epoch <= run.training.epochs; ++epoch) store.record_epoch(an_epoch(run_id, 3, epoch));
+  EXPECT_FALSE(store.record_evaluation(an_evaluation(run_id, 3))) << "what is there stands";
+  EvaluationReport noise = an_evaluation(run_id, 3, "test", 7);
+  noise.condition = "noise/10/1";
+  EXPECT_TRUE(store.record_evaluation(noise));
+  const Artifact weights{"weights", run_id + "/3/best.safetensors", "cc", 11};
+  EXPECT_TRUE(store.end_attempt({run_id, 3, "complete", "", "", {weights}}, RunStatus::complete));
+  EXPECT_EQ(state().weights, weights);
+  EXPECT_TRUE(store.live_checkpoints(run_id).empty());
+  EXPECT_EQ(shown().rows, before.rows);
+  Reader reader(file);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM v_robustness WHERE metric = 'accuracy'"), 1);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM events WHERE kind IN ('evaluation_differs', 'hash_mismatch')"), 0);
+  EXPECT_TRUE(ledger_findings(reader).empty());
+}
+
+TEST_F(StoreTest, EachAttemptSaysItsBuildAndAnotherInTheMiddleOfASweepIsAnEvent) {
+  const RunSpec second = a_run(1), third = a_run(2);
+  store.release();
+  const auto run_one = [&](const RunSpec& one, const BuildId& own, const BuildId& trainer) {
+    StoreOptions options;
+    options.build = own;
+    Store writer = Store::open_for_writing(file, options);
+    writer.register_sweep(a_plan({run, second, third}));
+    Placement place = a_place();
+    place.build = trainer;
+    writer.begin_attempt(run_identity(one), place, 1);
+    writer.end_attempt({run_identity(one), 1, "drained", "", "", {}}, RunStatus::interrupted);
+    writer.release();
+  };
+  const BuildId one{"1.0.0", "abc", "11"}, other{"1.0.1", "", "22"}, trainer{"1.0.0", "abc", "33"};
+  run_one(run, one, trainer);
+  run_one(second, one, trainer);
+  Reader reader(file);
+  const auto events = [&] { return integer_at(reader, "SELECT count(*) FROM events WHERE kind = 'other_build'"); };
+  EXPECT_EQ(events(), 0);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM programs"), 1);
+  run_one(third, other, trainer);
+  EXPECT_EQ(events(), 1);
+  EXPECT_EQ(text_at(reader, "SELECT text FROM events WHERE kind = 'other_build'"),
+            "of sweep small 2 runs were begun by stdualx 1.0.0 (abc), 11 with trainer 1.0.0 (abc), 33; from here on stdualx 1.0.1, 22 with "
+            "trainer 1.0.0 (abc), 33 is at work");
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM attempts JOIN programs USING (program_id) WHERE trainer_sha256 = '33'"), 3);
+}
+
 TEST_F(StoreTest, ARunThatIsNotCompleteHasNothingToEvaluate) {
-  EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1, 0, true); }), HasSubstr("is PLANNED, not COMPLETE"));
+  EXPECT_THAT(message_of<StorageError>([&] { store.begin_attempt(run_id, a_place(), 1, 0, AttemptKind::evaluate); }),
+              HasSubstr("is PLANNED, not COMPLETE"));
 }
 
 TEST_F(StoreTest, AnInterruptedEvaluationLeavesTheRunComplete) {
   complete(store, run);
-  store.begin_attempt(run_id, a_place(), 1, 0, true);
+  store.begin_attempt(run_id, a_place(), 1, 0, AttemptKind::evaluate);
   store.release();
   Store next = Store::open_for_writing(file);
   EXPECT_EQ(next.run_states(std::vector{run_id}).at(0).status, RunStatus::complete);
-  EXPECT_EQ(next.begin_attempt(run_id, a_place(), 1, 0, true), 3);
+  EXPECT_EQ(next.begin_attempt(run_id, a_place(), 1, 0, AttemptKind::evaluate), 3);
   Reader reader(file);
   EXPECT_EQ(text_at(reader, "SELECT end_reason FROM attempts WHERE attempt = 2"), "interrupted");
 }

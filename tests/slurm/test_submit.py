@@ -343,6 +343,66 @@ class Submission(Workplace):
         self.finish(self.start("watch", "--seconds", 0.1), 75)
         self.assertEqual(len(self.words("squeue")), 4)
 
+    def sweeps(self, *words):
+        """The first table of `status`, by name of the sweep."""
+        tables = json.loads(self.finish(self.start("status", "--format", "json", *words)))
+        return {row["sweep"]: row for row in tables["sweeps"]}
+
+    def test_watch_and_status_answer_about_the_sweep_that_was_sent_and_not_about_the_store(self):
+        self.run_sweep(self.sweep(), "--workers", 2, "--quiet")
+        self.stand_in("sacct", "echo '7|CANCELLED by 1000||'")
+        self.stand_in("squeue")
+        self.submit(self.sweep("long.json", name="long", seeds=[1, 2]), "--workers-per-node", 1)  # half of it is done for the other sweep
+        text = self.finish(self.start("watch", "--seconds", 0.1), 75)
+        self.assertIn("long: 6 of 12 runs complete, 6 submitted and not begun", text)
+        self.assertNotIn("all runs are complete", text)
+        self.assertIn("all runs are complete", self.finish(self.start("watch", "--sweep", "tiny", "--seconds", 0.1)))
+        shown = self.sweeps()
+        self.assertEqual({name: (row["runs"], row["COMPLETE"], row["WAITING"]) for name, row in shown.items()}, {"tiny": (6, 6, 0), "long": (12, 6, 6)})
+        self.assertEqual(list(self.sweeps("--sweep", "long")), ["long"])
+        self.assertIn("there are: tiny", self.finish(self.start("watch", "--sweep", "nobody"), 2))
+        # One that nobody wants any more is given up though no store knows it; sent again it counts again.
+        self.assertIn("long", self.finish(self.start("retire", "long")))
+        self.assertEqual(list(self.sweeps()), ["tiny"])
+        self.assertIn("tiny: 6 of 6 runs complete", self.finish(self.start("watch", "--seconds", 0.1)))
+        self.submit(self.sweep("long.json", name="long", seeds=[1, 2]), "--workers-per-node", 1)
+        self.assertEqual(self.sweeps()["long"]["WAITING"], 6)
+        self.run_script(self.sent()[-1])
+        self.assertIn("long: 12 of 12 runs complete", self.finish(self.start("watch", "--seconds", 0.1)))
+
+    def test_a_submission_of_some_runs_waits_with_these_alone_and_needs_no_store(self):
+        self.stand_in("squeue", "echo '7|PENDING|Priority|'")
+        self.submit(self.sweep(), "--workers-per-node", 1, "--first", 2)
+        self.assertEqual(self.sweeps()["tiny"]["WAITING"], 2)
+        self.assertIn("job 7 (PENDING) is there to run tiny; `stdualx cancel` it first", self.finish(self.start("retire", "tiny"), 4))
+        self.assertFalse(self.store.exists())
+
+    def test_a_sweep_that_was_shortened_is_complete_and_the_old_one_can_be_retired(self):
+        self.run_sweep(self.sweep(), "--workers", 2, "--first", 4, "--quiet")
+        whole = self.sweep(fixed={"training": {"epochs": 400, "batch_size": 32}}, folds=[0, 1])
+        self.wishes["epoch_ms"] = 50
+        process = self.start("run", whole, "--workers", 2)
+        self.wait_for_epochs(20)
+        process.send_signal(signal.SIGINT)
+        self.finish(process, 75)
+        # What is done of it, as a person would shorten it.
+        self.assertIn("nothing to do: 4 of 4 runs complete", self.run_sweep(self.sweep("short.json", name="short", folds=[0, 1]), "--workers", 2))
+        self.assertIn("short: 4 of 4 runs complete", self.finish(self.start("watch", "--seconds", 0.1)))
+        sweeps = self.sweeps()
+        self.assertEqual((len(sweeps), sweeps["short"]["COMPLETE"]), (2, 4), sweeps)  # two of the name tiny are one here
+        before = self.ask("SELECT * FROM epochs"), self.ask("SELECT run_id, status FROM runs")
+        identity, = self.ask("SELECT sweep_id FROM sweeps ORDER BY rowid LIMIT 1 OFFSET 1")[0]
+        text = self.finish(self.start("retire", identity[:12]))
+        self.assertIn("4 of its runs were not done", text)
+        self.assertEqual((self.ask("SELECT * FROM epochs"), self.ask("SELECT run_id, status FROM runs")), before)
+        self.assertIn("Retired, and not shown: tiny (" + identity[:10], self.finish(self.start("status")))
+        self.assertIn("short: 4 of 4", self.finish(self.start("watch", "--seconds", 0.1)))
+        self.assertIn("tiny (retired): 0 of 0 runs", self.finish(self.start("watch", "--seconds", 0.1, "--sweep", identity[:12])))
+        self.wishes["epoch_ms"] = 1
+        self.run_sweep(whole, "--workers", 2, "--quiet")  # takes it back
+        self.assertIn("tiny: 4 of 4 runs complete", self.finish(self.start("watch", "--seconds", 0.1, "--sweep", identity[:12])))
+        self.assertNotIn("Retired", self.finish(self.start("status")))
+
     def test_the_guard_takes_a_controller_that_is_away_for_no_lost_node(self):
         self.stand_in("scontrol", "[ $1 != requeue ] || exit 0; exit 1")
         self.stand_in("squeue", "echo '7|RUNNING|None|n1'")
