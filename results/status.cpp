@@ -98,7 +98,7 @@ TitledTable later_table(Reader& reader, bool coordinator_is_gone, const std::str
       "'evaluate') AS \"to\", CASE WHEN a.ended_ms IS NOT NULL THEN a.end_reason WHEN ?1 THEN 'interrupted' ELSE 'at work' END AS state, "
       "a.end_detail AS detail, a.host FROM runs r JOIN attempts a USING (run_id) WHERE r.status = 'COMPLETE' AND a.evaluate_only AND "
       "a.end_reason IS NOT 'complete' AND a.attempt = (SELECT max(b.attempt) FROM attempts b WHERE b.run_id = r.run_id) AND "
-      "(?2 = '' OR r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT value FROM json_each(?2)))) "
+      "(?2 = '[]' OR r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT value FROM json_each(?2)))) "
       "ORDER BY r.dataset, r.variant, r.fold, r.seed",
       {std::int64_t{coordinator_is_gone}, shown});
   return later;
@@ -111,7 +111,7 @@ std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment, con
   std::vector<TitledTable> tables{{"sweeps", {}, {holder.words}}};
   Table& sweeps = tables[0].table;
   sweeps.columns = sweep_columns();
-  const std::string only = asked ? Json(*asked).dump() : "";
+  const std::string only = asked ? Json(*asked).dump() : "[]";
   std::string counts;
   for (const char* status : statuses) counts += std::string("count(*) FILTER (WHERE shown = '") + status + "'), ";
   sweeps.rows = reader
@@ -119,7 +119,7 @@ std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment, con
                                "sum(epochs_done), sum(epochs_planned), total(seconds) FROM sweeps s JOIN sweep_runs USING (sweep_id) JOIN "
                                "(SELECT run_id, CASE WHEN status = 'RUNNING' AND ?1 THEN 'INTERRUPTED' ELSE status END AS shown, "
                                "epochs_done, epochs_planned, seconds FROM v_runs) "
-                               "USING (run_id) WHERE iif(?2 = '', s.retired_ms IS NULL, s.sweep_id IN (SELECT value FROM json_each(?2))) "
+                               "USING (run_id) WHERE iif(?2 = '[]', s.retired_ms IS NULL, s.sweep_id IN (SELECT value FROM json_each(?2))) "
                                "GROUP BY s.sweep_id ORDER BY s.rowid",
                            {std::int64_t{holder.gone}, only})
                     .rows;
@@ -134,7 +134,7 @@ std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment, con
                  "CASE r.status WHEN 'WAITING' THEN 'needs ' || r.world_size || ' ranks' ELSE r.end_reason END, "
                  "CASE r.status WHEN 'WAITING' THEN NULL ELSE r.end_detail END, CASE r.status WHEN 'WAITING' THEN NULL ELSE a.host END "
                  "FROM v_runs r LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempts "
-                 "WHERE r.status IN ('FAILED', 'QUARANTINED', 'WAITING') AND iif(?1 = '', r.run_id NOT IN (SELECT run_id FROM v_given_up), "
+                 "WHERE r.status IN ('FAILED', 'QUARANTINED', 'WAITING') AND iif(?1 = '[]', r.run_id NOT IN (SELECT run_id FROM v_given_up), "
                  "r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT value FROM json_each(?1)))) "
                  "ORDER BY r.status, r.dataset, r.variant, r.fold, r.seed",
                  {only})
