@@ -53,11 +53,15 @@ RunState run_state(Database& database, const std::string& run_id) {
       run_id);
   if (state.last_attempt == 0) return state; // all else comes from attempts
   if (!crashes.empty()) {
-    const std::int64_t got_on = database
-                                    .integer("SELECT max(coalesce((SELECT max(attempt) FROM epochs WHERE run_id = ?1), 0), "
-                                             "coalesce((SELECT max(attempt) FROM evaluation_parts WHERE run_id = ?1), 0))",
-                                             run_id)
-                                    .value_or(0);
+    const std::int64_t got_on =
+        database
+            .integer("SELECT max(coalesce((SELECT max(attempt) FROM epochs WHERE run_id = ?1), 0), "
+                     "coalesce((SELECT max(attempt) FROM evaluation_parts WHERE run_id = ?1), 0), "
+                     // An epoch that is computed again for lost weights has its checkpoint: the next goes on from it.
+                     "coalesce((SELECT max(p.attempt) FROM replays p JOIN attempts a USING (run_id, attempt) WHERE "
+                     "p.run_id = ?1 AND a.trains_again), 0))",
+                     run_id)
+            .value_or(0);
     for (auto& [attempt, host] : crashes) {
       if (attempt < got_on) continue;
       ++state.crashes;

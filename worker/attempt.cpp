@@ -366,6 +366,17 @@ void take_standardisation(TrainingWindows& windows, const SafetensorsFile& file,
 }
 } // namespace
 
+namespace {
+/// Whether a file is there and cannot be opened.
+bool is_shut(const std::string& store_directory, const std::string& path) {
+  try {
+    return !std::ifstream(run_file(store_directory, path)).is_open();
+  } catch (const StorageError&) { // no path of a run's file, or no plain file
+    return false;
+  }
+}
+} // namespace
+
 AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
                           Reporter& reporter) {
   AttemptData used = data;
@@ -383,8 +394,8 @@ AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data,
       throw StorageError(std::string(assignment.evaluate_only ? weights_gone : checkpoint_gone) + failure.what());
     } catch (const StorageError& failure) {
       if (!assignment.evaluate_only) throw StorageError(std::string(checkpoint_damaged) + failure.what());
-      // One that cannot be opened may be whole; one that was read is damaged, and nobody asks for it again.
-      if (!std::ifstream(run_file(assignment.store_directory, assignment.resume_path)).is_open())
+      // One that may not be opened may be whole; one that was read is damaged, and nobody asks for it again.
+      if (is_shut(assignment.store_directory, assignment.resume_path))
         throw std::runtime_error(std::string("its weights cannot be read: ") + failure.what());
       set_aside(assignment.store_directory, assignment.resume_path);
       throw StorageError(std::string(weights_damaged) + failure.what());
