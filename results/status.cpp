@@ -134,8 +134,8 @@ std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment, con
                  "CASE r.status WHEN 'WAITING' THEN 'needs ' || r.world_size || ' ranks' ELSE r.end_reason END, "
                  "CASE r.status WHEN 'WAITING' THEN NULL ELSE r.end_detail END, CASE r.status WHEN 'WAITING' THEN NULL ELSE a.host END "
                  "FROM v_runs r LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempts "
-                 "WHERE r.status IN ('FAILED', 'QUARANTINED', 'WAITING') AND iif(?1 = '[]', r.run_id NOT IN (SELECT run_id FROM v_given_up), "
-                 "r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT value FROM json_each(?1)))) "
+                 "WHERE r.status IN ('FAILED', 'QUARANTINED', 'WAITING') AND iif(?1 = '[]', "
+                 "r.run_id NOT IN (SELECT run_id FROM v_given_up), r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT value FROM json_each(?1)))) "
                  "ORDER BY r.status, r.dataset, r.variant, r.fold, r.seed",
                  {only})
           .rows;

@@ -29,7 +29,8 @@ class FilesGone(Workplace):
     def recorded(self, store=None):
         """All that may not change."""
         clean = [row for row in self.evaluations(store) if row[1] == "clean"]
-        return (self.epochs(store), clean, self.ask("SELECT run_id, status, epochs_done, device, platform, end_reason, accuracy FROM v_runs ORDER BY 1", store=store))
+        return (self.epochs(store), clean,
+                self.ask("SELECT run_id, status, epochs_done, device, platform, end_reason, accuracy FROM v_runs ORDER BY 1", store=store))
 
     def test_weights_that_were_purged_are_trained_again_and_what_is_recorded_stands(self):
         noisy = self.small("noisy.json", conditions=["noise/10/1"])
