@@ -20,11 +20,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <initializer_list>
 #include <memory>
 #include <sstream>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace stdualx {
 
@@ -140,6 +142,8 @@ SentJob send_batch_script(const std::filesystem::path& script, const std::vector
 
 namespace {
 
+constexpr std::size_t most_asked_at_once = 256;
+
 /// Whether something listens there.
 bool answers(const std::string& address, const std::string& port) {
   addrinfo hints{};
@@ -172,10 +176,19 @@ std::optional<std::vector<std::string>> answering_nodes(const std::string& nodes
   if (!described || !configuration || !described->went_well() || !configuration->went_well()) return std::nullopt;
   const SlurmFields settings = parse_slurm_configuration(configuration->output);
   const std::string port = value_of(settings, "SlurmdPort", "6818"); // Slurm's own default
+  const std::vector<SlurmFields> records = parse_slurm_records(described->output);
   std::vector<std::string> live;
-  for (const SlurmFields& node : parse_slurm_records(described->output)) {
-    const std::string name = value_of(node, "NodeName");
-    if (!name.empty() && answers(value_of(node, "NodeAddr", name), value_of(node, "Port", port))) live.push_back(name);
+  // At once: a rack that is dark costs two seconds, and not two for each of its nodes.
+  for (std::size_t begin = 0; begin < records.size(); begin += most_asked_at_once) {
+    std::vector<std::pair<std::string, std::future<bool>>> asked;
+    for (std::size_t i = begin; i < std::min(begin + most_asked_at_once, records.size()); ++i) {
+      const std::string name = value_of(records[i], "NodeName");
+      if (!name.empty())
+        asked.emplace_back(
+            name, std::async(std::launch::async, answers, value_of(records[i], "NodeAddr", name), value_of(records[i], "Port", port)));
+    }
+    for (auto& [name, reached] : asked)
+      if (reached.get()) live.push_back(name);
   }
   return live;
 }

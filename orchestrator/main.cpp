@@ -62,8 +62,8 @@ const std::vector<Command>& commands() {
       {"doctor", "[options]",
        "Whether this host, and with --slurm the cluster, can do what a sweep will ask of them; and what to do where not.",
        "stdualx doctor --slurm --partition gpu --store /shared/results.db", doctor_command},
-      {"guard", "NODE JOB SUBMISSION", "What a job of several nodes starts on another one of them; not for people.",
-       "stdualx guard node1 12 results.db.d/submissions/demo-1", guard_command, true},
+      {"guard", "NODE JOB SUBMISSION STORE", "What a job of several nodes starts on another one of them; not for people.",
+       "stdualx guard node1 12 results.db.d/submissions/demo-1 results.db", guard_command, true},
       {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},
   };
   return all;

@@ -13,6 +13,14 @@
 
 namespace stdualx {
 
+std::string recipe_identity(const RunSpec& run) {
+  Json recipe = identity_json(run);
+  recipe.erase("fold");
+  recipe.erase("seed");
+  if (run.protocol.kind == "official") recipe["protocol"].erase("validation_people"); // its folds are groups of validation people
+  return sha256_hex(recipe.dump()).substr(0, 16);
+}
+
 namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // Of one or two people a bootstrap draws the same again and again: its interval would be narrow for want of people.

@@ -10,6 +10,7 @@
 #include "results/migrate.h"
 #include "results/run_state_query.h"
 #include "results/store_impl.h"
+#include "results/tables.h"
 
 namespace stdualx {
 

@@ -1,6 +1,7 @@
 // What was asked for, and by which program: sweeps with their runs, configurations, builds.
 #include "experiments/spec/sha256.h"
 #include "results/store_impl.h"
+#include "results/tables.h"
 
 #include <optional>
 
@@ -59,11 +60,6 @@ std::int64_t Store::Impl::config_id(const RunSpec& run) {
 }
 
 void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run, std::int64_t config) {
-  // The identity's text, without what runs of one recipe, or of one split, differ in.
-  Json recipe = identity_json(run);
-  recipe.erase("fold");
-  recipe.erase("seed");
-  if (run.protocol.kind == "official") recipe["protocol"].erase("validation_people"); // its folds are groups of validation people
   database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, "
                    "variant, epochs, world_size, threads, "
                    "open_test, split_id, recipe_id, code_version, first_seen_ms, config_id) "
@@ -71,7 +67,7 @@ void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run, std:
                    run_id, now(), run.dataset, run.dataset_hash, run.protocol.kind,
                    run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
                    run.training.epochs, run.world_size, run.threads, run.protocol.open_test, split_identity(run),
-                   sha256_hex(recipe.dump()).substr(0, 16), run.code_version, config);
+                   recipe_identity(run), run.code_version, config);
 }
 
 std::int64_t Store::register_sweep(const Plan& plan) {

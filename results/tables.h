@@ -102,15 +102,23 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
 /// JSON pointers at which two runs differ, with both values.
 Table run_differences(const RunSpec& first, const RunSpec& second, const std::string& first_name, const std::string& second_name);
 
-/// Median training seconds of COMPLETE runs like this one (same data set, preset, variant, epochs; of the same threads and group
-/// size where there are such).
+/// What runs that differ in fold and seed alone have in common; the store's recipe_id.
+std::string recipe_identity(const RunSpec& run);
+
+/// What trains: a GPU's times say nothing of a processor's.
+enum class DeviceKind { cpu, gpu };
+/// "processors", "GPUs".
+const char* device_kind_words(DeviceKind device);
+
+/// Median training seconds of COMPLETE runs like this one on devices of that kind: of the same recipe (all but fold and seed), or, where
+/// there are none, of the same settings with another protocol, threads or group size.
 struct CostEstimate {
   std::optional<double> seconds; // none: nothing like it was ever run
   std::int64_t runs = 0;         // from how many
 };
-CostEstimate cost_of(Reader& reader, const RunSpec& run);
+CostEstimate cost_of(Reader& reader, const RunSpec& run, DeviceKind device);
 
-/// Median seconds of an epoch that the store knows of runs like this one, COMPLETE or not; none: it knows none.
-std::optional<double> epoch_seconds_of(Reader& reader, const RunSpec& run);
+/// Median seconds of an epoch that the store knows of this recipe on devices of that kind, of COMPLETE runs or not; none: it knows none.
+std::optional<double> epoch_seconds_of(Reader& reader, const RunSpec& run, DeviceKind device);
 
 } // namespace stdualx

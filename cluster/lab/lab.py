@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""A Slurm cluster of three hosts on one machine: lab.py up | down | kill NODE | start NODE | run COMMAND...
+"""A Slurm cluster of three hosts on one machine: lab.py up | down | kill NODE | cut NODE | mend NODE | start NODE | run COMMAND...
 
   make lab         brings it up (some seconds; root)
   make lab-down    takes it down and leaves nothing behind
+  kill, start      power: its processes end, and the kernel still closes their sockets; all is begun again
+  cut, mend        the network cable: nothing comes through. `cut` and then `kill` is what others see of a power cut: silence
 
 Hosts are network namespaces on a bridge, each with its name, its /tmp and its own view of /etc/hosts; the daemons (munged, slurmctld, three
 slurmd) are Debian's, started on files of the lab alone. The machine's own Slurm and MUNGE are not touched. Each host has 4 CPUs and two GPUs, which are plain
@@ -187,7 +189,20 @@ def host_script(name):
     return " && ".join(lines)
 
 
+def link(node, up):
+    """The host's network cable: nothing goes through while it is down, and nobody is told."""
+    call("ip", "link", "set", f"{BRIDGE}{1 + NODES.index(node)}", "up" if up else "down")
+
+
+def kill_node(node):
+    """All its processes at once. Its kernel lives on and closes their sockets, as no real one does whose power is cut: see `link`."""
+    for pid, _ in inside(node):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def start_node(node):
+    link(node, True)
     daemon(f"slurmd-{node}", "nsenter", f"--net=/var/run/netns/{namespace(node)}", "unshare", "--mount", "--uts", "sh", "-c", host_script(node), "sh",
            find("slurmd"), "-D", "-N", node, "-f", LAB / "slurm.conf")
 
@@ -340,10 +355,10 @@ def main():
             up(stays=True)
         elif what == "down":
             down()
-        elif what == "kill" and words and words[0] in NODES:  # as if its power were cut
-            for pid, _ in inside(words[0]):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        elif what == "kill" and words and words[0] in NODES:
+            kill_node(words[0])
+        elif what in ("cut", "mend") and words and words[0] in NODES:
+            link(words[0], what == "mend")
         elif what == "start" and words and words[0] in NODES:
             start_node(words[0])
         elif what == "run" and words:

@@ -6,6 +6,7 @@
 #include "cluster/slurm.h"
 #include "experiments/plan.h"
 #include "experiments/sweep.h"
+#include "orchestrator/slurm_answers.h"
 #include "orchestrator/terminal.h"
 
 #include <pwd.h>
@@ -175,11 +176,11 @@ void choose_runs(Plan& plan, const options::variables_map& values) {
     plan.runs.resize(values["first"].as<std::size_t>());
 }
 
-Moment moment_now() {
+Moment moment_now(const std::filesystem::path& store) {
   Moment moment;
   moment.now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  moment.job_is_gone = [](const std::string& id) -> std::string {
-    const SlurmJob job = ask_jobs({id}).front();
+  moment.job_is_gone = [directory = store_directory(store)](const std::string& id) -> std::string {
+    const SlurmJob job = ask_jobs_seldom(directory, {id}).front();
     if (job.phase == JobPhase::running || job.phase == JobPhase::unknown) return ""; // unknown means alive
     return (job.phase == JobPhase::over ? "Slurm ended its job: " : "its job waits in Slurm's queue: ") + job.state +
            (job.reason.empty() ? "" : " (" + job.reason + ")");

@@ -77,8 +77,8 @@ std::filesystem::path home_folder(const std::string& instead);
 /// InputError where TMPDIR names no folder that can be written: MPI wants one.
 void check_temporary_folder();
 
-/// Now, with Slurm to be asked for the job of a coordinator that is silent.
-Moment moment_now();
+/// Now, with Slurm to be asked (seldom) for the job of a coordinator of this store that is silent.
+Moment moment_now(const std::filesystem::path& store);
 
 /// The process number of a `stdualx run` on this host that uses the store of this folder; nothing: none.
 std::optional<int> launcher_at(const std::filesystem::path& store_directory);

@@ -4,6 +4,7 @@
 #include "cluster/slurm.h"
 #include "experiments/spec/run_path.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/slurm_answers.h"
 #include "orchestrator/standing.h"
 #include "orchestrator/submission.h"
 #include "orchestrator/terminal.h"
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <thread>
@@ -41,7 +43,8 @@ struct KnownJob {
   fs::path folder; // of its submission
 };
 
-std::vector<KnownJob> jobs_of(const fs::path& store) {
+/// `now`: Slurm is asked, and not what it said some seconds ago.
+std::vector<KnownJob> jobs_of(const fs::path& store, bool now = false) {
   std::vector<KnownJob> jobs;
   std::vector<std::string> ids;
   for (const SubmittedJobs& submitted : submitted_jobs(store_directory(store)))
@@ -53,7 +56,7 @@ std::vector<KnownJob> jobs_of(const fs::path& store) {
     jobs.erase(jobs.begin(), jobs.end() - most_jobs_asked);
     ids.erase(ids.begin(), ids.end() - most_jobs_asked);
   }
-  const std::vector<SlurmJob> told = ask_jobs(ids);
+  const std::vector<SlurmJob> told = now ? ask_jobs(ids) : ask_jobs_seldom(store_directory(store), ids);
   for (std::size_t i = 0; i < jobs.size(); ++i) jobs[i].slurm = told[i];
   return jobs;
 }
@@ -125,7 +128,7 @@ std::vector<TitledTable> status_of(const fs::path& store, std::vector<KnownJob> 
     else shown.push_back(sweep.sweep_id);
   }
   if (reader) {
-    tables = status_tables(*reader, moment_now(), sweeps.empty() ? std::nullopt : std::optional(shown));
+    tables = status_tables(*reader, moment_now(store), sweeps.empty() ? std::nullopt : std::optional(shown));
     if (std::string gone = gone_words(*reader, store_directory(store)); !gone.empty()) tables[0].notes.push_back(std::move(gone));
   }
   add_waiting(tables, reader ? &*reader : nullptr, sweeps);
@@ -159,7 +162,7 @@ Watched watched(const fs::path& store, std::vector<KnownJob> jobs, const std::st
   seen.jobs = sweep ? jobs_of(*sweep, std::move(jobs)) : std::move(jobs);
   seen.standing = standing_of(reader ? &*reader : nullptr, sweep);
   seen.alive = std::any_of(seen.jobs.begin(), seen.jobs.end(), [](const KnownJob& job) { return may_live(job.slurm); }) ||
-               (reader && (!sweep || is_worked_on(*reader, *sweep)) && !coordinator_gone(*reader, moment_now()));
+               (reader && (!sweep || is_worked_on(*reader, *sweep)) && !coordinator_gone(*reader, moment_now(store)));
   if (sweep) seen.sweep_id = sweep->sweep_id, seen.retired = sweep->retired;
   seen.words = (sweep ? sweep->name + (sweep->retired ? " (retired)" : "") + ": " : "") + seen.standing.words();
   for (const KnownJob& job : seen.jobs)
@@ -226,6 +229,7 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
   const fs::path store = store_path(values);
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   std::string told, asked = values["sweep"].as<std::string>();
+  const int most_silent = silent_looks * std::max(1, static_cast<int>(std::ceil(seconds_an_answer_holds() / seconds))); // of our looks
   int silent = 0; // looks one after the other at which nobody seemed to work and Slurm said nothing of a job
   while (true) {
     const std::vector<KnownJob> jobs = jobs_of(store);
@@ -239,7 +243,7 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
     told = seen.words;
     const bool says_nothing = std::any_of(seen.jobs.begin(), seen.jobs.end(), [](const KnownJob& job) { return job.slurm.state.empty(); });
     silent = !seen.alive && says_nothing ? silent + 1 : 0;
-    const bool wait_on = silent > 0 && silent < silent_looks && seen.exit_status() != ExitStatus::done;
+    const bool wait_on = silent > 0 && silent < most_silent && seen.exit_status() != ExitStatus::done;
     if (!seen.alive && !wait_on) {
       const ExitStatus status = seen.exit_status();
       std::cout << (status == ExitStatus::done ? "all runs are complete\n"
@@ -262,7 +266,7 @@ int cancel_command(const Command& command, const std::vector<std::string>& argum
   const fs::path store = store_path(values);
   bool found = false, told_running = false;
   std::string unknown, failed;
-  for (const KnownJob& job : jobs_of(store)) {
+  for (const KnownJob& job : jobs_of(store, true)) {
     if (may_live(job.slurm)) {
       found = true;
       if (job.slurm.state == "COMPLETING") continue; // ends by itself

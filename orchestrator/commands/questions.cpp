@@ -1,4 +1,5 @@
 // The commands that only read: plan, runs, explain, query, report, compare.
+#include "cluster/devices.h"
 #include "experiments/spec/durable_file.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/tsne.h"
@@ -9,10 +10,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <sstream>
+#include <variant>
 
 namespace stdualx {
 
@@ -63,20 +66,30 @@ std::string space_words(const Plan& plan, const std::vector<RunState>& states, c
       megabytes(needed.largest_checkpoint), free < 0 ? "an unknown number of bytes" : megabytes(free));
 }
 
+DeviceKind device_option(const options::variables_map& values) {
+  if (values.count("device") == 0) return count_gpus() > 0 ? DeviceKind::gpu : DeviceKind::cpu;
+  const auto& kind = values["device"].as<std::string>();
+  if (kind != "cpu" && kind != "gpu") throw InputError("--device: expected cpu or gpu, found '" + kind + "'");
+  return kind == "gpu" ? DeviceKind::gpu : DeviceKind::cpu;
+}
+
 } // namespace
 
 int plan_command(const Command& command, const std::vector<std::string>& arguments) {
   Question question;
   add_sweep_options(question.described);
   add_data_options(question.described);
+  question.described.add_options()("device", options::value<std::string>()->value_name("KIND"),
+                                   "whose times the costs are: cpu or gpu (default: gpu where this host has one, else cpu)");
   if (!question.parse(command, arguments, {"SPEC"})) return 0;
+  const DeviceKind device = device_option(question.values);
   const Plan plan = plan_from(question.values);
   std::optional<Reader> reader = Reader::open_if_there(store_path(question.values));
   std::vector<std::string> ids;
   for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
   const std::vector<RunState> states = reader ? reader->run_states(ids) : std::vector<RunState>(plan.runs.size());
   TitledTable titled{plan.name, {{"run", "data set", "protocol", "fold", "variant", "seed", "ranks", "epochs", "status", "cost"}, {}}, {}};
-  const bool gone = reader && coordinator_gone(*reader, moment_now());
+  const bool gone = reader && coordinator_gone(*reader, moment_now(store_path(question.values)));
   const std::filesystem::path directory = store_directory(store_path(question.values));
   Left again;
   const auto status_words = [&](const PlannedRun& planned, const RunState& state) {
@@ -98,9 +111,9 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
   for (std::size_t i = 0; i < plan.runs.size(); ++i) {
     const RunSpec& run = plan.runs[i].run;
     known += states[i].known ? 1 : 0;
-    const auto kind = fmt::format("{} {} {} {} {}", run.preset, run.variant, run.training.epochs, run.world_size, run.threads);
+    const auto kind = recipe_identity(run);
     if (reader && !costs.contains(kind)) {
-      const auto seconds = cost_of(*reader, run).seconds;
+      const auto seconds = cost_of(*reader, run, device).seconds;
       costs[kind] = seconds ? Cell(Duration{*seconds}) : Cell();
     }
     titled.table.rows.push_back({plan.runs[i].run_id.substr(0, 10), run.dataset,
@@ -108,6 +121,10 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
                                  run.seed, run.world_size, run.training.epochs, status_words(plan.runs[i], states[i]), costs[kind]});
   }
   titled.notes.push_back(fmt::format("{} runs: {} known, {} new", plan.runs.size(), known, plan.runs.size() - known));
+  if (std::any_of(costs.begin(), costs.end(), [](const auto& one) { return !std::holds_alternative<std::monostate>(one.second); }))
+    titled.notes.push_back(fmt::format("Costs are of runs on {}; --device {} shows those on {}.", device_kind_words(device),
+                                       device == DeviceKind::cpu ? "gpu" : "cpu",
+                                       device_kind_words(device == DeviceKind::cpu ? DeviceKind::gpu : DeviceKind::cpu)));
   const std::string space = space_words(plan, states, data_paths(question.values), store_path(question.values));
   if (!space.empty()) titled.notes.push_back(space);
   for (std::string& words : thin_class_words(plan.thin_classes)) titled.notes.push_back(std::move(words));
@@ -121,8 +138,8 @@ int runs_command(const Command& command, const std::vector<std::string>& argumen
       "sweep", options::value<std::string>()->default_value("")->value_name("NAME"), "only runs of this sweep");
   if (!question.parse(command, arguments)) return 0;
   Reader reader = question.reader();
-  return question.show(
-      {runs_table(reader, moment_now(), {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
+  return question.show({runs_table(reader, moment_now(store_path(question.values)),
+                                   {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
 }
 
 int explain_command(const Command& command, const std::vector<std::string>& arguments) {
@@ -131,7 +148,7 @@ int explain_command(const Command& command, const std::vector<std::string>& argu
   if (!question.parse(command, arguments, {"RUN"})) return 0;
   Reader reader = question.reader();
   return question.show(
-      explain_run(reader, question.values["RUN"].as<std::string>(), moment_now(), store_directory(store_path(question.values))));
+      explain_run(reader, question.values["RUN"].as<std::string>(), moment_now(store_path(question.values)), store_directory(store_path(question.values))));
 }
 
 int query_command(const Command& command, const std::vector<std::string>& arguments) {

@@ -32,6 +32,7 @@
 #include <sstream>
 #include <thread>
 #include <utility>
+#include <variant>
 
 namespace stdualx {
 
@@ -251,13 +252,51 @@ bool is_held_back(int number) {
   return ::sigpending(&pending) == 0 && ::sigismember(&pending, number) == 1;
 }
 
-/// Until no coordinator works with the store. False: a signal came first.
-bool wait_for_store(const std::filesystem::path& store) {
+enum class Waited { free, asked_to_end, in_vain };
+
+/// Until no coordinator works with the store, a signal came, or `limit` is over.
+Waited wait_for_store(const std::filesystem::path& store, std::optional<std::chrono::seconds> limit) {
+  const auto began = std::chrono::steady_clock::now();
   for (bool told = false;; std::this_thread::sleep_for(std::chrono::seconds(1))) {
     std::optional<Reader> reader = Reader::open_if_there(store);
-    if (!reader || coordinator_gone(*reader, moment_now())) return true;
-    if (is_held_back(SIGUSR1) || is_held_back(SIGUSR2)) return false;
+    if (!reader || coordinator_gone(*reader, moment_now(store))) return Waited::free;
+    if (is_held_back(SIGUSR1) || is_held_back(SIGUSR2)) return Waited::asked_to_end;
+    if (limit && std::chrono::steady_clock::now() - began >= *limit) return Waited::in_vain;
     if (!std::exchange(told, true)) std::cerr << "stdualx: another sweep works with " << store.string() << "; waiting until it lets go\n";
+  }
+}
+
+/// The Slurm job whose coordinator holds the store; "": none, or a coordinator outside of Slurm.
+std::string job_that_holds(const std::filesystem::path& store) {
+  std::optional<Reader> reader = Reader::open_if_there(store);
+  if (!reader) return "";
+  const Table newest = reader->query("SELECT job FROM coordinators WHERE released_ms IS NULL ORDER BY coordinator_id DESC LIMIT 1");
+  const auto* job = newest.rows.empty() ? nullptr : std::get_if<std::string>(&newest.rows[0].at(0));
+  return job == nullptr ? "" : *job;
+}
+
+/// With --if-busy wait in an allocation of ours: hosts that nobody may use meanwhile are given back, and the submission is sent again, to
+/// begin when the job that holds the store has ended. Where Slurm does not know the holder's job to be alive it is waited for first: a
+/// lease tells, and it may be about to end. What happened, when this job is to end; std::nullopt: the store is free, a signal came, or no
+/// other job was taken and this one is to wait.
+std::optional<std::string> give_back(const std::filesystem::path& store) {
+  constexpr std::chrono::seconds patience{90}; // more than a lease
+  const std::string own = this_slurm_try().job_id, holder = job_that_holds(store);
+  const JobPhase phase = holder.empty() || holder == own ? JobPhase::unknown : ask_jobs({holder}).front().phase;
+  const bool lives = phase == JobPhase::waiting || phase == JobPhase::running;
+  if (wait_for_store(store, lives ? std::chrono::seconds(0) : patience) != Waited::in_vain) return std::nullopt;
+  const std::filesystem::path folder = submission_file()->parent_path();
+  const std::string why = "another sweep works with " + store.string() + (lives ? " (job " + holder + ")" : "");
+  try {
+    const SentJob sent = send_batch_script(folder / "job.sh", {lives ? "--dependency=afterany:" + holder : "--begin=now+600"}, own);
+    note_job(folder, sent.id);
+    return fmt::format("{}: this job gives its hosts back, and job {} begins {}", why, sent.id,
+                       lives ? "when that one has ended" : "in ten minutes");
+  } catch (const UncertainJob& error) {
+    return why + ": this job gives its hosts back, and another one goes on later; " + error.what();
+  } catch (const std::exception& error) {
+    std::cerr << "stdualx: " << why << ", and no job was taken that goes on later: " << error.what() << "; waiting until it lets go\n";
+    return std::nullopt;
   }
 }
 
@@ -297,7 +336,15 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   const std::filesystem::path store = store_of_sweep(values);
   const std::string with = store_words(values);
   if (submission) check_compute_node(submission->host, store, data_paths(values));
-  const bool is_free = if_busy_option(values) == "refuse" || wait_for_store(store);
+  bool is_free = true;
+  if (if_busy_option(values) == "wait") {
+    if (submission && !this_slurm_try().job_id.empty())
+      if (const auto given_back = give_back(store)) {
+        std::cout << *given_back << "\n";
+        return static_cast<int>(ExitStatus::drained);
+      }
+    is_free = wait_for_store(store, std::nullopt) == Waited::free;
+  }
   const bool found_killed = remove_dead_jobs(store_directory(store));
   const Left before = what_is_left(store, job.plan);
   const std::int64_t tries = submission && before.open > 0 ? begin_try(before) : 0;

@@ -106,20 +106,23 @@ std::vector<std::string> run_words(const options::variables_map& values, const B
   return words;
 }
 
-/// Throws InputError where the store knows an epoch of these runs that fits into no try of the job.
+/// Throws InputError where the store knows an epoch of these runs, on the kind of device that is asked for, that fits into no try of the
+/// job.
 void refuse_long_epochs(const Plan& plan, const std::filesystem::path& store, const BatchJob& job) {
   std::optional<Reader> reader = Reader::open_if_there(store);
   if (!reader || job.time.empty()) return;
+  const DeviceKind device = job.gpus ? DeviceKind::gpu : DeviceKind::cpu;
   const std::int64_t limit = slurm_seconds(job.time) - seconds_to_record; // a drain lets the running epoch end
   std::set<std::string> asked;
   for (const PlannedRun& planned : plan.runs) {
-    if (!asked.insert(planned.run.dataset + planned.run.preset + planned.run.variant).second) continue;
-    const auto seconds = epoch_seconds_of(*reader, planned.run);
+    if (!asked.insert(recipe_identity(planned.run)).second) continue;
+    const auto seconds = epoch_seconds_of(*reader, planned.run, device);
     if (seconds && *seconds > static_cast<double>(limit))
       throw InputError(
-          fmt::format("--time {}: that leaves a try of the job {} s, and an epoch of {} on {} has taken {:.0f} s (median, in this "
-                      "store): ask for a longer --time, more ranks a run, or fewer steps an epoch",
-                      job.time, limit, planned.run.variant, planned.run.dataset, *seconds));
+          fmt::format("--time {}: that leaves a try of the job {} s, and an epoch of {} on {} has taken {:.0f} s (median on {}, in this "
+                      "store): ask for a longer --time, more ranks a run, or fewer steps an epoch; --allow-long-epochs submits it all the "
+                      "same, for hosts that are faster",
+                      job.time, limit, planned.run.variant, planned.run.dataset, *seconds, device_kind_words(device)));
   }
 }
 
@@ -158,7 +161,9 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
       ("these options, where they are not given, from " + profile_file().string() +
        ": {\"NAME\": {\"partition\": \"gpu\", \"prologue\": [\"module load openmpi\"]}}; the profile `default` holds without asking")
           .c_str())("mpirun-arg", options::value<std::vector<std::string>>()->composing()->value_name("ARG"),
-                    "further argument of mpirun, as a site needs it")("dry-run", "prints the script; writes and sends nothing");
+                    "further argument of mpirun, as a site needs it")(
+      "allow-long-epochs", "though an epoch took longer than --time before, on other hosts")("dry-run",
+                                                                                             "prints the script; writes and sends nothing");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"SPEC"}, values)) return 0;
   add_profile(values["profile"].as<std::string>(), described, values);
@@ -168,7 +173,7 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   choose_runs(plan, values);
   const std::filesystem::path store = store_of_sweep(values);
   BatchJob job = asked_for(values, plan);
-  refuse_long_epochs(plan, store, job);
+  if (values.count("allow-long-epochs") == 0) refuse_long_epochs(plan, store, job);
   const Left left = what_is_left(store, plan);
   if (left.open == 0) {
     std::cout << fmt::format("nothing to do: {} of {} runs complete{}; no job was sent\n", left.complete, plan.runs.size(),
@@ -196,7 +201,7 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   submission.warning_seconds = job.warning_seconds;
   submission.host = note_of_this_host(store, data_paths(values));
   for (const PlannedRun& planned : plan.runs) submission.chosen_run_ids.push_back(planned.run_id);
-  submission.submitted_ms = moment_now().now_ms;
+  submission.submitted_ms = moment_now(store).now_ms;
   write_whole_file(folder / "sweep.json", plan.sweep_text + "\n");
   write_whole_file(folder / "submission.json", to_json_all(submission).dump(1) + "\n");
   write_whole_file(folder / "job.sh", lay_out(folder));

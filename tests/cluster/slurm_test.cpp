@@ -1,6 +1,7 @@
 // Batch scripts as text, as bash reads them, and what is said to sbatch and scontrol, which stand-ins play here. The real ones take part
 // in tests/slurm.
 #include "cluster/batch_script.h"
+#include "cluster/process.h"
 #include "cluster/slurm.h"
 #include "cluster/slurm_site.h"
 
@@ -9,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -209,6 +212,31 @@ TEST_F(SlurmStandIns, AControllerThatIsAwaySaysNothingOfAJob) {
   EXPECT_EQ(slurm_job("12"), SlurmFields{});
   program("scontrol", "echo 'JobId=12 JobState=RUNNING'");
   EXPECT_EQ(slurm_job("12")->at("JobState"), "RUNNING");
+}
+
+TEST_F(SlurmStandIns, NodesThatAnswerAreNamedInSlurmsOrderAmongThoseThatDoNot) {
+  const Descriptor listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), closed(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto bound = [](const Descriptor& socket) { // to a port of its own; one that nobody listens at refuses
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    return std::to_string(ntohs(address.sin_port));
+  };
+  const std::string live = bound(listening), dead = bound(closed);
+  ASSERT_EQ(::listen(listening.get(), 600), 0);
+  std::string nodes;
+  std::vector<std::string> expected;
+  for (int i = 0; i < 600; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    nodes += "NodeName=" + name + " NodeAddr=127.0.0.1 Port=" + (i % 3 == 0 ? dead : live) + "\n";
+    if (i % 3 != 0) expected.push_back(name);
+  }
+  std::ofstream(folder_ / "nodes") << nodes;
+  program("scontrol", "[ \"$2\" = config ] && echo 'SlurmdPort = 1' || cat \"${0%/*}/nodes\"");
+  EXPECT_EQ(answering_nodes("n[0-599]"), expected);
 }
 
 TEST_F(SlurmStandIns, SendingTellsWhyItFailed) {

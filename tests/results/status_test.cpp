@@ -167,17 +167,45 @@ TEST_F(StatusTest, TheCostOfARunIsTheMedianOfItsLike) {
     store.end_attempt({run_id, 1, "complete", "", "", {}}, RunStatus::complete);
   };
   Reader reader(file);
-  EXPECT_FALSE(cost_of(reader, a_run()).seconds);
+  EXPECT_FALSE(cost_of(reader, a_run(), DeviceKind::cpu).seconds);
   run_of(1, 10, 4);
-  EXPECT_EQ(cost_of(reader, a_run()).seconds, 10) << "of other threads, where there is nothing better";
+  EXPECT_EQ(cost_of(reader, a_run(), DeviceKind::cpu).seconds, 10) << "of other threads, where there is nothing better";
   run_of(2, 20, 1);
   run_of(3, 22, 1);
   run_of(4, 60, 1);
-  EXPECT_EQ(cost_of(reader, a_run()).seconds, 22);
-  EXPECT_EQ(cost_of(reader, a_run()).runs, 3);
+  EXPECT_EQ(cost_of(reader, a_run(), DeviceKind::cpu).seconds, 22);
+  EXPECT_EQ(cost_of(reader, a_run(), DeviceKind::cpu).runs, 3);
   RunSpec longer = a_run();
   longer.training.epochs = 50;
-  EXPECT_FALSE(cost_of(reader, longer).seconds);
+  EXPECT_FALSE(cost_of(reader, longer, DeviceKind::cpu).seconds);
+}
+
+TEST_F(StatusTest, TimesOfOneKindOfDeviceOrOfAnotherRecipeSayNothing) {
+  Store store = Store::open_for_writing(file, options());
+  const auto trained = [&](RunSpec run, double seconds, const std::string& device) {
+    store.register_sweep(a_plan({run}, "cost " + run_identity(run)));
+    const std::string run_id = run_identity(run);
+    Placement place = a_place();
+    place.device = device;
+    store.begin_attempt(run_id, place, 1);
+    EpochReport epoch = an_epoch(run_id, 1, 1);
+    epoch.wall_seconds = seconds;
+    store.record_epoch(epoch);
+    store.record_evaluation(an_evaluation(run_id, 1));
+    store.end_attempt({run_id, 1, "complete", "", "", {}}, RunStatus::complete);
+  };
+  RunSpec smaller = a_run(0, 1);
+  smaller.training.batch_size /= 2;
+  trained(a_run(0, 1), 500, "cpu");
+  trained(a_run(0, 2), 7, "NVIDIA H100");
+  trained(smaller, 900, "NVIDIA H100");
+  Reader reader(file);
+  EXPECT_EQ(cost_of(reader, a_run(), DeviceKind::cpu).seconds, 500);
+  EXPECT_EQ(cost_of(reader, a_run(), DeviceKind::gpu).seconds, 7);
+  EXPECT_EQ(epoch_seconds_of(reader, a_run(), DeviceKind::cpu), 500);
+  EXPECT_EQ(epoch_seconds_of(reader, a_run(1), DeviceKind::gpu), 7);
+  EXPECT_EQ(epoch_seconds_of(reader, smaller, DeviceKind::cpu), std::nullopt);
+  EXPECT_FALSE(cost_of(reader, smaller, DeviceKind::cpu).seconds);
 }
 
 } // namespace

@@ -2,7 +2,6 @@
 
 As root, where network namespaces are permitted; elsewhere these tests fail and say so.
 """
-import contextlib
 import hashlib
 import json
 import os
@@ -38,13 +37,14 @@ class Lab(Workplace):
         self.addCleanup(setattr, tempfile, "tempdir", previous)
         super().setUp()
         for node in lab.NODES:
+            lab.link(node, True)
             if not lab.inside(node):  # a test before cut its power
                 lab.start_node(node)
         wait_until(lambda: list(lab.states().values()) == ["idle"] * 3, 60, "three idle hosts")
         self.addCleanup(lab.call, "scancel", "--full", "--user=root", check=False)
 
     def environment(self):
-        return super().environment() | {"SLURM_CONF": str(lab.LAB / "slurm.conf")}
+        return super().environment() | {"SLURM_CONF": str(lab.LAB / "slurm.conf"), "STDUALX_SQUEUE_SECONDS": "0"}
 
     def submit(self, spec, *more, nodes=3, workers=1, store=None):
         """The job's number."""
@@ -77,10 +77,11 @@ class Lab(Workplace):
         """What Slurm does when a time limit or a preemption is near."""
         lab.call("scancel", "--signal=USR1", "--batch", job)
 
-    def cut_power(self, node):
-        for pid, _ in lab.inside(node):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def cut_power(self, node, silently=False):
+        """Its processes end; `silently`: no other host hears of it, as when a machine's power is cut."""
+        if silently:
+            lab.link(node, False)
+        lab.kill_node(node)
 
     def status(self):
         return self.finish(self.start("status"))
@@ -134,7 +135,7 @@ class Life(Lab):
         self.wait_for_epochs(15)
         lost = self.state(job).split()[1]
         self.cut_power(lost)
-        wait_until(lambda: "try 2" in self.log(job), 90, "Slurm to start it again")
+        wait_until(lambda: "try 2" in self.log(job), 150, "Slurm to start it again")
         self.wait_for_end(job)
         lab.start_node(lost)
         self.same_as_undisturbed()
@@ -229,6 +230,59 @@ class Life(Lab):
         again = self.submit(self.spec, "--if-busy", "wait")
         self.wait_for_end(again)
         self.same_as_undisturbed()
+
+
+class Silence(Lab):
+    """A host of which nothing is heard: its power is cut, its cable, or only its slurmd is away; stub trainers."""
+
+    stub = True
+
+    def setUp(self):
+        super().setUp()
+        self.wishes["epoch_ms"] = 300
+        self.spec = self.sweep(fixed={"training": {"epochs": 30, "batch_size": 32}})
+
+    def assert_undisturbed(self, job):
+        self.assertEqual(self.wait_for_end(job), ("COMPLETED", "0"))
+        self.assertNotIn("try 2", self.log(job), "it was requeued")
+        self.assertEqual(self.ask("SELECT count(*) FROM coordinators"), [(1,)])
+        self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts"), [("complete",)])
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+
+    def test_a_host_that_falls_silent_at_once_costs_a_relaunch_on_the_others(self):
+        job = self.submit(self.spec)
+        self.wait_for_epochs(10)
+        lost = next(node for node in lab.NODES if node != self.state(job).split()[1])
+        self.cut_power(lost, silently=True)
+        cut = time.time()
+        recorded = set(self.epochs())
+        wait_until(lambda: self.ask("SELECT count(*) FROM coordinators") == [(2,)], 150, "the relaunch")
+        print(f"relaunched after {time.time() - cut:.1f} s", flush=True)
+        self.assertEqual(self.wait_for_end(job), ("COMPLETED", "0"))
+        self.assertNotIn("try 2", self.log(job), "it was requeued")
+        self.assertLessEqual(recorded, set(self.epochs()))
+        self.assertEqual(self.statuses(), {"COMPLETE": 6})
+        self.assertNotIn((lost,), self.ask("SELECT host FROM attempts WHERE coordinator_id = 2"))
+
+    def test_a_cable_that_is_out_for_five_seconds_disturbs_nothing(self):
+        job = self.submit(self.spec)
+        self.wait_for_epochs(10)
+        for node in [node for node in lab.NODES if node != self.state(job).split()[1]]:
+            lab.link(node, False)
+            time.sleep(5)
+            lab.link(node, True)
+        self.assert_undisturbed(job)
+
+    def test_a_slurmd_that_is_away_while_its_job_works_is_no_lost_host(self):
+        job = self.submit(self.spec, nodes=2)
+        self.wait_for_epochs(10)
+        node = self.state(job).split()[1]
+        lab.end([tuple(lab.known_processes()[f"slurmd-{node}"])])
+        before = len(self.epochs())
+        time.sleep(30)  # the guard's five looks, twice
+        self.assertGreater(len(self.epochs()), before)
+        lab.start_node(node)
+        self.assert_undisturbed(job)
 
 
 class Commands(Lab):
@@ -330,7 +384,7 @@ class Commands(Lab):
         self.assertEqual(json.loads(submission)["programs"][0], hashlib.sha256(PROGRAM.read_bytes()).hexdigest())
 
     def test_the_second_job_on_a_store_waits_or_is_refused_and_shards_are_merged_into_the_whole(self):
-        self.wishes["epoch_ms"] = 300
+        self.wishes["epoch_ms"] = 500
         spec = self.sweep()
         first = self.submit(spec, nodes=1)
         self.wait_for_epochs(1)
@@ -338,10 +392,15 @@ class Commands(Lab):
         waits = self.submit(spec, "--if-busy", "wait", nodes=1)
         self.assertEqual(self.wait_for_end(refused), ("FAILED", "4"))
         self.assertIn("holds the store", self.log(refused))
+        # The hosts of the one that waits are free for others meanwhile.
+        self.assertEqual(self.wait_for_end(waits), ("FAILED", "75"))
+        self.assertTrue(self.state(first).startswith("RUNNING"))
+        told = re.search(r"\(job (\d+)\): this job gives its hosts back, and job (\d+) begins when that one has ended", self.log(waits))
+        self.assertEqual(told[1], first)
+        self.assertIn(f"afterany:{first}", self.shown(told[2])["Dependency"])
         self.assertEqual(self.wait_for_end(first), ("COMPLETED", "0"))
-        self.assertEqual(self.wait_for_end(waits), ("COMPLETED", "0"))
-        self.assertIn("waiting until it lets go", self.log(waits))
-        self.assertIn("nothing to do: 6 of 6 runs complete", self.log(waits))
+        self.assertEqual(self.wait_for_end(told[2]), ("COMPLETED", "0"))
+        self.assertIn("nothing to do: 6 of 6 runs complete", self.log(told[2]))
         self.assertEqual(self.ask("SELECT count(*) FROM coordinators"), [(1,)])
         shards = [self.folder / f"shard{i}.db" for i in (1, 2)]
         jobs = [self.submit(spec, "--shard", f"{i + 1}/2", nodes=1, store=store) for i, store in enumerate(shards)]

@@ -27,10 +27,11 @@ class Submission(Workplace):
         self.stand_in("sbatch", "echo 7")
         self.stand_in("scontrol")
         self.path = f"{self.programs}:/usr/bin:/bin"
+        self.squeue_seconds = 0  # it is asked always
         self.configuration = str(self.folder / "no-config")  # not the one of whoever tests
 
     def environment(self):
-        return super().environment() | {"PATH": self.path, "XDG_CONFIG_HOME": self.configuration}
+        return super().environment() | {"PATH": self.path, "XDG_CONFIG_HOME": self.configuration, "STDUALX_SQUEUE_SECONDS": str(self.squeue_seconds)}
 
     def submit(self, *arguments, status=0, store=None):
         return self.finish(self.start("submit", *arguments, store=store), status)
@@ -211,6 +212,9 @@ class Submission(Workplace):
             self.assertIn(part, said)
         self.assertEqual(self.sent(), [])
         self.submit(spec, "--workers-per-node", 2, "--time", "2:00:00")
+        for option in (["--gpus-per-node", 1], ["--workers-per-node", 2, "--allow-long-epochs"], ["--workers-per-node", 2, "--set", "training.batch_size=16"]):
+            self.submit(spec, *option, "--time", "1:00:00")  # another kind of device; all the same; another recipe
+        self.assertIn("--allow-long-epochs", said)
 
     def test_a_profile_gives_what_the_command_line_does_not_say(self):
         profiles = self.folder / "config" / "stdualx" / "cluster.json"
@@ -279,8 +283,8 @@ class Submission(Workplace):
         self.assertEqual((folder / "tiny-2" / "jobs.txt").read_text(encoding="utf-8"), "10\n")
 
     def test_a_job_that_slurm_refused_leaves_no_folder(self):
-        before = self.everything()
         self.stand_in("squeue")
+        before = self.everything()
         self.stand_in("sbatch", "echo 'sbatch: error: invalid partition specified: no such' >&2; exit 1")
         self.assertIn("sbatch did not take the job: ", self.submit(self.sweep(), "--workers-per-node", 1, status=2))
         self.assertEqual(set(self.everything()) - set(before) - {str(self.folder / "sweep.json")}, {str(self.programs / f"{name}.words") for name in ("sbatch", "squeue")})
@@ -402,11 +406,30 @@ class Submission(Workplace):
         self.run_sweep(whole, "--workers", 2, "--quiet")  # takes it back
         self.assertIn("tiny: 4 of 4 runs complete", self.finish(self.start("watch", "--seconds", 0.1, "--sweep", identity[:12])))
         self.assertNotIn("Retired", self.finish(self.start("status")))
+    def test_slurm_is_asked_once_for_all_who_look_at_a_store_and_not_at_all_where_a_fresh_answer_lies(self):
+        self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, "--time", "1:00:00")
+        self.stand_in("squeue", "echo '7|PENDING|Priority|'")
+        self.squeue_seconds = 30
+        answers = self.folder / "results.db.d" / "slurm-jobs.json"
+        for _ in range(3):
+            self.assertRegex(self.finish(self.start("status")), "7 +PENDING +Priority")
+        self.assertEqual(len(self.words("squeue")), 1)
+        known = json.loads(answers.read_text(encoding="utf-8"))
+        for stamp in (known["asked_ms"] - 31_000, known["asked_ms"] + 3_600_000):  # old; of a clock that is ahead
+            answers.write_text(json.dumps(known | {"asked_ms": stamp}), encoding="utf-8")
+            self.finish(self.start("status"))
+        answers.write_text("{", encoding="utf-8")
+        self.finish(self.start("status"))
+        self.assertEqual(len(self.words("squeue")), 4)
+        self.stand_in("scancel")
+        self.finish(self.start("cancel"))  # what is done to a job depends on what it does now
+        self.assertEqual(len(self.words("squeue")), 5)
+        self.assertEqual([path.name for path in answers.parent.iterdir() if path.name.startswith("slurm-jobs")], ["slurm-jobs.json"])
 
     def test_the_guard_takes_a_controller_that_is_away_for_no_lost_node(self):
         self.stand_in("scontrol", "[ $1 != requeue ] || exit 0; exit 1")
         self.stand_in("squeue", "echo '7|RUNNING|None|n1'")
-        guard = subprocess.Popen([PROGRAM, "guard", "n1", "7", str(self.folder)], env=self.environment(), stdin=subprocess.DEVNULL)
+        guard = subprocess.Popen([PROGRAM, "guard", "n1", "7", str(self.folder), str(self.store)], env=self.environment(), stdin=subprocess.DEVNULL)
         self.addCleanup(guard.wait)
         self.addCleanup(guard.kill)
         wait_until(lambda: len(self.words("scontrol")) > 12, 60, "seven looks")
