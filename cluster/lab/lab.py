@@ -146,13 +146,17 @@ def inside(node):
 
 def daemon(name, *command, keeps=()):
     """Starts one that outlives us, its words in NAME.out, and remembers it. It inherits the descriptors `keeps`."""
-    with open(LAB / f"{name}.out", "w", encoding="utf-8") as words:
-        process = subprocess.Popen([find(command[0]), *map(str, command[1:])], stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment(),
-                                   start_new_session=True, pass_fds=keeps)
+    for descriptor in keeps:
+        os.set_inheritable(descriptor, True)
+    actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+               (os.POSIX_SPAWN_OPEN, 1, LAB / f"{name}.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+               (os.POSIX_SPAWN_DUP2, 1, 2)]
+    pid = os.posix_spawn(find(command[0]), list(map(str, command)), environment(), file_actions=actions, setsid=True)
+    for descriptor in keeps:
+        os.set_inheritable(descriptor, False)
     known = known_processes()
-    known[name] = [process.pid, start_of(process.pid)]
+    known[name] = [pid, start_of(pid)]
     (LAB / "processes.json").write_text(json.dumps(known), encoding="utf-8")
-    return process
 
 
 def wait(condition, what, seconds=30):

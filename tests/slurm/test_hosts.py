@@ -27,7 +27,7 @@ class Hosts(unittest.TestCase):
         return place
 
     def start(self, tree, *words, **variables):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("STDUALX_")} | variables
+        environment = {name: value for name, value in os.environ.items() if name != "TMPDIR" and not name.startswith("STDUALX_")} | variables
         process = subprocess.Popen([sys.executable, tree / "cluster" / "lab" / "lab.py", *words], cwd=tree, env=environment, text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.stdout.close)

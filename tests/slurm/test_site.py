@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import unittest
@@ -44,7 +45,7 @@ class Site(Lab):
 
     def test_doctor_knows_its_own_job(self):
         script = self.folder / "job.sh"
-        script.write_text(f"#!/bin/bash\n{PROGRAM} doctor --store {self.store} --format json >{self.folder}/said.json\n", encoding="utf-8")
+        script.write_text(f"#!/bin/bash\n{shlex.quote(str(PROGRAM))} doctor --store {self.store} --format json >{self.folder}/said.json\n", encoding="utf-8")
         done = subprocess.run(["sbatch", "--wait", "--output=/dev/null", "--cpus-per-task=1", str(script)], cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120)
         said = (self.folder / "said.json").read_text(encoding="utf-8")
