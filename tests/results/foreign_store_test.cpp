@@ -220,7 +220,7 @@ protected:
     reading("explain", [&](Reader& reader) { show(explain_run(reader, run_id, moment)); });
     for (const std::string& name : report_table_names()) reading(name.c_str(), [&](Reader& reader) { show(report(reader, {{name}, {}})); });
     reading("compare", [&](Reader& reader) { show(compare(reader, "stdual_x", "without_csa")); });
-    reading("cost", [&](Reader& reader) { cost_of(reader, first_spec); });
+    reading("cost", [&](Reader& reader) { cost_of(reader, first_spec, DeviceKind::cpu); });
     reading("states", [&](Reader& reader) { reader.run_states({{run_id}}); });
     reading("embeddings", [&](Reader& reader) { embedding_files(reader); });
     reading("ledger", [&](Reader& reader) { ledger_findings(reader); });
