@@ -1,5 +1,4 @@
 // What was asked for, and by which program: sweeps with their runs, configurations, builds.
-#include "experiments/spec/sha256.h"
 #include "results/store_impl.h"
 #include "results/tables.h"
 
