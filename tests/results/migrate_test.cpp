@@ -26,13 +26,16 @@ std::vector<std::string_view> with_next(std::string_view sql = "ALTER TABLE host
 }
 std::string next_version() { return std::to_string(schema_version() + 1); }
 
-/// A row of `runs` as versions 1 to 3 wrote it.
+// Up to it a row of `runs` holds its whole configuration.
+constexpr std::size_t last_version_with_config_in_runs = 3;
+
+/// A row of `runs` as these versions wrote it.
 void insert_old_run(Database& database, const RunSpec& run, const std::string& status) {
   database.execute("INSERT INTO runs (run_id, status, status_ms, dataset, dataset_hash, protocol, folds, fold, seed, preset, variant, "
                    "epochs, world_size, threads, open_test, split_id, recipe_id, code_version, first_seen_ms, config) "
-                   "VALUES (?1, ?2, 5, 'uci-har', 'hash', 'leave_persons_out', 3, ?3, ?4, 'default', 'stdual_x', 2, 1, 1, 1, 'split', "
+                   "VALUES (?1, ?2, 5, 'uci-har', 'hash', 'leave_persons_out', 3, ?3, ?4, 'default', ?6, 2, 1, 1, 1, 'split', "
                    "'recipe', 1, 5, ?5)",
-                   run_identity(run), status, run.fold, run.seed, to_json_all(run).dump());
+                   run_identity(run), status, run.fold, run.seed, to_json_all(run).dump(), run.variant);
 }
 
 TEST(Migration, ANewFileGetsTheNewestSchemaAndNoCopy) {
@@ -124,7 +127,7 @@ TEST(Migration, ConfigurationsOfEveryOlderVersionAreKeptOnceForAllFoldsAndSeeds)
   RunSpec warm = a_run();
   warm.training.learning_rate = 0.5;
   std::vector<RunSpec> runs = {a_run(0, 1), a_run(1, 1), a_run(1, 2), warm};
-  for (std::size_t version = 1; version < embedded_migrations().size(); ++version) {
+  for (std::size_t version = 1; version <= last_version_with_config_in_runs; ++version) {
     TemporaryFolder folder;
     const auto file = folder / "results.db";
     {
@@ -140,6 +143,32 @@ TEST(Migration, ConfigurationsOfEveryOlderVersionAreKeptOnceForAllFoldsAndSeeds)
                 run);
     EXPECT_EQ(store.register_sweep(a_plan(runs)), 0);
     EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM configs"), 2) << "their texts are those that this program writes";
+  }
+}
+
+TEST(Migration, AblationsOfAnOlderStoreAreToldByWhichSideHasThePart) {
+  RunSpec without = a_run(), with = a_run();
+  without.model.position = false; // a sweep told stdual_x to leave it out, and a variant of its own has it
+  with.variant = "with_position";
+  for (std::size_t version = 1; version < embedded_migrations().size(); ++version) {
+    TemporaryFolder folder;
+    const auto file = folder / "results.db";
+    {
+      Database database(file, read_write, 1000);
+      migrate(database, {embedded_migrations().begin(), embedded_migrations().begin() + static_cast<std::ptrdiff_t>(version)});
+      if (version <= last_version_with_config_in_runs)
+        for (const RunSpec& run : {without, with}) insert_old_run(database, run, "PLANNED");
+    }
+    Store store = Store::open_for_writing(file);
+    store.register_sweep(a_plan({without, with}));
+    complete(store, without, 7);
+    complete(store, with, 9);
+    Reader reader(file);
+    EXPECT_EQ(text_at(reader, "SELECT group_concat(part || ' ' || variant || ' ' || whole_variant || ' ' || round(accuracy_difference, 9)) "
+                              "FROM v_ablation"),
+              "position stdual_x with_position -0.2")
+        << "version " << version;
+    EXPECT_EQ(text_at(reader, "PRAGMA integrity_check"), "ok");
   }
 }
 
