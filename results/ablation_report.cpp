@@ -8,46 +8,74 @@ namespace stdualx {
 
 namespace {
 
-/// The pairs of v_ablation, which says what an ablation is, by recipe.
-std::vector<RecipePair> ablations(ReportContext& context) {
+/// A network without a part, beside the one that has it.
+struct Ablation {
+  RecipePair pair;
+  std::string part;
+  bool from_whole = false; // whether the other lacks nothing
+};
+
+/// Those of v_ablation, which says what an ablation is, by recipe.
+std::vector<Ablation> ablations(ReportContext& context) {
   std::map<std::string, std::pair<const RecordedRecipe*, const RecipeRun*>> known;
   for (const RecordedRecipe& recipe : context.recipes)
     for (const RecipeRun& run : recipe.runs) known[run.run_id] = {&recipe, &run};
-  std::map<std::pair<const RecordedRecipe*, const RecordedRecipe*>, RecipePair> pairs; // recipes lie in the tables' order
-  for (const auto& row : context.reader.query("SELECT run_id, whole_run_id FROM v_ablation ORDER BY fold, seed").rows) {
+  std::map<std::pair<const RecordedRecipe*, const RecordedRecipe*>, Ablation> pairs; // recipes lie in the tables' order
+  for (const auto& row :
+       context.reader.query("SELECT run_id, whole_run_id, part, lacks_nothing FROM v_ablation ORDER BY fold, seed").rows) {
     const auto& ablated = known.at(text_of(row[0]));
     const auto& whole = known.at(text_of(row[1]));
-    RecipePair& pair = pairs[{ablated.first, whole.first}];
-    pair.first = ablated.first;
-    pair.second = whole.first;
-    pair.runs.emplace_back(ablated.second, whole.second);
+    Ablation& ablation = pairs[{ablated.first, whole.first}];
+    ablation.pair.first = ablated.first;
+    ablation.pair.second = whole.first;
+    ablation.pair.runs.emplace_back(ablated.second, whole.second);
+    ablation.part = text_of(row[2]);
+    ablation.from_whole = integer_of(row[3]) != 0;
   }
-  std::vector<RecipePair> all;
+  std::vector<Ablation> all;
   all.reserve(pairs.size());
-  for (auto& [recipes, pair] : pairs) all.push_back(std::move(pair));
+  for (auto& [recipes, ablation] : pairs) all.push_back(std::move(ablation));
   return all;
+}
+
+/// The paper's drop for this part of its whole network, whatever a sweep calls the network without it.
+const Claim* claim_of(const ReportContext& context, const Ablation& ablation) {
+  static const std::map<std::string, std::string> names{
+      {"stdat", "without_stdat"}, {"cross_sensor_attention", "without_csa"}, {"triplet_weight", "without_contrastive"}};
+  const auto name = names.find(ablation.part);
+  if (name == names.end() || !ablation.from_whole) return nullptr;
+  return context.claim("accuracy_difference", ablation.pair.first->dataset, name->second);
+}
+
+std::string part_words(const std::string& part) {
+  if (part == "triplet_weight") return "contrastive term";
+  std::string words = part;
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
 }
 
 } // namespace
 
 std::vector<TitledTable> ablation_tables(ReportContext& context) {
-  const std::vector<RecipePair> pairs = ablations(context);
-  if (pairs.empty()) return {};
-  TitledTable titled{"ablations: without a part, less the whole network", {}, {}};
+  const std::vector<Ablation> found = ablations(context);
+  if (found.empty()) return {};
+  TitledTable titled{"ablations: without a part, less the network that has it", {}, {}};
   Table& table = titled.table;
-  table.columns = {"data set",          "protocol", "preset",    "variant", "accuracy", "whole network", "paper",
-                   "difference (mean)", "95 % low", "95 % high", "p",       "p (Holm)", "folds x seeds", "verdict"};
+  table.columns = {"data set", "protocol",          "preset",   "variant",   "without", "compared with", "accuracy",      "its accuracy",
+                   "paper",    "difference (mean)", "95 % low", "95 % high", "p",       "p (Holm)",      "folds x seeds", "verdict"};
+  const std::size_t holm_column = 13;
   std::vector<RowSubject> subjects;
   std::vector<NamedFields> fields;
   std::vector<double> p_values;
   std::vector<std::vector<Cell>> rows;
-  for (const RecipePair& pair : pairs) {
+  for (const Ablation& ablation : found) {
+    const auto& [pair, part, from_whole] = ablation;
     const RecordedRecipe& recipe = *pair.first;
     const PairedScores scores = paired_accuracies(context.reader, pair, context.accuracies);
     const auto result = scores.difference.result();
     if (!result) continue;
-    const Claim* claim = context.claim("accuracy_difference", recipe.dataset, recipe.variant);
-    const std::string names = recipe.names();
+    const Claim* claim = claim_of(context, ablation);
+    const std::string names = recipe.names() + joined({part, pair.second->variant});
     subjects.push_back({names, recipe.protocol});
     fields.push_back({names + recipe.protocol_text(), recipe.recipe_id + pair.second->recipe_id, pair.second->fields});
     p_values.push_back(result->p);
@@ -56,6 +84,8 @@ std::vector<TitledTable> ablation_tables(ReportContext& context) {
            recipe.protocol_text(),
            recipe.preset,
            recipe.variant,
+           part_words(part),
+           pair.second->variant,
            percent_or_nothing(mean(scores.first.fold_means())),
            percent_or_nothing(mean(scores.second.fold_means())),
            paper_cell(claim)};
@@ -70,17 +100,18 @@ std::vector<TitledTable> ablation_tables(ReportContext& context) {
   std::vector<std::string> ids;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (alone[i]) {
-      table.rows.push_back(
-          {rows[i][0], by_person_words, rows[i][2], rows[i][3], {}, {}, rows[i][6], {}, {}, {}, {}, {}, {}, std::string(verdict({}))});
+      std::vector<Cell> row{rows[i][0], by_person_words, rows[i][2], rows[i][3], rows[i][4], rows[i][5], {}, {}, rows[i][8]};
+      row.resize(table.columns.size());
+      row.back() = std::string(verdict({}));
+      table.rows.push_back(std::move(row));
       ids.emplace_back();
     }
-    rows[i][11] = adjusted[i];
+    rows[i][holm_column] = adjusted[i];
     table.rows.push_back(std::move(rows[i]));
     ids.push_back(fields[i].id);
   }
   add_differences(table, ids, differing_fields(fields));
-  titled.notes = {"Paired by split, fold and seed. Interval and p of the difference: k folds, Nadeau and Bengio's corrected resampled t; "
-                  "official split, bootstrap over the test people on stored predictions. Holm over the rows of this table.",
+  titled.notes = {difference_words, "Holm over the rows of this table.",
                   "The paper does not say on which data set its drops were measured, so they stand beside each; on other data than the "
                   "paper's: SUBSTITUTED DATA. Preset `faithful` is the network as published."};
   return {titled};

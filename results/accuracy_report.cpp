@@ -60,9 +60,7 @@ TitledTable test_table(ReportContext& context) {
                      [&](const RecordedRecipe& recipe) { return claim.is_on(recipe.dataset) && recipe.variant == claim.variant; }))
       add_not_run(claim.dataset, "not stated by the paper", {}, claim.variant);
   add_differences(table, ids, differences(recipes));
-  titled.notes = {"k folds: seeds averaged within a fold, then Nadeau and Bengio's corrected resampled t over folds. Official split: "
-                  "bootstrap over the test people (10,000 draws), of whom there must be five; of so few "
-                  "the interval is too narrow.",
+  titled.notes = {interval_words,
                   "UNDERPOWERED also where folds of the protocol are missing. The paper does not state its protocols; a random split of "
                   "overlapping windows leaks."};
   return titled;

@@ -1,6 +1,5 @@
 // STDual-X beside networks of other architectures, and everything beside the linear classifier.
 #include <algorithm>
-#include <cmath>
 
 #include "results/report.h"
 #include "results/rows.h"
@@ -9,13 +8,11 @@ namespace stdualx {
 
 namespace {
 
-constexpr double level = 0.05; // of Holm's p
-
-const char* judged(double mean_difference, double p, bool against_linear, bool all_folds) {
-  if (std::isnan(p) || !all_folds) return "UNDERPOWERED"; // not tested is not the same as failed
-  const bool shown = p < level;
-  if (against_linear) return shown && mean_difference > 0 ? "PASSES THE BAR" : "DOES NOT PASS THE BAR";
-  return !shown ? "NO DIFFERENCE SHOWN" : mean_difference > 0 ? "ABOVE" : "BELOW";
+std::string judged(const PairedScores& scores, double adjusted_p, bool against_linear) {
+  const double difference = mean(scores.difference.fold_means());
+  const std::string_view word = difference_verdict(difference, adjusted_p, scores.difference.is_underpowered());
+  if (!against_linear || word == "UNDERPOWERED") return std::string(word);
+  return word == "ABOVE" ? "PASSES THE BAR" : "DOES NOT PASS THE BAR";
 }
 
 } // namespace
@@ -82,7 +79,7 @@ std::vector<TitledTable> baseline_tables(ReportContext& context) {
     row.push_back(p_cell(line.result.p));
     row.push_back(p_cell(adjusted[i]));
     row.push_back(line.scores.difference.folds_and_seeds());
-    row.emplace_back(judged(line.result.difference.mean, adjusted[i], line.is_bar, line.scores.difference.has_all_folds()));
+    row.emplace_back(judged(line.scores, adjusted[i], line.is_bar));
     table.rows.push_back(std::move(row));
     ids.push_back(fields[i].id);
   }
@@ -98,9 +95,8 @@ std::vector<TitledTable> baseline_tables(ReportContext& context) {
   add_differences(table, ids, differing_fields(fields));
   titled.notes = {
       "The linear classifier on hand-made features is the bar: a network that does not beat it has shown nothing. PASSES THE BAR, "
-      "ABOVE, BELOW: a difference with p (Holm) below 0.05. UNDERPOWERED: folds are missing, or there are too few for a test.",
-      "Paired by split, fold and seed, each beside the recipe that differs from it in the fewest settings. Interval and p as for "
-      "ablations; Holm over the rows of this table."};
+      "ABOVE, BELOW: a difference with p (Holm) below 0.05.",
+      "Each beside the recipe that differs from it in the fewest settings. Holm over the rows of this table.", difference_words};
   return {titled};
 }
 

@@ -71,6 +71,20 @@ std::vector<const RecordedRecipe*> pointers(const std::vector<RecordedRecipe>& r
   return all;
 }
 
+/// The pairs of two sides, each once: recipes that both sides have are beside each other from either, the second time turned round. Of the
+/// two the one with more runs stands, the first where there are as many.
+std::vector<RecipePair> pairs_once(const std::vector<RecordedRecipe>& ours, const std::vector<RecordedRecipe>& theirs) {
+  std::vector<RecipePair> kept;
+  for (RecipePair& pair : nearest_pairs(pointers(ours), pointers(theirs))) {
+    const auto turned = std::find_if(kept.begin(), kept.end(), [&](const RecipePair& other) {
+      return other.first->recipe_id == pair.second->recipe_id && other.second->recipe_id == pair.first->recipe_id;
+    });
+    if (turned == kept.end()) kept.push_back(std::move(pair));
+    else if (pair.runs.size() > turned->runs.size()) *turned = std::move(pair);
+  }
+  return kept;
+}
+
 /// What the stored predictions of a pair of recipes say.
 struct Predictions {
   std::int64_t only_first = 0, only_second = 0; // windows, of the seed that most folds share, the lowest of several
@@ -141,16 +155,19 @@ std::vector<TitledTable> compare(Reader& reader, const std::string& first, const
                    "p (Wilcoxon, people)",
                    "windows only first has right",
                    "only second",
-                   "p (McNemar)"};
+                   "p (McNemar)",
+                   "verdict"};
+  const std::size_t holm_column = 11, folds_column = 12;
   TitledTable settings{"where their settings differ", {{"first", "second", "field", "first's", "second's"}, {}}, {}};
   std::vector<RowSubject> subjects;
-  std::vector<double> p_values;
+  std::vector<double> p_values, differences;
+  std::vector<bool> underpowered; // noted at once: the recipes live no longer than their pairs
   std::vector<std::vector<Cell>> rows;
   for (const bool open_test : {true, false}) {
     const std::vector<RecordedRecipe> recipes = recipes_of(reader, open_test);
     const std::vector<RecordedRecipe> ours = restricted(recipes, first_runs), theirs = restricted(recipes, second_runs);
     const auto values = values_of(reader, open_test ? "test" : "validation", "accuracy");
-    for (const RecipePair& pair : nearest_pairs(pointers(ours), pointers(theirs))) {
+    for (const RecipePair& pair : pairs_once(ours, theirs)) {
       const PairedScores scores = paired_accuracies(reader, pair, values);
       const auto result = scores.difference.result();
       if (!result) continue;
@@ -158,6 +175,8 @@ std::vector<TitledTable> compare(Reader& reader, const std::string& first, const
       const Predictions found = predictions_of(reader, pair);
       subjects.push_back({recipe.names() + joined({recipe.part, pair.second->preset, pair.second->variant}), recipe.protocol});
       p_values.push_back(result->p);
+      underpowered.push_back(scores.difference.is_underpowered());
+      differences.push_back(result->difference.mean);
       auto& row = rows.emplace_back();
       row = {recipe.dataset,
              recipe.protocol_text(),
@@ -182,24 +201,26 @@ std::vector<TitledTable> compare(Reader& reader, const std::string& first, const
     throw InputError("'" + first + "' and '" + second +
                      "' share no COMPLETE runs of the same split, fold and seed, so there is nothing to " +
                      "compare; a run beside itself is not counted");
-  const std::vector<Cell> adjusted = holm_cells(p_values);
+  const std::vector<double> adjusted = holm(p_values);
   const std::vector<bool> alone = lacks_row_by_person(subjects);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (alone[i]) {
       std::vector<Cell> row{rows[i][0], by_person_words, rows[i][2], rows[i][3], rows[i][4]};
       row.resize(table.columns.size());
-      row[12] = "not run";
+      row[folds_column] = "not run";
       table.rows.push_back(std::move(row));
     }
-    rows[i][11] = adjusted[i];
+    rows[i][holm_column] = p_cell(adjusted[i]);
+    rows[i].emplace_back(std::string(difference_verdict(differences[i], adjusted[i], underpowered[i])));
     table.rows.push_back(std::move(rows[i]));
   }
   titled.notes = {
-      "Paired by split, fold and seed; each recipe of the first side beside the one of the second that differs from it in the fewest "
-      "settings. Interval and p: k folds, Nadeau and Bengio's corrected resampled t; official split, bootstrap over its people. "
-      "Holm over the rows.",
-      "McNemar's exact test counts the windows of the lowest shared seed as if they were independent, which neighbouring windows "
-      "are not: its p is too small. Wilcoxon's signed-rank test has one difference a person, over all seeds."};
+      difference_words,
+      "Each recipe of the first side stands beside the one of the second that differs from it in the fewest settings. Holm over the rows. "
+      "ABOVE, BELOW: the first side, with p (Holm) below 0.05.",
+      "Wilcoxon and McNemar speak of these trained networks, not of what training them again would give. McNemar's exact test counts the "
+      "windows of the lowest shared seed as if they were independent, which neighbouring windows are not: its p is too small. Wilcoxon's "
+      "signed-rank test has one difference a person, over all seeds."};
   std::vector<TitledTable> tables{std::move(titled)};
   if (!settings.table.rows.empty()) tables.push_back(std::move(settings));
   return tables;

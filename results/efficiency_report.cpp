@@ -77,7 +77,7 @@ public:
          "one window by itself or its share of a batch, and its 144.72 MB may be of either kind: each stands beside all that it may be. MB "
          "are 10^6 bytes; a multiplication and an addition count as two FLOPs.",
          "OTHER HARDWARE: the paper's P100 is another device, so the numbers say nothing about its claim. On a P100 the ratio of paper to "
-         "ours is judged, with an interval over runs."}};
+         "ours is judged, with Student's interval over runs on the logarithmic scale."}};
   }
 
 private:
@@ -103,11 +103,11 @@ private:
       ours.push_back(measure.inverse ? 1 / value : value * measure.factor);
       ratios.push_back(claim.value / ours.back());
     }
-    VerdictQuestion question{1, t_interval(ratios)};
+    VerdictQuestion question{1, positive_interval(ratios)};
     question.other_hardware = place.device.find(claim.hardware) == std::string::npos;
     question.substituted_data = !question.other_hardware && !context_.is_of_paper(place.dataset);
     std::string word(verdict(question));
-    Interval shown = t_interval(ours);
+    Interval shown = positive_interval(ours);
     shown.mean = median(ours);
     context_.findings[claim.claim_id].push_back(
         {place.dataset, "", "", place.preset, static_cast<std::int64_t>(values.size()), shown, word,

@@ -11,6 +11,7 @@ namespace {
 Scores silhouettes_of(const RecordedRecipe& recipe, const std::map<std::string, double>& values) {
   Scores scores;
   scores.recipe = &recipe;
+  scores.quantity = Quantity::silhouette;
   for (const RecipeRun& run : recipe.runs)
     if (const auto value = values.find(run.run_id); run.complete && value != values.end()) scores.add(run, value->second);
   return scores;
@@ -86,8 +87,8 @@ std::vector<TitledTable> embedding_tables(ReportContext& context) {
   }
   add_differences(table, ids, differing_fields(fields));
   titled.notes = {
-      "Silhouette (Rousseeuw 1987) of the true activities, Euclidean, over the undisturbed test windows; from -1 to 1. Folds: "
-      "corrected resampled t. One test part has one embedding a run, which gives no interval.",
+      "Silhouette (Rousseeuw 1987) of the true activities, Euclidean, over the undisturbed test windows; from -1 to 1. "
+      "Intervals over folds as for accuracy, within -1 and 1. One test part has one embedding a run, which gives no interval.",
       "The paper does not say whether its 0.5826 is of the embedding or of its t-SNE plane, nor on which data. The plane is drawn "
       "when asked for (`report --tsne`): scikit-learn's t-SNE, fixed seed, at most 5000 windows of a run, evenly taken."};
   return {titled};

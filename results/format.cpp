@@ -216,7 +216,9 @@ std::string cell_text(const Cell& cell) {
   if (const auto* real = std::get_if<Real>(&cell)) return number_text(real->value, real->digits);
   if (const auto* percent = std::get_if<Percent>(&cell)) {
     if (!std::isfinite(percent->share)) return number_text(percent->share, 0);
-    return (percent->sign && percent->share > 0 ? "+" : "") + number_text(percent->share * 100, percent->digits) + " %";
+    const std::string number = number_text(percent->share * 100, percent->digits);
+    if (!percent->sign) return number + " %";
+    return (percent->share > 0 ? "+" : "") + number + " points"; // 2 % more may be of 90 %, or 2 of 100
   }
   if (const auto* duration = std::get_if<Duration>(&cell)) return duration_text(duration->seconds);
   return "—";

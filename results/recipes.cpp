@@ -23,7 +23,7 @@ std::string recipe_identity(const RunSpec& run) {
 
 namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-// Of one or two people a bootstrap draws the same again and again: its interval would be narrow for want of people.
+// One or two people of a publisher's choice are no sample of people. Coverage was simulated from five on.
 constexpr std::size_t fewest_test_people = 5;
 
 auto order_of(const RecordedRecipe& recipe) {
@@ -115,7 +115,7 @@ std::vector<RecordedRecipe> recipes_of(Reader& reader, bool open_test) {
 }
 
 void Scores::add(const RecipeRun& run, double value) {
-  values[run.fold].push_back(value);
+  values[run.fold][run.seed] = value;
   ++runs;
   overlap_sum += run.overlap_share;
   test_windows += run.test_windows;
@@ -123,18 +123,32 @@ void Scores::add(const RecipeRun& run, double value) {
 }
 
 void Scores::add_person(const RecipeRun& run, std::int64_t person, Cluster counts) {
-  Cluster& sum = people[run.fold][person];
+  Cluster& sum = people[person][run.seed];
   sum.hits += counts.hits;
   sum.windows += counts.windows;
 }
 
 std::vector<double> Scores::fold_means() const {
   std::vector<double> means;
-  for (const auto& [fold, of_seeds] : values) means.push_back(mean(of_seeds));
+  for (const auto& [fold, of_seeds] : values) {
+    double sum = 0;
+    for (const auto& [seed, value] : of_seeds) sum += value;
+    means.push_back(sum / static_cast<double>(of_seeds.size()));
+  }
   return means;
 }
 
 bool Scores::has_all_folds() const { return static_cast<std::int64_t>(values.size()) >= recipe->expected_folds(); }
+
+std::int64_t Scores::seeds_of_every_fold() const {
+  std::size_t fewest = std::numeric_limits<std::size_t>::max();
+  for (const auto& [fold, of_seeds] : values) fewest = std::min(fewest, of_seeds.size());
+  return values.empty() ? 0 : static_cast<std::int64_t>(fewest);
+}
+
+bool Scores::is_underpowered() const {
+  return !has_all_folds() || (quantity == Quantity::difference && seeds_of_every_fold() < fewest_seeds);
+}
 
 std::string Scores::folds_and_seeds() const {
   const std::int64_t folds = recipe->expected_folds();
@@ -145,30 +159,47 @@ std::string Scores::folds_and_seeds() const {
   return text;
 }
 
+Spread Scores::spread() const {
+  const bool over_people = has_one_test_part(recipe->protocol);
+  std::set<std::int64_t> seeds;
+  const auto note = [&](const auto& units) {
+    for (const auto& [unit, of_seeds] : units)
+      for (const auto& [seed, value] : of_seeds) seeds.insert(seed);
+  };
+  if (over_people) {
+    if (people.size() < fewest_test_people) return {nan, 0};
+    note(people);
+    std::vector<std::vector<Cluster>> table;
+    for (const auto& [person, of_seeds] : people) {
+      auto& row = table.emplace_back();
+      for (const std::int64_t seed : seeds) row.push_back(of_seeds.contains(seed) ? of_seeds.at(seed) : Cluster{});
+    }
+    return crossed_spread(ratio_contributions(table));
+  }
+  note(values);
+  CrossedScores table;
+  for (const auto& [fold, of_seeds] : values) {
+    auto& row = table.emplace_back();
+    for (const std::int64_t seed : seeds) row.push_back(of_seeds.contains(seed) ? of_seeds.at(seed) : nan);
+  }
+  // Training windows are known from the epochs; 1 / (k - 1) is what k folds without a validation part would give.
+  const double ratio = train_windows > 0 && test_windows > 0
+                           ? test_windows / train_windows
+                           : 1.0 / static_cast<double>(std::max<std::int64_t>(recipe->expected_folds() - 1, 1));
+  return crossed_spread(table, ratio);
+}
+
 std::optional<PairedResult> Scores::result() const {
   if (empty()) return std::nullopt;
-  const std::vector<double> means = fold_means();
-  if (!has_one_test_part(recipe->protocol)) {
-    // Training windows are known from the epochs; 1 / (k - 1) is what k folds without a validation part would give.
-    const double ratio = train_windows > 0 && test_windows > 0
-                             ? test_windows / train_windows
-                             : 1.0 / static_cast<double>(std::max<std::int64_t>(recipe->expected_folds() - 1, 1));
-    return PairedResult{corrected_resampled_interval(means, ratio), corrected_resampled_test(means, ratio).p};
+  const double center = mean(fold_means());
+  const Spread known = spread();
+  if (quantity == Quantity::share) return PairedResult{logit_interval(center, known), nan};
+  if (quantity == Quantity::silhouette) return PairedResult{logit_interval(center, known, -1, 1), nan};
+  PairedResult result{difference_interval(center, known), difference_test(center, known).p};
+  if (quantity == Quantity::difference && seeds_of_every_fold() < fewest_seeds) {
+    result.p = nan;
+    if (has_one_test_part(recipe->protocol)) result.difference = {center, nan, nan};
   }
-  // As in the mean of the folds' means: a fold of more seeds weighs no more than another.
-  std::map<std::int64_t, Cluster> over_folds;
-  for (const auto& [fold, of_fold] : people)
-    for (const auto& [person, counts] : of_fold) {
-      const auto seeds = static_cast<double>(values.at(fold).size());
-      over_folds[person].hits += counts.hits / seeds;
-      over_folds[person].windows += counts.windows / seeds;
-    }
-  if (over_folds.size() < fewest_test_people) return PairedResult{{mean(means), nan, nan}, nan};
-  std::vector<Cluster> clusters;
-  clusters.reserve(over_folds.size());
-  for (const auto& [person, cluster] : over_folds) clusters.push_back(cluster);
-  PairedResult result = paired_cluster_bootstrap(clusters);
-  result.difference.mean = mean(means);
   return result;
 }
 
@@ -259,6 +290,7 @@ std::map<std::int64_t, PairedPerson> paired_people(Reader& reader, const std::st
 PairedScores paired_accuracies(Reader& reader, const RecipePair& pair, const std::map<std::string, double>& values) {
   PairedScores scores;
   scores.first.recipe = scores.difference.recipe = pair.first;
+  scores.difference.quantity = Quantity::difference;
   scores.second.recipe = pair.second;
   for (const auto& runs : pair.runs) {
     const auto one = values.find(runs.first->run_id), other = values.find(runs.second->run_id);

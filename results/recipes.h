@@ -52,27 +52,58 @@ struct RecordedRecipe {
 /// network.
 std::vector<RecordedRecipe> recipes_of(Reader& reader, bool open_test);
 
-/// Numbers of runs by fold. Seeds of one fold share their split, so they are averaged, not counted as further folds.
+/// What numbers are, which says where they can lie and what a test of them needs.
+enum class Quantity {
+  share,      // accuracy, entropy: 0 to 1
+  silhouette, // -1 to 1
+  change,     // of a share, between two uses of the same trained network
+  difference  // of a share, between two trained networks: training noise is in it
+};
+
+/// How many seeds a side a verdict between two trained networks takes: from fewer nobody can tell training noise.
+inline constexpr std::int64_t fewest_seeds = 3;
+
+/// Numbers of runs by fold and seed. Seeds of one fold share their split, so they are averaged, not counted as further folds.
 struct Scores {
   const RecordedRecipe* recipe = nullptr;
-  std::map<Fold, std::vector<double>> values;
+  Quantity quantity = Quantity::share;
+  std::map<Fold, std::map<std::int64_t, double>> values; // by seed
   std::int64_t runs = 0;
-  double overlap_sum = 0, test_windows = 0, train_windows = 0; // over these runs
-  std::map<Fold, std::map<std::int64_t, Cluster>> people;      // where all folds share one test part: over these runs
+  double overlap_sum = 0, test_windows = 0, train_windows = 0;         // over these runs
+  std::map<std::int64_t, std::map<std::int64_t, Cluster>> people = {}; // where all folds share one test part: by person, then by seed
 
   void add(const RecipeRun& run, double value);
   void add_person(const RecipeRun& run, std::int64_t person, Cluster counts);
   bool empty() const { return runs == 0; }
   std::vector<double> fold_means() const;
   bool has_all_folds() const;
+  /// Of the fold that has the fewest.
+  std::int64_t seeds_of_every_fold() const;
+  /// Whether folds are missing, or seeds for a difference of two trained networks: then no verdict stands on it.
+  bool is_underpowered() const;
   double overlap_share() const { return overlap_sum / static_cast<double>(runs); }
   /// "5 x 2"; "4 of 5 x 2, 8 of 10 runs".
   std::string folds_and_seeds() const;
-  /// The mean with its interval, and the p-value of mean 0: corrected resampled t over folds; a bootstrap over the people of one test
-  /// part, without interval where no predictions are stored. None: no runs.
+  /// The mean with its interval, and the p-value of mean 0: over folds and seeds; over people and seeds of one test part, without interval
+  /// where no predictions are stored or people are too few. A difference of two trained networks has no p with fewer than `fewest_seeds`,
+  /// and on one test part, where training noise is in nothing but the seeds, no interval either. None: no runs.
   std::optional<PairedResult> result() const;
   std::optional<Interval> interval() const;
+
+private:
+  Spread spread() const;
 };
+
+/// How the notes of the tables say all this.
+inline constexpr const char* interval_words =
+    "95 % intervals of shares: Student's t on the logit scale (Korn and Graubard 1998), which stays within 0 and 100 %. k folds: over "
+    "folds, variance corrected for the training data that they share (Nadeau and Bengio 2003). Official split: over the test people, of "
+    "whom there must be five. Several seeds are taken as drawn like folds and people (crossed effects, Satterthwaite). None where folds or "
+    "people do not differ at all.";
+inline constexpr const char* difference_words =
+    "Paired by split, fold and seed. Interval and p of a difference: Student's t over folds, or over the people of an official split, and "
+    "over seeds (variance as for accuracy). UNDERPOWERED: fewer than three seeds a side (no p, and no interval on an official split: "
+    "training noise alone makes a network better than itself), missing folds, or differences that are all equal.";
 
 /// A metric of the undisturbed part, by run. Only numbers that are finite.
 std::map<std::string, double> values_of(Reader& reader, const std::string& part, const std::string& metric);

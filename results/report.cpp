@@ -129,7 +129,7 @@ std::string ReportContext::judge(const Claim* claim, const Scores& scores, const
   question.substituted_data = claim->dataset.empty() && !is_of_paper(scores.recipe->dataset);
   question.directed = claim->metric != "accuracy_difference"; // a part that matters less than the paper says is not "better"
   std::string word(verdict(question));
-  if (!question.substituted_data && !scores.has_all_folds()) word = "UNDERPOWERED";
+  if (!question.substituted_data && scores.is_underpowered()) word = "UNDERPOWERED";
   const RecordedRecipe& recipe = *scores.recipe;
   findings[claim->claim_id].push_back(
       {recipe.dataset, recipe.protocol, recipe.protocol_text(), recipe.preset, scores.runs, ours, word, how});

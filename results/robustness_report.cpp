@@ -76,6 +76,7 @@ struct Robustness {
 Robustness robustness_of(Reader& reader, const RecordedRecipe& recipe, const std::map<std::string, std::vector<Draw>>& runs) {
   Robustness result;
   result.accuracy.recipe = result.clean.recipe = result.difference.recipe = &recipe;
+  result.difference.quantity = Quantity::change;
   for (const RecipeRun& run : recipe.runs) {
     const auto found = runs.find(run.run_id);
     if (found == runs.end()) continue;
@@ -184,7 +185,9 @@ std::vector<TitledTable> robustness_tables(ReportContext& context) {
   add_differences(table, ids, differing_fields(fields));
   titled.notes = {
       "The same draws disturb the test windows of every network. Draws are averaged within a run, seeds within a fold; intervals "
-      "as for accuracy, of the difference paired with the undisturbed test part. Training knows of no disturbance.",
+      "as for accuracy, of the difference in points, paired with the undisturbed test part of the same trained network. Training knows "
+      "of no disturbance.",
+      interval_words,
       "Missing samples are lost to a sensor with all its channels and filled by its last valid ones, between neighbours (linear), "
       "or the training mean (zero). The paper does not say on which data, how samples go missing, or what fills them."};
   return {titled};

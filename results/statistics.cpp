@@ -7,11 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
-
-#include "experiments/spec/random.h"
 
 namespace stdualx {
 
@@ -23,22 +22,26 @@ void need_values(bool there, const char* what) {
   if (!there) throw std::invalid_argument(std::string(what) + ": no values");
 }
 
-/// Unbiased variance of the mean's summands.
-double sample_variance(std::span<const double> values, double center) {
+/// Unbiased.
+double sample_variance(std::span<const double> values) {
+  const double center = mean(values);
   double squares = 0;
   for (const double value : values) squares += (value - center) * (value - center);
   return squares / (static_cast<double>(values.size()) - 1);
 }
 
-/// The interval center +- t * sqrt(variance * factor), n - 1 degrees of freedom.
-Interval student_interval(std::span<const double> values, double factor, double confidence) {
-  const double center = mean(values);
-  if (values.size() < 2) return {center, nan, nan};
-  const boost::math::students_t distribution(static_cast<double>(values.size()) - 1);
-  const double t = boost::math::quantile(boost::math::complement(distribution, (1 - confidence) / 2));
-  const double reach = t * std::sqrt(sample_variance(values, center) * factor);
-  return {center, center - reach, center + reach};
+// Standard deviation of a mean below which values were equal but for rounding: one window of a million moves an accuracy by more.
+constexpr double no_deviation = 1e-9;
+
+double deviation_of(const Spread& spread) { return std::sqrt(spread.variance); }
+
+/// Of how many standard deviations an interval reaches to each side.
+double student_quantile(double degrees, double confidence) {
+  return boost::math::quantile(boost::math::complement(boost::math::students_t(degrees), (1 - confidence) / 2));
 }
+
+/// No p is 0: what a test cannot tell from it is the smallest number.
+double possible_p(double p) { return std::clamp(p, std::numeric_limits<double>::min(), 1.0); }
 
 /// Ranks from 1, ties sharing their mean; `tie_term` gains t^3 - t for each group of t equal values.
 std::vector<double> average_ranks(const std::vector<double>& values, double& tie_term) {
@@ -85,93 +88,122 @@ double quantile_of_sorted(std::span<const double> values, double probability) {
   return values[below] + (values[above] - values[below]) * (place - static_cast<double>(below));
 }
 
-Interval t_interval(std::span<const double> values, double confidence) {
-  need_values(!values.empty(), "t_interval");
-  return student_interval(values, 1 / static_cast<double>(values.size()), confidence);
-}
-
-Interval corrected_resampled_interval(std::span<const double> fold_scores, double test_train_ratio, double confidence) {
-  need_values(!fold_scores.empty(), "corrected_resampled_interval");
-  return student_interval(fold_scores, 1 / static_cast<double>(fold_scores.size()) + test_train_ratio, confidence);
-}
-
-TestResult corrected_resampled_test(std::span<const double> fold_differences, double test_train_ratio) {
-  need_values(!fold_differences.empty(), "corrected_resampled_test");
-  if (fold_differences.size() < 2) return {nan, nan};
-  const double count = static_cast<double>(fold_differences.size());
-  const double center = mean(fold_differences);
-  const double deviation = std::sqrt(sample_variance(fold_differences, center) * (1 / count + test_train_ratio));
-  if (deviation == 0)
-    return center == 0 ? TestResult{nan, nan} : TestResult{std::copysign(std::numeric_limits<double>::infinity(), center), 0};
-  const double t = center / deviation;
-  return {t, 2 * boost::math::cdf(boost::math::complement(boost::math::students_t(count - 1), std::abs(t)))};
-}
-
 namespace {
 
-using PeopleStatistic = std::function<double(std::span<const std::int64_t>)>;
-
-/// The statistic of all people, and of each resample, sorted; no resamples of a single person.
-struct Resampled {
-  double whole = 0;
-  std::vector<double> values;
-  Interval interval(double confidence) const {
-    if (values.empty()) return {whole, nan, nan};
-    return {whole, quantile_of_sorted(values, (1 - confidence) / 2), quantile_of_sorted(values, (1 + confidence) / 2)};
-  }
+/// Mean squares of a table of units by seeds without gaps: between seeds, and what neither explains.
+struct MeanSquares {
+  double seeds = 0, rest = 0;
 };
 
-Resampled resampled(std::int64_t people, const PeopleStatistic& statistic, std::int64_t resamples, std::int64_t seed) {
-  need_values(people > 0 && resamples > 0, "cluster_bootstrap");
-  std::vector<std::int64_t> drawn(static_cast<std::size_t>(people));
-  std::iota(drawn.begin(), drawn.end(), std::int64_t{0});
-  Resampled result{statistic(drawn), {}};
-  if (people < 2) return result;
-  const RandomStream stream(seed, "bootstrap");
-  result.values.reserve(static_cast<std::size_t>(resamples));
-  for (std::int64_t resample = 0; resample < resamples; ++resample) {
-    for (std::int64_t i = 0; i < people; ++i) {
-      const std::uint64_t word = stream.words(0, static_cast<std::uint32_t>(resample), static_cast<std::uint32_t>(i), 0)[0];
-      drawn[static_cast<std::size_t>(i)] = static_cast<std::int64_t>((word * static_cast<std::uint64_t>(people)) >> 32);
-    }
-    result.values.push_back(statistic(drawn));
+MeanSquares mean_squares(const CrossedScores& table) {
+  const std::size_t units = table.size(), seeds = table.front().size();
+  std::vector<double> of_unit, of_seed;
+  of_unit.reserve(units);
+  for (const auto& row : table) of_unit.push_back(mean(row));
+  for (std::size_t s = 0; s < seeds; ++s) {
+    double sum = 0;
+    for (const auto& row : table) sum += row[s];
+    of_seed.push_back(sum / static_cast<double>(units));
   }
-  std::sort(result.values.begin(), result.values.end());
-  return result;
+  const double center = mean(of_unit);
+  double rest = 0;
+  for (std::size_t u = 0; u < units; ++u)
+    for (std::size_t s = 0; s < seeds; ++s) rest += std::pow(table[u][s] - of_unit[u] - of_seed[s] + center, 2);
+  return {static_cast<double>(units) * sample_variance(of_seed), rest / static_cast<double>((units - 1) * (seeds - 1))};
 }
 
-Resampled resampled(std::span<const Cluster> people, std::int64_t resamples, std::int64_t seed) {
-  return resampled(
-      static_cast<std::int64_t>(people.size()),
-      [&](std::span<const std::int64_t> drawn) {
-        double hits = 0, windows = 0;
-        for (const std::int64_t person : drawn) {
-          hits += people[static_cast<std::size_t>(person)].hits;
-          windows += people[static_cast<std::size_t>(person)].windows;
-        }
-        return hits / windows;
-      },
-      resamples, seed);
+/// The columns without a gap.
+CrossedScores without_gaps(const CrossedScores& scores) {
+  CrossedScores kept(scores.size());
+  for (std::size_t s = 0; s < scores.front().size(); ++s)
+    if (std::none_of(scores.begin(), scores.end(), [&](const auto& row) { return std::isnan(row[s]); }))
+      for (std::size_t u = 0; u < scores.size(); ++u) kept[u].push_back(scores[u][s]);
+  return kept;
 }
 
 } // namespace
 
-Interval cluster_bootstrap(std::int64_t people, const PeopleStatistic& statistic, std::int64_t resamples, std::int64_t seed,
-                           double confidence) {
-  return resampled(people, statistic, resamples, seed).interval(confidence);
+Spread crossed_spread(const CrossedScores& scores, double test_train_ratio) {
+  std::vector<double> of_unit;
+  CrossedScores there;
+  for (const auto& row : scores) {
+    std::vector<double> values;
+    std::copy_if(row.begin(), row.end(), std::back_inserter(values), [](double value) { return !std::isnan(value); });
+    if (values.empty()) continue;
+    of_unit.push_back(mean(values));
+    there.push_back(row);
+  }
+  if (of_unit.size() < 2) return {nan, 0};
+  const double units = static_cast<double>(of_unit.size());
+  const double from_units = sample_variance(of_unit) * (1 / units + test_train_ratio);
+  if (std::sqrt(from_units) < no_deviation) return {nan, 0};
+  Spread spread{from_units, units - 1};
+  const CrossedScores table = without_gaps(there);
+  if (table.front().size() < 2) return spread;
+  const double seeds = static_cast<double>(table.front().size());
+  const MeanSquares squares = mean_squares(table);
+  if (squares.seeds <= squares.rest) return spread;
+  spread.variance += (squares.seeds - squares.rest) / (units * seeds);
+  const double from_seeds = squares.seeds / (units * seeds);
+  spread.degrees = spread.variance * spread.variance / (from_units * from_units / (units - 1) + from_seeds * from_seeds / (seeds - 1));
+  spread.degrees = std::max(spread.degrees, std::min(units, seeds) - 1);
+  return spread;
 }
 
-Interval cluster_bootstrap(std::span<const Cluster> people, std::int64_t resamples, std::int64_t seed, double confidence) {
-  return resampled(people, resamples, seed).interval(confidence);
+CrossedScores ratio_contributions(const std::vector<std::vector<Cluster>>& people) {
+  need_values(!people.empty() && !people.front().empty(), "ratio_contributions");
+  const std::size_t seeds = people.front().size();
+  std::vector<double> hits(seeds), windows(seeds);
+  for (const auto& person : people)
+    for (std::size_t s = 0; s < seeds; ++s) {
+      hits[s] += person[s].hits;
+      windows[s] += person[s].windows;
+    }
+  double ratio = 0;
+  for (std::size_t s = 0; s < seeds; ++s) ratio += hits[s] / windows[s] / static_cast<double>(seeds);
+  CrossedScores scores;
+  for (const auto& person : people) {
+    auto& row = scores.emplace_back();
+    for (std::size_t s = 0; s < seeds; ++s)
+      row.push_back(person[s].windows > 0 ? static_cast<double>(people.size()) * (person[s].hits - ratio * person[s].windows) / windows[s]
+                                          : nan);
+  }
+  return scores;
 }
 
-PairedResult paired_cluster_bootstrap(std::span<const Cluster> people, std::int64_t resamples, std::int64_t seed, double confidence) {
-  const Resampled drawn = resampled(people, resamples, seed);
-  if (drawn.values.empty()) return {drawn.interval(confidence), nan};
-  const auto below = std::upper_bound(drawn.values.begin(), drawn.values.end(), 0.0) - drawn.values.begin(); // at most 0
-  const auto above = drawn.values.end() - std::lower_bound(drawn.values.begin(), drawn.values.end(), 0.0);   // at least 0
-  const double rarer = static_cast<double>(std::min(below, above));
-  return {drawn.interval(confidence), std::min(1.0, 2 * (1 + rarer) / (1 + static_cast<double>(resamples)))};
+Interval logit_interval(double center, const Spread& spread, double lowest, double highest, double confidence) {
+  const double width = highest - lowest, share = (center - lowest) / width;
+  if (std::isnan(spread.variance) || !(share > 0 && share < 1)) return {center, nan, nan};
+  const double reach = student_quantile(spread.degrees, confidence) * deviation_of(spread) / (width * share * (1 - share));
+  const double odds = std::log(share / (1 - share));
+  const auto back = [&](double logit) { return lowest + width / (1 + std::exp(-logit)); };
+  return {center, back(odds - reach), back(odds + reach)};
+}
+
+Interval difference_interval(double center, const Spread& spread, double confidence) {
+  if (std::isnan(spread.variance)) return {center, nan, nan};
+  const double reach = student_quantile(spread.degrees, confidence) * deviation_of(spread);
+  return {center, std::max(center - reach, -1.0), std::min(center + reach, 1.0)};
+}
+
+TestResult difference_test(double center, const Spread& spread) {
+  if (std::isnan(spread.variance)) return {nan, nan};
+  const double t = center / deviation_of(spread);
+  return {t, possible_p(2 * boost::math::cdf(boost::math::complement(boost::math::students_t(spread.degrees), std::abs(t))))};
+}
+
+Interval positive_interval(std::span<const double> values, double confidence) {
+  need_values(!values.empty(), "positive_interval");
+  std::vector<double> logs;
+  logs.reserve(values.size());
+  for (const double value : values) {
+    if (!(value > 0 && std::isfinite(value))) return {nan, nan, nan};
+    logs.push_back(std::log(value));
+  }
+  const double center = mean(logs), count = static_cast<double>(values.size());
+  if (values.size() < 2) return {std::exp(center), nan, nan};
+  const double reach = student_quantile(count - 1, confidence) * std::sqrt(sample_variance(logs) / count);
+  return {std::exp(center), std::exp(center - reach), std::exp(center + reach)};
 }
 
 TestResult wilcoxon_signed_rank(std::span<const double> differences) {
@@ -192,11 +224,11 @@ TestResult wilcoxon_signed_rank(std::span<const double> differences) {
     std::vector<std::size_t> doubled;
     doubled.reserve(ranks.size());
     for (const double rank : ranks) doubled.push_back(static_cast<std::size_t>(std::llround(2 * rank)));
-    return {statistic, std::min(1.0, 2 * signed_rank_tail(doubled, static_cast<std::size_t>(std::llround(2 * statistic))))};
+    return {statistic, possible_p(2 * signed_rank_tail(doubled, static_cast<std::size_t>(std::llround(2 * statistic))))};
   }
   const double variance = (n * (n + 1) * (2 * n + 1) - tie_term / 2) / 24;
   const double z = (statistic - n * (n + 1) / 4) / std::sqrt(variance);
-  return {statistic, std::min(1.0, 2 * boost::math::cdf(boost::math::normal(), z))};
+  return {statistic, possible_p(2 * boost::math::cdf(boost::math::normal(), z))};
 }
 
 TestResult mcnemar_exact(std::int64_t only_first, std::int64_t only_second) {
@@ -204,7 +236,7 @@ TestResult mcnemar_exact(std::int64_t only_first, std::int64_t only_second) {
   const auto smaller = static_cast<double>(std::min(only_first, only_second));
   const auto both = static_cast<double>(only_first + only_second);
   if (both == 0) return {0, 1};
-  return {smaller, std::min(1.0, 2 * boost::math::cdf(boost::math::binomial(both, 0.5), smaller))};
+  return {smaller, possible_p(2 * boost::math::cdf(boost::math::binomial(both, 0.5), smaller))};
 }
 
 std::vector<double> holm(std::span<const double> p_values) {

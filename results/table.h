@@ -14,7 +14,7 @@ struct Real {
   int digits = -1;
   bool operator==(const Real&) const = default;
 };
-/// A share from 0 to 1: "97.02 %" for people, 0.9702 for machines. `sign`: a difference, "+0.41 %".
+/// A share from 0 to 1: "97.02 %" for people, 0.9702 for machines. `sign`: a difference of two, "+0.41 points", 0.0041 for machines.
 struct Percent {
   double share = 0;
   int digits = 2;

@@ -18,7 +18,7 @@ namespace stdualx {
 
 /// What a number of ours says about a number of the paper's. `interval` in shares; see DESIGN, "Reproducing a table":
 ///   NOT RUN           nothing there                     UNDERPOWERED     inside an interval wider than +-1 point, or no interval
-///   REPRODUCED        inside, half-width <= 1 point     WITHIN TOLERANCE outside, but at most 0.5 points away
+///   REPRODUCED        inside, <= 1 point to each side    WITHIN TOLERANCE outside, but at most 0.5 points away
 ///   BETTER            outside, ours higher              NOT REPRODUCED   outside, ours lower, or no direction is better
 ///   SUBSTITUTED DATA  not the paper's data              OTHER HARDWARE   a speed or memory measured on another device
 struct VerdictQuestion {
@@ -30,13 +30,16 @@ struct VerdictQuestion {
 };
 std::string_view verdict(const VerdictQuestion& question);
 
+/// Of two trained networks by Holm's p: ABOVE, BELOW, NO DIFFERENCE SHOWN; UNDERPOWERED without p, or where seeds or folds are missing.
+std::string_view difference_verdict(double difference, double adjusted_p, bool underpowered);
+
 /// "leave persons out, 6 folds", "random windows, 10 folds (overlapping windows leak)", "official split by person"; with
 /// `null_class` ", with null class" after it.
 std::string protocol_words(std::string_view protocol, std::int64_t folds, bool null_class = false);
 
 /// Accuracy on the test part beside the paper's, one row a data set, protocol and recipe, and the runs whose test part stays
-/// closed in a second table "validation (choices are made here)". Folds: seeds are averaged within a fold, then corrected
-/// resampled t over folds. Official split: bootstrap over test people on stored predictions. A random split never stands
+/// closed in a second table "validation (choices are made here)". Intervals as results/statistics.h says: over folds and seeds, or over
+/// the people of one test part, by stored predictions, and seeds. A random split never stands
 /// without the person-wise row beside it. Data sets of the paper without a run are NOT RUN.
 std::vector<TitledTable> accuracy_report(Reader& reader);
 
@@ -60,7 +63,8 @@ std::vector<EmbeddingFile> embedding_files(Reader& reader);
 
 /// Two sides, run for run on the same split, fold and seed: each recipe of `first` beside the one of `second` that differs from it in the
 /// fewest settings. A side is a variant's name, a sweep's name, or the start (4 digits at least) of the identity of a recipe, sweep or
-/// run, looked for in this order. Differences (first less second) with interval and p; McNemar's test on the windows that both saw, of
+/// run, looked for in this order. Differences (first less second) with interval, p and verdict, each
+/// pair once; McNemar's test on the windows that both saw, of
 /// the lowest seed they share; Wilcoxon's over people; then where their settings differ. While test parts are closed, validation parts.
 /// InputError: a side that is not there, or nothing that both have run.
 std::vector<TitledTable> compare(Reader& reader, const std::string& first, const std::string& second);

@@ -65,7 +65,7 @@ class Paper(Workplace):
         if low is None:
             return "UNDERPOWERED"
         if low <= paper <= high:
-            return "REPRODUCED" if (high - low) / 2 <= 0.01 else "UNDERPOWERED"
+            return "REPRODUCED" if max(high - ours, ours - low) <= 0.01 else "UNDERPOWERED"
         if abs(ours - paper) <= 0.005:
             return "WITHIN TOLERANCE"
         return "NOT REPRODUCED" if row["paper"] < 0 or ours < paper else "BETTER"

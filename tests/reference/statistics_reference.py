@@ -1,88 +1,90 @@
-"""Independent answers for tests/results/statistics_test.cpp, by SciPy and scikit-learn.
+"""Independent answers for tests/results/statistics_test.cpp, by SciPy and NumPy.
 
 Reads a JSON file of cases, prints a JSON object of answers by the cases' names. What no library has (Nadeau and Bengio's
-correction, the bootstrap's draws, Holm) is written here from the papers' formulas, in another way than in C++.
+correction, crossed effects, Holm) is written here from the papers' formulas, in another way than in C++.
 """
 import json
 import sys
 
 import numpy as np
-from scipy import stats
-from sklearn import metrics
+from scipy import special, stats
 
 
-def philox(counter, key):
-    """Philox4x32-10 (Salmon et al., SC 2011) over arrays: counter [4, n], key [2]; returns [4, n]."""
-    c = [np.asarray(word, dtype=np.uint64) for word in counter]
-    k = [np.uint64(word) for word in key]
-    mask = np.uint64(0xFFFFFFFF)
-    for _ in range(10):
-        p0, p1 = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
-        c = [(p1 >> np.uint64(32)) ^ c[1] ^ k[0], p1 & mask, (p0 >> np.uint64(32)) ^ c[3] ^ k[1], p0 & mask]
-        k = [(k[0] + np.uint64(0x9E3779B9)) & mask, (k[1] + np.uint64(0xBB67AE85)) & mask]
-    return np.stack(c)
+def mean_and_error(case):
+    """Mean, variance of the mean and degrees of freedom of a table of units by seeds (null: not there), by least squares."""
+    table = np.array(case["scores"], dtype=float)
+    units = np.nanmean(table, axis=1)
+    k = len(units)
+    # Nadeau and Bengio: as many independent values as the corrected factor is worth.
+    from_units = stats.sem(units) ** 2 * (1 + k * case["ratio"])
+    whole = table[:, ~np.isnan(table).any(axis=0)]
+    m = whole.shape[1]
+    if m < 2:
+        return units.mean(), from_units, k - 1
+    unit, seed = (indicator.ravel() for indicator in np.indices(whole.shape))
+    dummies = [np.eye(k)[unit], np.eye(m)[seed][:, 1:]]
+
+    def left_over(design):
+        return np.linalg.lstsq(design, whole.ravel(), rcond=None)[1].sum() if np.ptp(whole) else 0.0
+
+    without, both = left_over(dummies[0]), left_over(np.hstack(dummies))
+    of_seeds, rest = (without - both) / (m - 1), both / ((k - 1) * (m - 1))
+    if of_seeds <= rest:
+        return units.mean(), from_units, k - 1
+    variance = from_units + (of_seeds - rest) / (k * m)
+    parts = [from_units, of_seeds / (k * m)]
+    degrees = variance ** 2 / (parts[0] ** 2 / (k - 1) + parts[1] ** 2 / (m - 1))
+    return units.mean(), variance, max(degrees, min(k, m) - 1)
 
 
-def t_interval(case):
-    values = np.array(case["values"])
-    low, high = stats.t.interval(case["confidence"], len(values) - 1, loc=values.mean(), scale=stats.sem(values))
-    return [values.mean(), low, high]
+def crossed_difference(case):
+    center, variance, degrees = mean_and_error(case)
+    scale = np.sqrt(variance)
+    low, high = stats.t.interval(case["confidence"], degrees, loc=center, scale=scale)
+    t = center / scale
+    return [variance, degrees, max(low, -1), min(high, 1), t, 2 * stats.t.sf(abs(t), degrees)]
 
 
-def corrected_interval(case):
-    values = np.array(case["values"])
-    scale = np.sqrt((1 / len(values) + case["ratio"]) * values.var(ddof=1))
-    low, high = stats.t.interval(case["confidence"], len(values) - 1, loc=values.mean(), scale=scale)
-    return [values.mean(), low, high]
+def plain_difference(case):
+    """One seed and no shared training data: SciPy has it all."""
+    test = stats.ttest_1samp(np.ravel(case["scores"]), 0.0)
+    low, high = test.confidence_interval(case["confidence"])
+    return [stats.sem(np.ravel(case["scores"])) ** 2, test.df, low, high, test.statistic, test.pvalue]
 
 
-def corrected_test(case):
-    values = np.array(case["values"])
-    # The plain t statistic, shrunk by what the correction adds to the variance.
-    plain = stats.ttest_1samp(values, 0.0).statistic
-    t = plain / np.sqrt(1 + len(values) * case["ratio"])
-    return [t, 2 * stats.t.sf(abs(t), len(values) - 1)]
+def logit_share(case):
+    center, variance, degrees = mean_and_error(case)
+    lowest, highest = case["bounds"]
+    share = stats.uniform.cdf(center, lowest, highest - lowest)
+    # The delta method: the logit's slope by a difference.
+    step = 1e-6
+    slope = (special.logit(share + step) - special.logit(share - step)) / (2 * step) / (highest - lowest)
+    reach = stats.t.ppf((1 + case["confidence"]) / 2, degrees) * np.sqrt(variance) * slope
+    return [center, *(lowest + (highest - lowest) * special.expit(special.logit(share) + side * reach) for side in (-1, 1))]
 
 
-def bootstrap_draws(case, people):
-    resamples = case["resamples"]
-    i, b = np.meshgrid(np.arange(people), np.arange(resamples))
-    zero = np.zeros(i.size, dtype=np.uint64)
-    words = philox([zero, i.ravel(), b.ravel(), zero], case["key"])[0]
-    return (words * np.uint64(people) >> np.uint64(32)).astype(int).reshape(resamples, people)
-
-
-def bootstrap(case):
+def ratio(case):
+    """The spread of hits / windows over people: each one's influence is the ratio's slope by that person's weight (complex step)."""
     hits, windows = np.array(case["hits"], dtype=float), np.array(case["windows"], dtype=float)
-    drawn = bootstrap_draws(case, len(hits))
-    values = hits[drawn].sum(axis=1) / windows[drawn].sum(axis=1)
-    tail = (1 - case["confidence"]) / 2
-    return [hits.sum() / windows.sum(), *np.quantile(values, [tail, 1 - tail])]
+    people, seeds = hits.shape
+    influence = np.full(hits.shape, np.nan)
+    for person, seed in np.ndindex(hits.shape):
+        if windows[person, seed] == 0:
+            continue
+        weights = np.ones(people, dtype=complex)
+        weights[person] += 1e-20j
+        influence[person, seed] = people * ((weights @ hits[:, seed]) / (weights @ windows[:, seed])).imag / 1e-20
+    # Seeds differ in their ratios too.
+    influence += hits.sum(axis=0) / windows.sum(axis=0) * (windows * people / windows.sum(axis=0))
+    overall = np.mean(hits.sum(axis=0) / windows.sum(axis=0))
+    influence -= overall * windows * people / windows.sum(axis=0)
+    _, variance, degrees = mean_and_error({"scores": influence, "ratio": 0})
+    return [variance, degrees]
 
 
-def paired_bootstrap(case):
-    drawn = bootstrap_draws(case, len(case["first"]))
-    first, second, windows = (np.array(case[key], dtype=float) for key in ("first", "second", "windows"))
-    # Of each resample the difference of two accuracies, not the accuracy of differences.
-    total = windows[drawn].sum(axis=1)
-    values = first[drawn].sum(axis=1) / total - second[drawn].sum(axis=1) / total
-    tail = (1 - case["confidence"]) / 2
-    # Differences of equal sums are 0 up to rounding.
-    sides = [np.sum(values <= 1e-12), np.sum(values >= -1e-12)]
-    p = min(1.0, 2 * (1 + min(sides)) / (1 + len(values)))
-    return [(first.sum() - second.sum()) / windows.sum(), *np.quantile(values, [tail, 1 - tail]), p]
-
-
-def bootstrap_f1(case):
-    labels, predicted, person = (np.array(case[key]) for key in ("labels", "predicted", "person"))
-    rows = [np.flatnonzero(person == p) for p in range(person.max() + 1)]
-    values = []
-    for drawn in bootstrap_draws(case, len(rows)):
-        chosen = np.concatenate([rows[p] for p in drawn])
-        values.append(metrics.f1_score(labels[chosen], predicted[chosen], average="macro", zero_division=0))
-    whole = metrics.f1_score(labels, predicted, average="macro", zero_division=0)
-    tail = (1 - case["confidence"]) / 2
-    return [whole, *np.quantile(values, [tail, 1 - tail])]
+def positive(case):
+    logs = np.log(case["values"])
+    return list(np.exp([logs.mean(), *stats.t.interval(case["confidence"], len(logs) - 1, loc=logs.mean(), scale=stats.sem(logs))]))
 
 
 def wilcoxon(case):
@@ -106,7 +108,7 @@ def quantile(case):
     return float(np.quantile(case["values"], case["probability"]))
 
 
-KINDS = {f.__name__: f for f in (t_interval, corrected_interval, corrected_test, bootstrap, paired_bootstrap, bootstrap_f1, wilcoxon, mcnemar, holm, quantile)}
+KINDS = {f.__name__: f for f in (crossed_difference, plain_difference, logit_share, ratio, positive, wilcoxon, mcnemar, holm, quantile)}
 
 if __name__ == "__main__":
     with open(sys.argv[1]) as file:

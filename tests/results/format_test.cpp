@@ -80,8 +80,10 @@ TEST(Format, CellsReadAsPeopleAndMachinesReadThem) {
   EXPECT_EQ(cell_value(Real{1234567.0}), "1234567");
   EXPECT_EQ(cell_value(Real{0.1 + 0.2}), "0.30000000000000004");
   EXPECT_EQ(cell_text(Real{2.0 / 3, 2}), "0.67");
-  EXPECT_EQ(cell_text(Percent{0.0041, 2, true}), "+0.41 %");
-  EXPECT_EQ(cell_text(Percent{-0.0774, 2, true}), "-7.74 %");
+  EXPECT_EQ(cell_text(Percent{0.0041, 2, true}), "+0.41 points") << "0.41 % of what it was would be less";
+  EXPECT_EQ(cell_text(Percent{-0.0041, 2, true}), "-0.41 points");
+  EXPECT_EQ(cell_value(Percent{-0.0041, 2, true}), "-0.0041");
+  EXPECT_EQ(cell_text(Percent{-0.0774, 2, true}), "-7.74 points");
   EXPECT_EQ(cell_text(Percent{nan}), "nan");
   EXPECT_EQ(cell_value(Real{-std::numeric_limits<double>::infinity()}), "-inf");
   EXPECT_EQ(cell_text({}), "—");
