@@ -88,10 +88,10 @@ void Coordinator::blame_run(std::size_t index, double now) {
     if (!standing.rests_until) continue;
     if (standing.tried == index) {
       standing.rests_until = now; // tried again at once, with another run
-      --standing.rests;
+      standing.rests = std::max(0, standing.rests - 1);
     } else if (standing.tried == std::nullopt && runs_against(*worker.home, false).size() < runs_to_rest) {
       end_rest(standing, worker.home->ranks);
-      --standing.rests;
+      standing.rests = std::max(0, standing.rests - 1);
     }
   }
 }
@@ -106,8 +106,10 @@ void Coordinator::got_on(const Group& group, double now) {
     if (in_doubt_ == 0 || worker.home == nullptr) continue;
     for (Standing* standing : {&worker.standing, &worker.home->standing}) {
       if (!standing->in_doubt()) continue;
-      end_rest(*standing, standing == &worker.standing ? std::vector<int>{rank} : worker.home->ranks);
+      const std::vector<int> ranks = standing == &worker.standing ? std::vector<int>{rank} : worker.home->ranks;
+      end_rest(*standing, ranks);
       standing->rests = 0;
+      for (const int other : ranks) workers_.at(other).against.clear();
     }
   }
   for (const int rank : std::exchange(run.failed_at_start, {})) {

@@ -89,6 +89,14 @@ TEST(Blame, AFailureAfterTheFirstEpochIsHeldAgainstNoHost) {
   }
   EXPECT_EQ(bench.given(1), 4u);
   EXPECT_NE(bench.at(1), "");
+
+  Hosts two_workers(8, {"one", "one", "two"}, 4); // both had got on, and then both fail
+  two_workers.epoch(1, 1);
+  two_workers.epoch(2, 1);
+  two_workers.end(1, "trainer_died", "killed by signal 9");
+  two_workers.end(2, "trainer_died", "killed by signal 9");
+  EXPECT_NE(two_workers.at(1), "");
+  EXPECT_NE(two_workers.at(2), "");
 }
 
 TEST(Blame, AHostIsNotDoubtedForScatteredFailuresBetweenWhichRunsGetOn) {
@@ -119,9 +127,19 @@ TEST(Blame, AfterItsRestAHostIsTriedWithOneRunThatHasNotFailedYet) {
   EXPECT_EQ(bench.given(1) + bench.given(2), before + 1) << "four times as long";
   bench.live(140, {1, 2, 3, 4});
   ASSERT_EQ(bench.given(1) + bench.given(2), before + 2);
-  bench.epoch(bench.at(1).empty() ? 2 : 1, 1); // it was mended
+  const int mended = bench.at(1).empty() ? 2 : 1;
+  bench.epoch(mended, 1);
   EXPECT_NE(bench.at(1), "");
   EXPECT_NE(bench.at(2), "");
+  bench.end(3 - mended, "error", "as it goes"); // all is forgiven: one failure is one failure
+  bench.complete(mended);
+  bench.end(mended, "error", "as it goes");
+  EXPECT_EQ(bench.at(mended), "") << "and two are two";
+  bench.end(3 - mended, "error", "as it goes");
+  bench.live(590, {1, 2, 3, 4});
+  EXPECT_EQ(bench.at(1) + bench.at(2), "");
+  bench.live(12, {1, 2, 3, 4});
+  EXPECT_NE(bench.at(1) + bench.at(2), "") << "and the first rest is short again";
 }
 
 TEST(Blame, AHostIsTriedAgainAtOnceWhenTheRunItWasTriedWithFailsElsewhereToo) {
