@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "experiments/spec/durable_file.h"
+#include "results/cut_commit.h"
 #include "results/database.h"
 #include "results/migrate.h"
 #include "results/store.h"
@@ -17,7 +18,7 @@ constexpr const char* name_start = "before-coordinator-";
 
 Database opened(const std::filesystem::path& store) {
   check_store_path(store, true);
-  return {store, SQLITE_OPEN_READONLY, lock_patience_ms};
+  return open_to_read(store).database;
 }
 } // namespace
 
@@ -35,6 +36,10 @@ void backup_store(const std::filesystem::path& store, const std::filesystem::pat
     throw InputError(to.string() + ": this is the store itself; name another file for its copy");
   Database database = opened(store);
   store_version(database, schema_version());
+  for (const char* suffix : {"-journal", "-wal"})
+    if (std::filesystem::exists(to.string() + suffix, error))
+      throw InputError(to.string() + suffix + ": " + to.filename().string() +
+                       " is in use, or was not closed, and SQLite would lay this over the copy; name another file for it");
   if (std::filesystem::exists(to, error)) { // an older copy may be written over, but nothing else
     Database older = opened(to);
     store_version(older, schema_version());

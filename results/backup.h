@@ -11,8 +11,8 @@ namespace stdualx {
 
 /// Writes what the store holds at one moment, whole and consistent, to `to`, one file without a journal, so that it survives a power
 /// failure. A sweep may be writing meanwhile: it is not kept waiting in WAL mode, and for the time of the copy with a rollback journal.
-/// InputError, StorageError as Reader, of `to` as well: a file that is no store is not written over. StorageError when `to` cannot be
-/// written, which then holds what it held before.
+/// A commit that was cut short is not in it. InputError, StorageError as Reader, of `to` as well: a file that is no store, or beside which
+/// a journal lies, is not written over. StorageError when `to` cannot be written, which then holds what it held before.
 void backup_store(const std::filesystem::path& store, const std::filesystem::path& to);
 
 /// Where a coordinator keeps backups of its store, made when it starts: STORE.d/backups.

@@ -17,6 +17,12 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
     const std::int64_t bytes = free_bytes(path.parent_path());
     return bytes < 0 ? std::string("free space unknown") : std::to_string(bytes) + " bytes free to us on its file system";
   };
+  const auto throw_cut_short = [&] {
+    throw CutShortError(where +
+                        "its writer died in the middle of a commit; ask again: shown is then what was recorded before it, and "
+                        "`stdualx run` goes on from there" +
+                        said);
+  };
   switch (code) {
   case SQLITE_FULL:
     throw StorageError(where + "the disk or the quota is full (" + space() +
@@ -33,12 +39,10 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
                        said);
   case SQLITE_READONLY:
     if (extended_code == SQLITE_READONLY_ROLLBACK || extended_code == SQLITE_READONLY_RECOVERY || extended_code == SQLITE_READONLY_CANTINIT)
-      throw StorageError(where +
-                         "its writer died in the middle of a commit, and only a writer may put that right: start the sweep again with "
-                         "`stdualx run`, then ask again" +
-                         said);
+      throw_cut_short();
     throw StorageError(where + "the store cannot be written; check the permissions of the file and of its folder" + said);
   case SQLITE_CANTOPEN:
+    if (std::filesystem::exists(path.string() + "-wal")) throw_cut_short(); // and SQLite can make no -shm
     throw StorageError(where +
                        "the store or a file beside it (-wal, -shm, -journal) cannot be opened; check the permissions of its folder" + said);
   case SQLITE_IOERR:

@@ -30,7 +30,14 @@ public:
   using StorageError::StorageError;
 };
 
-/// Throws StorageError, LockedError, WrongRow, InputError or RefusedError for a failure of SQLite on `path`, saying what to do.
+/// A writer died inside a commit; only who may write can roll it back where the file lies (results/cut_commit.h).
+class CutShortError : public StorageError {
+public:
+  using StorageError::StorageError;
+};
+
+/// Throws StorageError, LockedError, WrongRow, CutShortError, InputError or RefusedError for a failure of SQLite on `path`, saying what to
+/// do.
 [[noreturn]] void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message);
 
 /// Bytes of a text or blob. The longest that is written, what a submission froze, has 64 for each of its runs.

@@ -2,14 +2,12 @@
 #include "results/reader.h"
 
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 
 #include "experiments/spec/errors.h"
 #include "experiments/spec/run_spec.h"
+#include "results/cut_commit.h"
 #include "results/database.h"
 #include "results/migrate.h"
 #include "results/run_state_query.h"
@@ -43,28 +41,6 @@ int authorize(void* may_begin, int action, const char* first, const char* second
   }
 }
 
-std::string file_uri(const std::filesystem::path& absolute) {
-  std::string uri = "file:";
-  constexpr char hex[] = "0123456789ABCDEF";
-  for (const char letter : absolute.string()) {
-    if (letter == '%' || letter == '?' || letter == '#') (uri += '%') += {hex[letter >> 4], hex[letter & 15]};
-    else uri += letter;
-  }
-  return uri;
-}
-
-/// A WAL store at rest in a folder where no -shm can be made is read as it lies there: nobody can be writing it.
-std::string uri_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::array<char, 20> start{};
-  file.read(start.data(), start.size());
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path);
-  if (start[18] != 2 || std::filesystem::exists(absolute.string() + "-wal", error) || ::access(absolute.parent_path().c_str(), W_OK) == 0)
-    return "";
-  return file_uri(absolute) + "?immutable=1";
-}
-
 Cell cell_of(sqlite3_stmt* statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
   case SQLITE_INTEGER: return static_cast<std::int64_t>(sqlite3_column_int64(statement, column));
@@ -90,14 +66,10 @@ void bind(sqlite3_stmt* statement, int index, const Parameter& parameter) {
 
 } // namespace
 
-std::string read_only_uri(const std::filesystem::path& path) {
-  const std::string at_rest = uri_of(path);
-  return at_rest.empty() ? file_uri(std::filesystem::absolute(path)) + "?mode=ro" : at_rest;
-}
-
 struct Reader::Impl {
-  explicit Impl(const std::filesystem::path& path)
-      : database(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, lock_patience_ms, uri_of(path)) {
+  explicit Impl(const std::filesystem::path& path) : Impl(open_to_read(path)) {}
+  explicit Impl(ReadOnly opened) : database(std::move(opened.database)), note(std::move(opened.note)) {
+    const std::filesystem::path& path = database.path();
     database.script("PRAGMA query_only = ON; PRAGMA mmap_size = 0");
     const std::int64_t version = store_version(database, schema_version());
     if (version == 0) throw InputError(path.string() + ": this file is empty; `stdualx run SWEEP --store FILE` makes a store of it");
@@ -117,6 +89,7 @@ struct Reader::Impl {
   }
 
   Database database;
+  std::string note;
   bool may_begin = false;
   bool in_snapshot = false;
 };
@@ -127,17 +100,18 @@ Reader::Reader(const std::filesystem::path& path) {
 }
 std::optional<Reader> Reader::open_if_there(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return std::nullopt;
-  {
-    Database probe(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, lock_patience_ms, uri_of(path));
-    if (store_version(probe, schema_version()) < schema_version()) return std::nullopt;
-  }
-  return Reader(path);
+  check_store_path(path, true);
+  ReadOnly opened = open_to_read(path);
+  if (store_version(opened.database, schema_version()) < schema_version()) return std::nullopt;
+  return Reader(std::make_unique<Impl>(std::move(opened)));
 }
 
+Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
 const std::filesystem::path& Reader::path() const { return impl_->database.path(); }
+const std::string& Reader::note() const { return impl_->note; }
 
 Table Reader::query(const std::string& sql, const std::vector<Parameter>& parameters) {
   sqlite3* database = impl_->database.handle();

@@ -1,4 +1,5 @@
-// Questions to a store. Never writes to it, never waits for its writer, never keeps the writer waiting for long.
+// Questions to a store. Never writes to it, never waits for its writer, never keeps the writer waiting for long. Where the last writer
+// died inside a commit, what was recorded before it is read from a private copy (results/cut_commit.h).
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,8 @@ public:
   Reader& operator=(Reader&&) noexcept;
 
   const std::filesystem::path& path() const;
+  /// What the person who asks is to know of the store, such as that its last commit was cut short; "": nothing.
+  const std::string& note() const;
 
   /// One read-only statement; `parameters` are bound to ?1, ?2, ... Reals come as Real, blobs as hex text. InputError with
   /// SQLite's own message and the names of the views when the statement is wrong, writes, or is not a single one.
@@ -52,6 +55,7 @@ public:
 
 private:
   struct Impl;
+  explicit Reader(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

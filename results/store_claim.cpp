@@ -3,13 +3,12 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <thread>
 
+#include "results/cut_commit.h"
 #include "results/migrate.h"
 #include "results/schema_check.h"
 #include "results/store_file.h"
@@ -46,24 +45,58 @@ std::string described(const Claimant& claimant) {
          (claimant.job.empty() ? "" : " (job " + claimant.job + ")");
 }
 
-/// Null when the holder may be replaced, else why not.
-std::optional<std::string> why_held(Database& database, const Claimant& holder, const StoreOptions& options,
-                                    const std::string& schema = "main") {
+/// Null when the holder may be replaced, else why not. One elsewhere is watched for a lease, by our own clock since its own may differ:
+/// `moved` is asked again and again, and says what has.
+std::optional<std::string> why_held(const Claimant& holder, const StoreOptions& options,
+                                    const std::function<std::optional<std::string>()>& moved) {
   if (holder.released) return std::nullopt;
   switch (look_at(holder.identity, options.identity)) {
   case Holder::dead: return std::nullopt;
   case Holder::alive: return "it runs";
   case Holder::elsewhere: break;
   }
-  // Its clock and ours may differ, so only standing still by our own clock counts.
   const auto step = std::max(std::chrono::milliseconds(1), options.lease / 20);
   for (std::chrono::milliseconds watched{0}; watched < options.lease; watched += step) {
     options.sleep(step);
-    const Claimant now = newest_coordinator(database, schema);
-    if (now.coordinator_id != holder.coordinator_id || now.released) return std::nullopt; // judged anew by the caller
-    if (now.heartbeat != holder.heartbeat) return "its heartbeat goes on";
+    if (const auto what = moved()) return what->empty() ? std::nullopt : what; // "": to be judged anew by the caller
   }
   return std::nullopt;
+}
+
+/// What moves of a holder: its row in the open database.
+std::function<std::optional<std::string>()> heartbeat_of(Database& database, const Claimant& holder, const std::string& schema = "main") {
+  return [&database, holder, schema]() -> std::optional<std::string> {
+    const Claimant now = newest_coordinator(database, schema);
+    if (now.coordinator_id != holder.coordinator_id || now.released) return "";
+    return now.heartbeat != holder.heartbeat ? std::optional<std::string>("its heartbeat goes on") : std::nullopt;
+  };
+}
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const Claimant& holder, const std::string& why) {
+  throw RefusedError(path.string() + ": " + described(holder) + " holds the store (" + why +
+                     "); wait for it or end it, then start again, or name another store with --store");
+}
+
+/// The fence before SQLite rolls a commit back that was cut short, which the first statement of a writer has it do. SQLite does so only
+/// where nobody holds the file's lock; but locks of a network file system may not reach from host to host, and then the commit of a
+/// living coordinator looks the same. So the coordinator of the last whole commit is judged first, and one elsewhere is watched, as ever.
+/// Returns it when there is such a commit.
+std::optional<Claimant> judge_cut_commit(const std::filesystem::path& path, const StoreOptions& options) {
+  while (true) {
+    if (!std::filesystem::exists(path.string() + "-journal")) return std::nullopt;
+    const auto cut = CutCommit::found_at(path, static_cast<int>(options.patience.count()));
+    if (!cut) return std::nullopt;
+    Database before = cut->database();
+    if (store_version(before, schema_version()) == 0) return Claimant{}; // nobody has claimed it yet
+    const Claimant holder = newest_coordinator(before);
+    bool moved = false;
+    const auto why = why_held(holder, options, [&]() -> std::optional<std::string> {
+      moved = !cut->is_unchanged();
+      return moved ? std::optional<std::string>("") : std::nullopt;
+    });
+    if (why) refuse(path, holder, *why);
+    if (!moved) return holder;
+  }
 }
 
 } // namespace
@@ -86,18 +119,15 @@ void check_store_path(const std::filesystem::path& path, bool must_exist) {
   if (::access(path.c_str(), must_exist ? R_OK : R_OK | W_OK) != 0)
     throw StorageError(name + ": cannot be " + (must_exist ? "read" : "written") + " (" + std::strerror(errno) +
                        "); check its permissions, or name another store with --store");
-  std::ifstream file(path, std::ios::binary);
-  std::array<char, 16> start{};
-  file.read(start.data(), start.size());
+  if (std::filesystem::exists(name + "-journal", error)) return; // its first page may be half written: SQLite puts it right
   constexpr std::string_view magic("SQLite format 3\0", 16);
-  if (file.gcount() != 0 && std::string_view(start.data(), static_cast<std::size_t>(file.gcount())) != magic)
+  if (const FileStart start = start_of(path, magic.size()); start.size != 0 && start.bytes != magic)
     throw InputError(name + ": this file is not an SQLite database, so it is no store; name another with --store");
 }
 
 Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
     : options(std::move(store_options)), database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
                                                   static_cast<int>(options.patience.count())) {
-  if (!options.sleep) options.sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
   if (!options.now_ms)
     options.now_ms = [] {
       return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -124,20 +154,23 @@ std::optional<std::string> Store::Impl::living_holder(const std::string& schema,
   };
   while (true) {
     const Claimant holder = newest_coordinator(database, schema);
-    if (const auto why = why_held(database, holder, watching, schema)) return described(holder) + " is writing it (" + *why + ")";
+    if (const auto why = why_held(holder, watching, heartbeat_of(database, holder, schema)))
+      return described(holder) + " is writing it (" + *why + ")";
     const Claimant now = newest_coordinator(database, schema);
     if (now.coordinator_id == holder.coordinator_id) return std::nullopt;
   }
 }
 
 Store Store::claimed(const std::filesystem::path& path, StoreOptions options) {
+  if (!options.sleep) options.sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
+  const std::optional<Claimant> cut = judge_cut_commit(path, options);
   auto impl = std::make_unique<Impl>(path, std::move(options));
   Database& database = impl->database;
   // An older store is claimed before it is migrated, or a living writer of the older version would find another schema under its
   // feet. So no migration may change what claim() touches: `coordinators`, `events`, the ends of `attempts`, the status of `runs`.
   if (store_version(database, schema_version()) == 0) migrate(database, embedded_migrations());
   check_schema(database); // before anything is written: a trigger of a foreign store would act on it
-  impl->claim();
+  impl->claim(cut ? std::optional(Impl::CutShort{cut->coordinator_id, cut->heartbeat}) : std::nullopt);
   impl->set_journal_mode();
   migrate(database, embedded_migrations());
   fault_point(FaultPoint::coordinator_after_claim);
@@ -145,16 +178,14 @@ Store Store::claimed(const std::filesystem::path& path, StoreOptions options) {
   return Store(std::move(impl));
 }
 
-void Store::Impl::claim() {
+void Store::Impl::claim(const std::optional<CutShort>& cut) {
   while (true) {
     const Claimant holder = newest_coordinator(database);
     fault_point(FaultPoint::coordinator_before_claim);
-    const auto refuse = [&](const std::string& why) {
-      throw RefusedError(database.path().string() + ": " + described(holder) + " holds the store (" + why +
-                         "); wait for it or end it, then start again, or name another store with --store");
-    };
-    if (const auto why = why_held(database, holder, options)) refuse(*why);
-    if (!database.begin_immediate()) refuse("its write lock was not given back");
+    const bool judged = cut && cut->coordinator_id == holder.coordinator_id && cut->heartbeat == holder.heartbeat;
+    const auto why =
+        judged ? std::nullopt : why_held(holder, options, heartbeat_of(database, holder)) if (why) refuse(database.path(), holder, *why);
+    if (!database.begin_immediate()) refuse(database.path(), holder, "its write lock was not given back");
     const Claimant now = newest_coordinator(database);
     if (now.coordinator_id != holder.coordinator_id || now.heartbeat != holder.heartbeat || now.released != holder.released) {
       database.rollback(); // somebody else was quicker, or the holder woke up: look again
@@ -175,6 +206,7 @@ void Store::Impl::claim() {
         event("take_over", "",
               described(holder) + " ended without giving the store back; " + std::to_string(interrupted) + " runs were interrupted");
       }
+      if (cut) event("rolled_back", "", "a commit that the writer before had begun was rolled back; what it had recorded stands");
       database.script("COMMIT");
     } catch (...) {
       database.rollback();

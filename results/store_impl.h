@@ -12,8 +12,12 @@ struct Store::Impl {
 
   std::int64_t now() const { return options.now_ms(); }
 
-  /// Becomes the newest coordinator, or throws RefusedError. Ends what a dead one left open.
-  void claim();
+  /// Whose commit was cut short and has been rolled back.
+  struct CutShort {
+    std::int64_t coordinator_id = 0, heartbeat = 0;
+  };
+  /// Becomes the newest coordinator, or throws RefusedError. Ends what a dead one left open. That of `cut` has been judged already.
+  void claim(const std::optional<CutShort>& cut);
   /// Who holds the store that is attached as `schema`, and how that is known; nothing: nobody that lives. One on another host is watched
   /// for a lease, during which `meanwhile` is called again and again.
   std::optional<std::string> living_holder(const std::string& schema, const std::function<void()>& meanwhile);

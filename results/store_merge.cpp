@@ -5,6 +5,7 @@
 #include "experiments/spec/condition.h"
 #include "experiments/spec/run_path.h"
 #include "experiments/spec/shown_text.h"
+#include "results/cut_commit.h"
 #include "results/reader.h"
 #include "results/store_file.h"
 
@@ -14,8 +15,8 @@ namespace {
 
 class Attached {
 public:
-  Attached(Database& database, const std::filesystem::path& other) : database_(database) {
-    database_.execute("ATTACH DATABASE ?1 AS other", read_only_uri(other));
+  Attached(Database& database, const std::filesystem::path& other) : database_(database), cut_(CutCommit::found_at(other)) {
+    database_.execute("ATTACH DATABASE ?1 AS other", read_only_uri(cut_ ? cut_->copy() : other));
     database_.script(
         "CREATE TEMP TABLE IF NOT EXISTS becomes (attempt INTEGER PRIMARY KEY, becomes INTEGER NOT NULL, is_new INTEGER NOT NULL) STRICT");
   }
@@ -30,6 +31,7 @@ public:
 
 private:
   Database& database_;
+  std::optional<CutCommit> cut_; // the other store is not ours to roll back
 };
 
 struct FileRow {
