@@ -63,8 +63,24 @@ bool parse_options(const Command& command, const std::vector<std::string>& argum
 void add_store_option(options::options_description& described) {
   described.add_options()("store", options::value<std::string>()->default_value("results.db")->value_name("FILE"), "the SQLite file");
 }
-std::filesystem::path store_path(const options::variables_map& values) {
-  return std::filesystem::absolute(values["store"].as<std::string>());
+std::filesystem::path store_path(const options::variables_map& values) { return store_named(values["store"].as<std::string>()); }
+
+std::filesystem::path store_named(const std::filesystem::path& name) {
+  std::filesystem::path path = std::filesystem::absolute(name);
+  std::error_code error;
+  // weakly_canonical alone does not follow a link to a file that is not there yet.
+  for (int links = 0; std::filesystem::is_symlink(path, error); ++links) {
+    if (links >= 40) throw InputError(name.string() + ": these symbolic links lead round in a circle; name the store itself with --store");
+    const std::filesystem::path target = std::filesystem::read_symlink(path, error);
+    if (error) break; // the store's own open says why
+    path = target.is_absolute() ? target : path.parent_path() / target;
+  }
+  const std::filesystem::path resolved = std::filesystem::weakly_canonical(path, error);
+  return error ? path.lexically_normal() : resolved;
+}
+
+void tell_note(const Reader& reader) {
+  if (!reader.note().empty()) std::cerr << "stdualx: note: " << reader.note() << "\n";
 }
 std::filesystem::path store_directory(const std::filesystem::path& store) { return store.string() + ".d"; }
 
@@ -150,7 +166,7 @@ void add_choice_options(options::options_description& described) {
 std::filesystem::path store_of_sweep(const options::variables_map& values) {
   const std::optional<Shard> shard = shard_option(values);
   if (!shard || !values["store"].defaulted()) return store_path(values);
-  return std::filesystem::absolute("results.shard-" + std::to_string(shard->index) + "-of-" + std::to_string(shard->count) + ".db");
+  return store_named("results.shard-" + std::to_string(shard->index) + "-of-" + std::to_string(shard->count) + ".db");
 }
 
 std::string store_words(const options::variables_map& values) {

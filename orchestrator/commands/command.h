@@ -34,7 +34,13 @@ bool parse_options(const Command& command, const std::vector<std::string>& argum
 /// --store, and where its checkpoints lie.
 void add_store_option(options::options_description& described);
 std::filesystem::path store_path(const options::variables_map& values);
+/// The one name of a store that a person may name in several ways: absolute, and every symbolic link followed, of the file itself too and
+/// where it is not there yet. What lies beside a store (STORE.d, its journal) lies beside this name. Throws InputError for links in a
+/// circle.
+std::filesystem::path store_named(const std::filesystem::path& name);
 std::filesystem::path store_directory(const std::filesystem::path& store);
+/// Tells the person what a reader found to say of its store.
+void tell_note(const Reader& reader);
 
 /// --format; output_format also says to std::cout whether data or text for people follows (orchestrator/terminal.h).
 void add_format_option(options::options_description& described);

@@ -34,6 +34,7 @@ std::string numbers(const std::vector<std::int64_t>& epochs) {
 
 /// Epochs that the files know and the store does not.
 void compare_with_files(Reader& reader, const fs::path& directory, Table& table) {
+  const bool cut_short = !reader.note().empty(); // then the last epochs were about to be recorded
   const FoundFiles found = files_of_runs(directory);
   for (const std::string& sentence : found.unreadable) add_row(table, false, "", sentence);
   for (const FoundRun& run : found.runs) {
@@ -43,6 +44,10 @@ void compare_with_files(Reader& reader, const fs::path& directory, Table& table)
       if (epoch > state.epochs_recorded) lost.push_back(epoch);
     if (!state.known)
       add_row(table, true, run.run_id, "its files are here, but the store does not know the run; `stdualx db rebuild` brings it back");
+    else if (cut_short && std::ssize(lost) <= 2) // as many as a trainer may be ahead of the store
+      add_row(table, false, run.run_id,
+              fmt::format("its files know {}, which the commit that was cut short was to record; the next `stdualx run` computes it again",
+                          numbers(lost)));
     else if (!lost.empty())
       add_row(table, true, run.run_id,
               fmt::format("its files know {}, which the store lacks; `stdualx db rebuild` brings them back", numbers(lost)));
@@ -83,6 +88,7 @@ int check(const options::variables_map& values) {
             *damage + "; `stdualx db rebuild` sets the file aside and makes another of its newest backup and its checkpoints");
   } else {
     Reader reader(store);
+    if (!reader.note().empty()) add_row(table, false, "", reader.note());
     for (const LedgerFinding& finding : ledger_findings(reader)) add_row(table, finding.fault, finding.run_id, finding.text);
     if (values.count("ledger") == 0) {
       gone = check_files(reader, directory, table);
@@ -106,7 +112,7 @@ int check(const options::variables_map& values) {
 int backup(const options::variables_map& values) {
   const fs::path store = store_path(values);
   const fs::path to =
-      values.count("FILE") != 0 ? fs::path(values["FILE"].as<std::vector<std::string>>().at(0)) : fs::path(store.string() + ".backup");
+      values.count("FILE") != 0 ? store_named(values["FILE"].as<std::vector<std::string>>().at(0)) : fs::path(store.string() + ".backup");
   backup_store(store, to);
   std::cout << fmt::format("{}: {} bytes; checkpoints and weights are in {} still\n", to.string(), fs::file_size(to),
                            store_directory(store).string());
@@ -146,6 +152,7 @@ int rebuild(const options::variables_map& values) {
     throw InputError(store.string() + ": there is neither a store nor its folder " + directory.string() + "; name another with --store");
   std::optional<std::string> damage = fs::exists(store) ? damage_of(store) : std::nullopt;
   if (damage) std::cout << fmt::format("{}\nit was set aside as {}\n", *damage, set_store_aside(store).string());
+  else if (!fs::exists(store)) set_store_aside(store); // a journal without its store: SQLite would lay it over the one to come
   if (!fs::exists(store) && !put_backup_in_place(store))
     std::cout << "there is no backup of it; it is made anew from the files of its runs\n";
 
@@ -175,7 +182,7 @@ int merge(const options::variables_map& values) {
   Store writer = Store::open_for_writing(store);
   bool faults = false;
   for (const std::string& name : values["FILE"].as<std::vector<std::string>>()) {
-    const fs::path other = fs::absolute(name), from_directory = store_directory(other);
+    const fs::path other = store_named(name), from_directory = store_directory(other);
     const auto copy = [&](const std::string& from, const std::string& sha256, const std::string& to) -> std::string {
       try {
         check_run_file(from_directory, from, sha256);

@@ -23,6 +23,7 @@
 #include <cmath>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 namespace stdualx {
@@ -87,8 +88,9 @@ std::vector<KnownJob> jobs_of(const KnownSweep& sweep, std::vector<KnownJob> job
 
 /// The store, if one was made: a job that waits has made none yet. Without jobs it must be there; what to do else is said.
 std::optional<Reader> reader_of(const fs::path& store, const std::vector<KnownJob>& jobs) {
-  if (jobs.empty() || fs::exists(store)) return Reader(store);
-  return std::nullopt;
+  std::optional<Reader> reader = Reader::open_if_there(store);
+  if (!reader && jobs.empty()) reader.emplace(store); // says what to do
+  return reader;
 }
 
 /// Which weights are not there, though runs that are done have kept them. A large store's are not all looked for.
@@ -130,6 +132,7 @@ std::vector<TitledTable> status_of(const fs::path& store, std::vector<KnownJob> 
   if (reader) {
     tables = status_tables(*reader, moment_now(store), sweeps.empty() ? std::nullopt : std::optional(shown));
     if (std::string gone = gone_words(*reader, store_directory(store)); !gone.empty()) tables[0].notes.push_back(std::move(gone));
+    if (!reader->note().empty()) tables[0].notes.push_back(reader->note());
   }
   add_waiting(tables, reader ? &*reader : nullptr, sweeps);
   if (!retired.empty() && !tables.empty())
@@ -165,6 +168,8 @@ Watched watched(const fs::path& store, std::vector<KnownJob> jobs, const std::st
                (reader && (!sweep || is_worked_on(*reader, *sweep)) && !coordinator_gone(*reader, moment_now(store)));
   if (sweep) seen.sweep_id = sweep->sweep_id, seen.retired = sweep->retired;
   seen.words = (sweep ? sweep->name + (sweep->retired ? " (retired)" : "") + ": " : "") + seen.standing.words();
+  if (reader && !reader->note().empty())
+    seen.words += "; the last writer died inside a commit, which the next `stdualx run` rolls back";
   for (const KnownJob& job : seen.jobs)
     if (may_live(job.slurm)) seen.words += fmt::format("; job {}: {}{}", job.slurm.id, job.slurm.state, in_brackets(job.slurm.reason));
   return seen;
@@ -327,6 +332,7 @@ int logs_command(const Command& command, const std::vector<std::string>& argumen
   if (!parse_options(command, arguments, described, {"RUN"}, values)) return 0;
   const fs::path store = store_path(values), directory = store_directory(store);
   Reader reader(store);
+  tell_note(reader);
   const std::string run_id = resolve_run(reader, values["RUN"].as<std::string>());
   const std::int64_t only = values["attempt"].as<std::int64_t>();
   const Table attempts = reader.query("SELECT attempt, host, slurm_job_id, coalesce(end_reason, 'runs, or its coordinator died'), "

@@ -34,7 +34,11 @@ struct Question {
     output_format(values); // a wrong one is told before anything is read
     return true;
   }
-  Reader reader() const { return Reader(store_path(values)); }
+  Reader reader() const {
+    Reader reader(store_path(values));
+    tell_note(reader);
+    return reader;
+  }
   int show(const std::vector<TitledTable>& tables) const {
     std::cout << format_tables(tables, output_format(values));
     return 0;
@@ -85,6 +89,7 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
   const DeviceKind device = device_option(question.values);
   const Plan plan = plan_from(question.values);
   std::optional<Reader> reader = Reader::open_if_there(store_path(question.values));
+  if (reader) tell_note(*reader);
   std::vector<std::string> ids;
   for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
   const std::vector<RunState> states = reader ? reader->run_states(ids) : std::vector<RunState>(plan.runs.size());

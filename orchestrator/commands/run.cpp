@@ -300,6 +300,18 @@ std::optional<std::string> give_back(const std::filesystem::path& store) {
   }
 }
 
+/// Until links were followed, STORE.d lay beside the name that was typed.
+void tell_of_folder_beside_link(const options::variables_map& values, const std::filesystem::path& store) {
+  const std::string beside = std::filesystem::absolute(values["store"].as<std::string>()).string() + ".d";
+  std::error_code error;
+  if (std::filesystem::is_symlink(values["store"].as<std::string>(), error) && std::filesystem::exists(beside) &&
+      !std::filesystem::equivalent(beside, store_directory(store), error))
+    std::cerr << fmt::format(
+        "stdualx: note: the store is {0}, and its files are in {1}; {2}, which an earlier version made beside the link, is "
+        "not looked at: move what is in it to {1}\n",
+        store.string(), store_directory(store).string(), beside);
+}
+
 double seconds_option(const options::variables_map& values, const std::string& name, double least) {
   const double seconds = values[name].as<double>();
   if (!(seconds >= least && seconds <= 1e6))
@@ -335,6 +347,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   choose_runs(job.plan, values);
   const std::filesystem::path store = store_of_sweep(values);
   const std::string with = store_words(values);
+  tell_of_folder_beside_link(values, store);
   if (submission) check_compute_node(submission->host, store, data_paths(values));
   bool is_free = true;
   if (if_busy_option(values) == "wait") {
