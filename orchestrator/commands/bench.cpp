@@ -9,7 +9,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <exception>
 #include <iostream>
+#include <mutex>
+#include <thread>
 
 namespace stdualx {
 
@@ -66,6 +70,27 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
   return from_json<EfficiencyReport>(ask_trainer("--measure", to_json_all(assignment), "measuring run " + measured.run_id.substr(0, 10)));
 }
 
+/// Does `work` while a thread counts the store's heartbeat on, so that no other host takes it for abandoned. Only that thread may use the
+/// store meanwhile. What the heartbeat throws (the fence is lost) is thrown after the work.
+template <class Work> void beside_a_heartbeat(Store& store, Work&& work) {
+  constexpr auto between = std::chrono::seconds(5); // a lease is at least four of them
+  std::exception_ptr failure;
+  {
+    std::jthread heart([&](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::condition_variable_any never;
+      std::unique_lock lock(mutex);
+      try {
+        while (!never.wait_for(lock, stop, between, [&] { return stop.stop_requested(); })) store.heartbeat();
+      } catch (const std::exception&) {
+        failure = std::current_exception();
+      }
+    });
+    work();
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
 } // namespace
 
 int bench_command(const Command& command, const std::vector<std::string>& arguments) {
@@ -87,17 +112,15 @@ int bench_command(const Command& command, const std::vector<std::string>& argume
     Reader reader(path);
     runs = runs_to_measure(reader, values["RUN"].as<std::string>(), store_directory(path));
   }
-  // Everything is measured before the store is claimed: a sweep that starts meanwhile is not held up.
-  std::vector<EfficiencyReport> reports;
+  // Claimed first, and recorded run by run: an hour of measuring is not thrown away because a sweep holds the store.
+  Store store = Store::open_for_writing(path, StoreOptions{});
   for (const Measured& run : runs) {
     std::cerr << fmt::format("stdualx: measuring {} on {} (run {})\n", run.run.variant, run.run.dataset, run.run_id.substr(0, 10));
-    reports.push_back(measure(run, store_directory(path), threads));
+    EfficiencyReport measured;
+    beside_a_heartbeat(store, [&] { measured = measure(run, store_directory(path), threads); });
+    store.record_efficiency(measured);
   }
-  {
-    Store store = Store::open_for_writing(path, StoreOptions{});
-    for (const EfficiencyReport& report : reports) store.record_efficiency(report);
-    store.release();
-  }
+  store.release();
   Reader reader(path);
   std::cout << format_tables(report(reader, {{"efficiency"}, {}}), format);
   return 0;
