@@ -185,8 +185,11 @@ class WholeKills(FaultInRealJob):
         self.every_writer = count > 0
         drawn = []
         for number in range(max(0, count - len(FIXED))):
-            point = list(POINTS)[number % len(POINTS)]
-            drawn.append((chance.choice(("nfs", "nfs", "local")), point, chance.randint(1, POINTS[point])))
+            if number % 2 == 0:  # most of these leave a journal that is to be rolled back
+                drawn.append(("nfs", "store_file_sync", chance.randint(1, POINTS["store_file_sync"])))
+                continue
+            point = list(POINTS)[number // 2 % len(POINTS)]
+            drawn.append((chance.choice(("nfs", "local")), point, chance.randint(1, POINTS[point])))
         cuts = self.killed_whole(FIXED + drawn, chance)
         print(f"STDUALX_SEED={seed}: {len(FIXED + drawn)} moments, {cuts} of them inside a commit that had to be rolled back", flush=True)
         self.assertGreaterEqual(cuts, 2)
