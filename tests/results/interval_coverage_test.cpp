@@ -38,7 +38,8 @@ double logistic(double logit) { return 1 / (1 + std::exp(-logit)); }
 double middle_of(double accuracy, double deviation) {
   const auto average = [&](double middle) {
     double sum = 0, weights = 0;
-    for (double z = -8; z <= 8; z += 0.02) {
+    for (int i = -400; i <= 400; ++i) {
+      const double z = i * 0.02;
       const double weight = std::exp(-z * z / 2);
       sum += weight * logistic(middle + deviation * z);
       weights += weight;

@@ -226,8 +226,8 @@ TEST_F(Statistics, IntervalsStayWhereTheirValuesCanBe) {
 }
 
 TEST_F(Statistics, EqualDifferencesAreAnAccidentAndNoProof) {
-  // 0.96 - 0.95 and 0.95 - 0.94 differ in their last bit.
-  const CrossedScores equal{{0.96 - 0.95}, {0.95 - 0.94}, {0.90 - 0.89}};
+  const CrossedScores equal{{0.96 - 0.95}, {0.03 - 0.02}, {0.90 - 0.89}};
+  ASSERT_NE(equal[0], equal[1]) << "their last bits differ";
   const Spread spread = crossed_spread(equal, 0.5);
   EXPECT_TRUE(std::isnan(spread.variance));
   EXPECT_TRUE(std::isnan(difference_test(0.01, spread).p));
