@@ -183,8 +183,8 @@ void Store::Impl::claim(const std::optional<CutShort>& cut) {
     const Claimant holder = newest_coordinator(database);
     fault_point(FaultPoint::coordinator_before_claim);
     const bool judged = cut && cut->coordinator_id == holder.coordinator_id && cut->heartbeat == holder.heartbeat;
-    const auto why =
-        judged ? std::nullopt : why_held(holder, options, heartbeat_of(database, holder)) if (why) refuse(database.path(), holder, *why);
+    const auto why = judged ? std::nullopt : why_held(holder, options, heartbeat_of(database, holder));
+    if (why) refuse(database.path(), holder, *why);
     if (!database.begin_immediate()) refuse(database.path(), holder, "its write lock was not given back");
     const Claimant now = newest_coordinator(database);
     if (now.coordinator_id != holder.coordinator_id || now.heartbeat != holder.heartbeat || now.released != holder.released) {
