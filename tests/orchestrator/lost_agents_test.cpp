@@ -41,6 +41,13 @@ TEST(LostAgent, AnIdleOneIsLostTooAndOneThatNeverSaidAWord) {
   EXPECT_TRUE(bench.finished);
 }
 
+TEST(LostAgent, OneThatHasNotSpokenYetIsSilentFromTheFirstTickOnAndNotSinceTheClockBegan) {
+  Bench bench(plan_of({1}), 1);
+  bench.now = 1e6;
+  bench.tick(1);
+  EXPECT_EQ(bench.coordinator.lost(), 0u);
+}
+
 TEST(LostAgent, TheOthersOfItsGroupWaitAndAreBlamedForNothing) {
   Bench bench(plan_of({3}), 4);
   for (const int rank : {1, 2, 3, 4}) bench.ready(rank, "host" + std::to_string(rank));
