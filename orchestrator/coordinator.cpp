@@ -265,6 +265,8 @@ void Coordinator::on(Worker& worker, EvaluationReport report, double) {
   // One that contradicts itself is as good as none: the run then ends as an error, and the job goes on.
   if (group == nullptr || !report.holds_together()) return;
   ++group->evaluations;
+  if (Run& run = runs_[group->run]; run.at_complete_run() && report.part == "test")
+    std::erase(run.missing, EvaluationSpec{report.condition});
   act(RecordEvaluation{std::move(report)});
 }
 
@@ -299,8 +301,7 @@ void Coordinator::on_stop(double) {
   for (const auto& [id, group] : groups_) {
     Run& run = runs_[group.run];
     if (!run.at_complete_run()) set_status(run, RunStatus::interrupted);
-    else if (run.kind == AttemptKind::evaluate && group.evaluations >= run.missing.size())
-      run.kind = AttemptKind::train; // only the word of its end did not come
+    else if (run.missing.empty()) run.kind = AttemptKind::train; // only the word of its end did not come
     act(RecordEnd{{run.run_id(), group.attempt, "stopped", "stopped before the running epoch ended", ""}, run.status});
   }
   groups_.clear();
@@ -406,7 +407,12 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
   }
   if (run.at_complete_run()) { // what it was trained to stands; only these evaluations are missing
     status = RunStatus::complete;
-    if (!again && !ended_as_planned(end.reason)) evaluation_failed_ = true;
+    if (run.missing.empty()) { // all that was asked for came before the end
+      run.kind = AttemptKind::train;
+      again = false;
+    } else if (!again && !ended_as_planned(end.reason)) {
+      evaluation_failed_ = true;
+    }
   }
   set_status(run, status);
   act(RecordEnd{end, status});

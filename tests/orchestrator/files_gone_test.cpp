@@ -84,6 +84,25 @@ TEST(FilesGone, WeightsThatATrainerDoesNotFindOrFindsDamagedCostNoFailure) {
   }
 }
 
+TEST(FilesGone, ATrainingAgainWhoseConditionsAreRecordedIsDoneThoughItsEndDoesNotCome) {
+  for (const bool stopped : {true, false}) {
+    Bench bench(plan_of({1}, 3), 1, complete_without_weights());
+    bench.ready(1);
+    EvaluationReport report;
+    report.run_id = bench.last(1).run_id;
+    report.attempt = bench.last(1).attempt;
+    report.condition = "noise/10/1";
+    bench.tell(1, Message::of("evaluation", report));
+    if (stopped) bench.coordinator.on_stop(bench.now);
+    else bench.end(1, "trainer_died", "killed by signal 9 (Killed)");
+    bench.take();
+    EXPECT_TRUE(bench.finished);
+    EXPECT_EQ(bench.assigned.at(1).size(), 1u) << "nothing is left to do";
+    EXPECT_EQ(bench.end_statuses, std::vector<RunStatus>{RunStatus::complete});
+    EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::done);
+  }
+}
+
 TEST(FilesGone, ARunThatCannotBeTrainedAgainForWantOfRanksStaysComplete) {
   Bench bench(plan_of({2}, 3), 1, complete_without_weights());
   bench.ready(1);
