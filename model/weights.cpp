@@ -1,7 +1,8 @@
 // Reads and writes safetensors. The grammar is in the header.
 #include "model/weights.h"
 
-#include "experiments/spec/errors.h"
+#include "experiments/spec/disk_errors.h"
+#include "experiments/spec/durable_file.h"
 
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
@@ -79,12 +80,12 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Name
   put(text.data(), text.size());
   for (const at::Tensor& tensor : data) put(tensor.const_data_ptr(), tensor.nbytes());
   file.close();
-  if (!file)
-    throw StorageError(path.string() + ": could not be written: " + std::strerror(errno) + "; is the folder there, and is there space?");
+  if (!file) throw_write_error(path, std::strerror(errno), errno);
 }
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
+  if (!file && errno == EACCES) throw PermissionError(path.string() + ": may not be read by this user");
   if (!file) throw StorageError(path.string() + ": cannot be opened: " + std::strerror(errno));
   std::error_code unknown_size;
   const std::uint64_t size = std::filesystem::file_size(path, unknown_size);

@@ -1,6 +1,8 @@
 // See coordinator.h. Events first, then what follows from them; the schedule is in coordinator_schedule.cpp.
 #include "orchestrator/coordinator.h"
 
+#include "experiments/spec/disk_errors.h"
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -363,9 +365,12 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
   RunStatus status = RunStatus::interrupted;
   bool again = true;
   if (end.reason == "storage") {
-    // A disk is full or failed: no fault of the run, and the next run would meet the same there. One host's own disk is that host's
-    // trouble; else the job ends, to be started again.
-    if (!rests_for_full_cache(group, now)) {
+    // A disk is full or failed, or something may not be written: no fault of the run, and the next run would meet the same there. One
+    // host's own full disk is that host's trouble; else the job ends, to be started again; but not where it may not write, since that start
+    // would meet the same.
+    const bool not_allowed = end.detail.starts_with(not_permitted);
+    may_not_write_ = may_not_write_ || not_allowed;
+    if (not_allowed || !rests_for_full_cache(group, now)) {
       if (storage_failure_.empty()) storage_failure_ = end.detail;
       on_drain(now);
     }
@@ -470,6 +475,7 @@ double Coordinator::ready_seconds(double now) const {
 }
 
 ExitStatus Coordinator::exit_status() const {
+  if (may_not_write_) return ExitStatus::refused;
   if (count(RunStatus::complete) == runs_.size() && !evaluation_failed_ &&
       std::none_of(runs_.begin(), runs_.end(), [](const Run& run) { return run.at_complete_run(); }))
     return ExitStatus::done;

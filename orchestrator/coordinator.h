@@ -330,6 +330,7 @@ private:
   std::int64_t epochs_done_ = 0, epochs_planned_ = 0, epochs_this_job_ = 0;
   double last_tick_ = -1;
   std::string storage_failure_;
+  bool may_not_write_ = false; // that was a permission
   bool draining_ = false, finished_ = false, failure_shown_ = false, evaluation_failed_ = false;
 };
 

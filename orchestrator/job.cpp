@@ -1,6 +1,8 @@
 // See job.h.
 #include "orchestrator/job.h"
 
+#include "experiments/spec/durable_file.h"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,7 +17,7 @@ void write_whole_file(const std::filesystem::path& path, const std::string& text
   file << text;
   file.close();
   if (!file || std::rename(temporary.c_str(), path.c_str()) != 0)
-    throw StorageError(path.string() + ": cannot be written: " + std::strerror(errno));
+    throw_write_error(path, errno == 0 ? "not all of it was taken" : std::strerror(errno), errno);
 }
 
 } // namespace stdualx

@@ -5,6 +5,7 @@
 #include "cluster/launch.h"
 #include "cluster/slurm.h"
 #include "experiments/archive.h"
+#include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/fault.h"
 #include "orchestrator/bookkeeper.h"
@@ -195,10 +196,11 @@ void part(MpiWorld& world, std::size_t lost) {
 int run_coordinator(MpiWorld& world, const Job& job, const std::string& crash) {
   for (const int number : {SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(number, SIG_IGN);
   Outcome outcome;
-  bool told = false;
+  bool told = false, began = false;
   std::size_t lost = 0;
   try {
     CoordinatorLoop loop(world, job, crash);
+    began = true;
     outcome = loop.run();
     lost = loop.coordinator().lost();
     told = true;
@@ -206,11 +208,14 @@ int run_coordinator(MpiWorld& world, const Job& job, const std::string& crash) {
       throw std::runtime_error("no agent answers any more: the ranks are ended, and what they worked at goes on with new ones");
   } catch (const RefusedError& error) {
     outcome = {static_cast<std::int64_t>(ExitStatus::refused), error.what(), 0, 0};
+  } catch (const PermissionError& error) { // the same command would meet it again
+    outcome = {static_cast<std::int64_t>(ExitStatus::refused), error.what(), 0, 0};
   } catch (const InputError& error) {
     outcome = {static_cast<std::int64_t>(ExitStatus::bad_input), error.what(), 0, 0};
   } catch (const StorageError& error) {
     // What is committed stands; the running epochs are given up. Once the disk is well again the same command goes on.
-    outcome = {static_cast<std::int64_t>(ExitStatus::drained), error.what(), 0, 0};
+    const bool never_could = !began && dynamic_cast<const ReadOnlyError*>(&error) != nullptr;
+    outcome = {static_cast<std::int64_t>(never_could ? ExitStatus::refused : ExitStatus::drained), error.what(), 0, 0};
   }
   if (!told)
     for (int rank = 1; rank < world.size(); ++rank) world.send(rank, MpiTag::control, encode({"exit", Json::object()}));
@@ -221,7 +226,8 @@ int run_coordinator(MpiWorld& world, const Job& job, const std::string& crash) {
     if (lost > 0) write_whole_file(job.outcome + lost_suffix, "");
     write_whole_file(job.outcome, to_json_all(outcome).dump());
   } catch (const StorageError& error) { // a full disk is full for this too: then the exit status tells the launcher
-    std::cerr << "stdualx: " << outcome.message << "\nstdualx: " << error.what() << "\n";
+    if (!outcome.message.empty()) std::cerr << "stdualx: " << outcome.message << "\n";
+    std::cerr << "stdualx: " << error.what() << "\n";
     status = static_cast<int>(ExitStatus::drained);
   }
   part(world, lost);

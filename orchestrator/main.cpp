@@ -1,7 +1,9 @@
 // `stdualx`: finds the command, runs it, and turns errors into one sentence and an exit status.
 #include "cluster/build.h"
+#include "experiments/spec/disk_errors.h"
 #include "experiments/spec/fault.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/output.h"
 #include "orchestrator/terminal.h"
 
 #include <unistd.h>
@@ -75,7 +77,8 @@ void print_help() {
   std::cout << "stdualx: plans one sweep file, trains its runs on many workers, records everything in one SQLite file\n\n";
   for (const auto& command : commands())
     if (!command.hidden) std::cout << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary << "\n";
-  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: 0 all done, 2 bad input, 3 some runs failed, 4 refused, 75 drained "
+  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: 0 all done, 1 done but its output is cut, 2 bad input, 3 some runs "
+               "failed, 4 refused, 75 drained "
                "(start me again), 130 stopped by a second Ctrl-C.\n";
 }
 
@@ -99,15 +102,9 @@ int dispatch(const std::vector<std::string>& arguments) {
                    (near.empty() ? "; `stdualx --help` lists them" : "; did you mean '" + near + "'?"));
 }
 
-} // namespace
-} // namespace stdualx
-
-int main(int count, char** values) {
-  using stdualx::ExitStatus;
-  const stdualx::ShownStream output(std::cout, STDOUT_FILENO), errors(std::cerr, STDERR_FILENO);
-  // Where a parent ignores it, the kernel would reap our children before we have seen their end.
-  std::signal(SIGCHLD, SIG_DFL);
-  stdualx::read_fault_from_environment();
+/// The exit status; what goes wrong is said in one sentence.
+int run(const std::vector<std::string>& arguments) {
+  const ShownStream output(std::cout, STDOUT_FILENO), errors(std::cerr, STDERR_FILENO);
   const auto fail = [](const std::exception& error, ExitStatus status) {
     std::cerr << "stdualx: " << error.what() << "\n";
     return static_cast<int>(status);
@@ -116,16 +113,37 @@ int main(int count, char** values) {
     std::error_code error;
     static_cast<void>(std::filesystem::current_path(error));
     if (error)
-      throw stdualx::InputError("the current directory cannot be named (" + error.message() +
-                                "): it was removed, or a folder above it may not be read; cd to another and type the command again");
-    return stdualx::dispatch({values + 1, values + count});
-  } catch (const stdualx::InputError& error) {
+      throw InputError("the current directory cannot be named (" + error.message() +
+                       "): it was removed, or a folder above it may not be read; cd to another and type the command again");
+    return dispatch(arguments);
+  } catch (const InputError& error) {
     return fail(error, ExitStatus::bad_input);
-  } catch (const stdualx::RefusedError& error) {
+  } catch (const RefusedError& error) {
     return fail(error, ExitStatus::refused);
+  } catch (const PermissionError& error) {
+    return fail(error, ExitStatus::refused);
+  } catch (const ReadOnlyError& error) {
+    return fail(error, ExitStatus::refused);
+  } catch (const DiskError& error) {
+    return fail(error, ExitStatus::drained);
   } catch (const std::bad_alloc&) {
-    return fail(stdualx::StorageError("there was not enough memory: free some, or ask for less at a time"), ExitStatus::bad_input);
+    return fail(StorageError("there was not enough memory: free some, or ask for less at a time"), ExitStatus::bad_input);
   } catch (const std::exception& error) {
     return fail(error, ExitStatus::bad_input);
   }
+}
+
+} // namespace
+} // namespace stdualx
+
+int main(int count, char** values) {
+  stdualx::open_closed_standard_descriptors();
+  // Where a parent ignores it, the kernel would reap our children before we have seen their end.
+  std::signal(SIGCHLD, SIG_DFL);
+  stdualx::read_fault_from_environment();
+  stdualx::StandardOutput output;
+  const int status = stdualx::run({values + 1, values + count});
+  std::cout.flush();
+  // `run` says it of its job's output itself.
+  return output.error() == 0 || status == stdualx::output_cut ? status : stdualx::status_of_cut_output(status, output.error());
 }

@@ -2,6 +2,7 @@
 #include "orchestrator/submission.h"
 
 #include "experiments/archive.h"
+#include "experiments/spec/durable_file.h"
 #include "orchestrator/job.h"
 
 #include <algorithm>
@@ -131,8 +132,7 @@ SubmissionDirectory::SubmissionDirectory(const std::filesystem::path& store_dire
     path_ = next(store_directory, sweep_name);
     if (std::filesystem::create_directory(path_, error)) return;
   }
-  throw StorageError((store_directory / submissions).string() + ": no folder can be made there: " + error.message() +
-                     "; --store names a place that can be written");
+  throw_write_error(store_directory / submissions, error.message(), error.value());
 }
 
 SubmissionDirectory::~SubmissionDirectory() {

@@ -25,7 +25,8 @@ Database opened(const std::filesystem::path& store) {
 void copy_whole(Database& database, const std::filesystem::path& to) {
   write_durably(to, [&](const std::filesystem::path& temporary) {
     std::error_code ignored;
-    std::filesystem::remove(temporary, ignored); // left by a death; SQLite wants to make the file itself
+    std::filesystem::remove(temporary, ignored); // left by a death; SQLite wants to fill an empty one
+    make_empty_file(temporary);                  // with the umask's mode
     database.execute("VACUUM INTO ?1", temporary.string());
   });
 }

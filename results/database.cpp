@@ -1,16 +1,26 @@
 // Statements are prepared once; what SQLite says is translated once.
 #include "results/database.h"
 
+#include <sys/statvfs.h>
+
+#include <cerrno>
 #include <cmath>
 #include <stdexcept>
 
+#include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
-#include "experiments/spec/errors.h"
 #include "results/fault_vfs.h"
 
 namespace stdualx {
 
-void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message) {
+namespace {
+bool is_read_only(const std::filesystem::path& folder) {
+  struct statvfs info {};
+  return ::statvfs(folder.empty() ? "." : folder.c_str(), &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
+}
+} // namespace
+
+void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message, int system_error) {
   const std::string where = path.string() + ": ";
   const std::string said = " (SQLite: " + message + ")";
   const auto space = [&] { // df may show more: a quota of this user
@@ -25,8 +35,8 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
   };
   switch (code) {
   case SQLITE_FULL:
-    throw StorageError(where + "the disk or the quota is full (" + space() +
-                       "); nothing already recorded is lost: make room, then start the same command again" + said);
+    throw DiskError(where + "the disk or the quota is full (" + space() +
+                    "); nothing already recorded is lost: make room, then start the same command again" + said);
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
     throw LockedError(where + "another process keeps the store locked; end it (fuser, lsof name it) and start the same command again" +
@@ -40,14 +50,22 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
   case SQLITE_READONLY:
     if (extended_code == SQLITE_READONLY_ROLLBACK || extended_code == SQLITE_READONLY_RECOVERY || extended_code == SQLITE_READONLY_CANTINIT)
       throw_cut_short();
-    throw StorageError(where + "the store cannot be written; check the permissions of the file and of its folder" + said);
-  case SQLITE_CANTOPEN:
+    if (is_read_only(path.parent_path())) throw ReadOnlyError(where + "the store cannot be written: its file system is read-only" + said);
+    throw PermissionError(where + "this user may not write the store; check the permissions of the file and of its folder" + said);
+  case SQLITE_CANTOPEN: {
     if (std::filesystem::exists(path.string() + "-wal")) throw_cut_short(); // and SQLite can make no -shm
-    throw StorageError(where +
-                       "the store or a file beside it (-wal, -shm, -journal) cannot be opened; check the permissions of its folder" + said);
+    const std::string what =
+        where + "the store or a file beside it (-wal, -shm, -journal) cannot be opened; check the permissions of its folder" + said;
+    if (system_error == EROFS) throw ReadOnlyError(what);
+    if (system_error == EACCES || system_error == EPERM) throw PermissionError(what);
+    throw StorageError(what);
+  }
   case SQLITE_IOERR:
-    throw StorageError(where + "reading or writing the store failed (" + space() +
-                       "); check the disk and the quota, then start the same command again; nothing already recorded is lost" + said);
+    if (system_error == EDQUOT)
+      throw DiskError(where + "the quota of this user or project is used up (df does not show it; " + space() +
+                      "): make room, then start the same command again; nothing already recorded is lost" + said);
+    throw DiskError(where + "reading or writing the store failed (" + space() +
+                    "); check the disk and the quota, then start the same command again; nothing already recorded is lost" + said);
   case SQLITE_TOOBIG:
     throw StorageError(where + "it holds a value of more than " + std::to_string(longest_value >> 20) +
                        " MiB, which no stdualx wrote; name another store with --store");
@@ -92,7 +110,8 @@ void Database::distrust() {
 }
 
 void Database::check(int code) {
-  if (code != SQLITE_OK) throw_sqlite_error(path_, code & 0xFF, sqlite3_extended_errcode(handle()), sqlite3_errmsg(handle()));
+  if (code != SQLITE_OK)
+    throw_sqlite_error(path_, code & 0xFF, sqlite3_extended_errcode(handle()), sqlite3_errmsg(handle()), sqlite3_system_errno(handle()));
 }
 
 sqlite3_stmt* Database::prepared(std::string_view sql) {

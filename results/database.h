@@ -38,7 +38,9 @@ public:
 
 /// Throws StorageError, LockedError, WrongRow, CutShortError, InputError or RefusedError for a failure of SQLite on `path`, saying what to
 /// do.
-[[noreturn]] void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message);
+/// `system_error`: the errno behind it, or 0.
+[[noreturn]] void throw_sqlite_error(const std::filesystem::path& path, int code, int extended_code, const std::string& message,
+                                     int system_error = 0);
 
 /// Bytes of a text or blob. The longest that is written, what a submission froze, has 64 for each of its runs.
 constexpr int longest_value = 256 << 20;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <thread>
 
+#include "experiments/spec/disk_errors.h"
+#include "experiments/spec/durable_file.h"
 #include "results/cut_commit.h"
 #include "results/migrate.h"
 #include "results/schema_check.h"
@@ -101,6 +103,15 @@ std::optional<Claimant> judge_cut_commit(const std::filesystem::path& path, cons
 
 } // namespace
 
+namespace {
+/// `error`: what access() said.
+[[noreturn]] void throw_not_permitted(const std::string& what, int error, const std::string& next) {
+  const std::string text = what + " (" + std::strerror(error) + "); " + next;
+  if (error == EROFS) throw ReadOnlyError(text);
+  throw PermissionError(text);
+}
+} // namespace
+
 void check_store_path(const std::filesystem::path& path, bool must_exist) {
   std::error_code error;
   const std::string name = path.string();
@@ -112,13 +123,12 @@ void check_store_path(const std::filesystem::path& path, bool must_exist) {
     if (!std::filesystem::is_directory(folder, error))
       throw InputError(name + ": the folder " + folder.string() + " does not exist; make it, or name another store with --store");
     if (::access(folder.c_str(), W_OK) != 0)
-      throw StorageError(name + ": the folder " + folder.string() + " cannot be written (" + std::strerror(errno) +
-                         "); name another store with --store");
+      throw_not_permitted(name + ": the folder " + folder.string() + " cannot be written", errno, "name another store with --store");
     return;
   }
   if (::access(path.c_str(), must_exist ? R_OK : R_OK | W_OK) != 0)
-    throw StorageError(name + ": cannot be " + (must_exist ? "read" : "written") + " (" + std::strerror(errno) +
-                       "); check its permissions, or name another store with --store");
+    throw_not_permitted(name + ": cannot be " + (must_exist ? "read" : "written"), errno,
+                        "check its permissions (chmod g+w, where a group shares it), or name another store with --store");
   if (std::filesystem::exists(name + "-journal", error)) return; // its first page may be half written: SQLite puts it right
   constexpr std::string_view magic("SQLite format 3\0", 16);
   if (const FileStart start = start_of(path, magic.size()); start.size != 0 && start.bytes != magic)
@@ -126,8 +136,9 @@ void check_store_path(const std::filesystem::path& path, bool must_exist) {
 }
 
 Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
-    : options(std::move(store_options)), database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
-                                                  static_cast<int>(options.patience.count())) {
+    : options((make_empty_file(path), std::move(store_options))), // with the umask's mode, which SQLite gives to the files beside it, too
+      database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
+               static_cast<int>(options.patience.count())) {
   if (!options.now_ms)
     options.now_ms = [] {
       return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();

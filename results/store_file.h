@@ -12,7 +12,7 @@ class Database;
 /// How long a reader waits for a lock: a rollback journal's writer keeps readers out for a commit; a WAL's never does.
 constexpr int lock_patience_ms = 20000;
 
-/// `must_exist`: for reading. Throws InputError (a directory, no such file or folder, not SQLite), StorageError (permissions).
+/// `must_exist`: for reading. Throws InputError (a directory, no such file or folder, not SQLite), PermissionError, ReadOnlyError.
 void check_store_path(const std::filesystem::path& path, bool must_exist);
 
 /// The store as a URI for ATTACH, read-only; as it lies there, where it is a WAL store at rest and nobody can be writing it.

@@ -1,6 +1,7 @@
 // Epochs, checkpoints, evaluations.
 #include "worker/attempt.h"
 
+#include "experiments/spec/disk_errors.h"
 #include "experiments/spec/fault.h"
 #include "experiments/spec/run_path.h"
 #include "worker/agent_link.h"
@@ -390,6 +391,9 @@ AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data,
       auto attempt = std::make_unique<Attempt>(assignment, used, communicator, device, reporter);
       attempt->resume(weights);
       return attempt;
+    } catch (const PermissionError& failure) {
+      if (assignment.evaluate_only) throw std::runtime_error(std::string("its weights cannot be read: ") + failure.what());
+      throw;
     } catch (const FileGone& failure) {
       throw StorageError(std::string(assignment.evaluate_only ? weights_gone : checkpoint_gone) + failure.what());
     } catch (const StorageError& failure) {
@@ -420,6 +424,9 @@ AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<Atte
   } catch (const GroupBroken& failure) {
     end.reason = "group_broken";
     end.detail = failure.what();
+  } catch (const PermissionError& failure) {
+    end.detail = not_permitted + std::string(failure.what());
+    end.reason = "storage";
   } catch (const StorageError& failure) {
     end.detail = failure.what();
     if (!lacks_file(end.detail)) end.reason = "storage";

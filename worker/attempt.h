@@ -37,8 +37,8 @@ struct AttemptData {
   std::vector<std::int64_t> train, validation, test;
   double validation_overlap_share = 0, test_overlap_share = 0;
   /// The test windows under a condition, [test windows, sensors, steps, channels], as far as it goes by mean and deviation by those of
-  /// `windows`; empty: `clean` alone can be evaluated. Calls the observer at each recording: disturbing a large test part takes a while, and
-  /// is no hang.
+  /// `windows`; empty: `clean` alone can be evaluated. Calls the observer at each recording: disturbing a large test part takes a while,
+  /// and is no hang.
   std::function<std::vector<float>(const Condition&, const TrainingWindows& windows, const StepObserver&)> disturbed_test;
   std::string description; // JSON of the DatasetInfo: names of sensors, channels and classes, kept beside the best weights
 };
@@ -57,8 +57,8 @@ AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data,
                           Reporter& reporter);
 
 /// The end of an attempt whose whole work is `body`. What it throws becomes the end: NotFinite
-/// not_finite, GroupBroken group_broken, StorageError storage (but for a damaged checkpoint), any other exception error; ExitRequested and
-/// PeerGone end the process and pass through.
+/// not_finite, GroupBroken group_broken, StorageError storage (but for a damaged checkpoint; of a PermissionError not_permitted and its
+/// text), any other exception error; ExitRequested and PeerGone end the process and pass through.
 AttemptEnd end_of_attempt(const Assignment& assignment, const std::function<AttemptResult()>& body);
 
 /// After the end of a complete attempt is acknowledged: only the best weights are kept.

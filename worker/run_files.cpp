@@ -1,8 +1,8 @@
 // Names, durable writing, checked reading, tidying up.
 #include "worker/run_files.h"
 
+#include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
-#include "experiments/spec/errors.h"
 #include "experiments/spec/fault.h"
 #include "experiments/spec/run_path.h"
 #include "experiments/spec/run_spec.h"
@@ -103,11 +103,20 @@ bool is_gone(const fs::path& store_directory, const std::string& path) {
   }
 }
 
+namespace {
+/// What may not be read is not damaged.
+[[noreturn]] void throw_read_error(const fs::path& file, int error) {
+  const std::string text = "cannot read " + file.string() + ": " + std::strerror(error);
+  if (error == EACCES || error == EPERM) throw PermissionError(text + "; ask whoever owns it (chmod g+r, where a group shares it)");
+  throw StorageError(text);
+}
+} // namespace
+
 FileHash hash_of(const fs::path& file) {
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream.is_open() && (errno == ENOENT || errno == ENOTDIR)) throw FileGone(file.string() + " is not there");
-  if (!stream.is_open()) throw StorageError("cannot read " + file.string() + ": " + std::strerror(errno));
+  if (!stream.is_open()) throw_read_error(file, errno);
   FileHash hash;
   Sha256 digest;
   std::vector<char> block(std::size_t{1} << 20);
@@ -123,7 +132,7 @@ FileHash hash_of(const fs::path& file) {
 namespace {
 Json read_header(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
-  if (!stream.is_open()) throw StorageError("cannot read " + file.string() + ": " + std::strerror(errno));
+  if (!stream.is_open()) throw_read_error(file, errno);
   std::error_code error;
   const std::uintmax_t size = fs::file_size(file, error);
   std::uint64_t header_bytes = 0; // little-endian, as the format says and the machine is

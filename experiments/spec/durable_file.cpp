@@ -1,7 +1,7 @@
 // See durable_file.h.
 #include "experiments/spec/durable_file.h"
 
-#include "experiments/spec/errors.h"
+#include "experiments/spec/disk_errors.h"
 #include "experiments/spec/fault.h"
 
 #include <fcntl.h>
@@ -40,15 +40,30 @@ std::int64_t free_bytes(const fs::path& path) {
   return static_cast<std::int64_t>(std::uint64_t{space.f_bavail} * space.f_frsize);
 }
 
-void throw_write_error(const fs::path& file, const std::string& reason, int error) {
+void throw_write_error(const fs::path& file, const std::string& reason, int error, const std::string& instead, const std::string& what) {
   const std::int64_t space = free_bytes(file.parent_path());
-  std::string text = "cannot write " + file.string() + ": " + reason + "; " +
+  std::string text = (what.empty() ? "cannot write " + file.string() : what) + ": " + reason + "; " +
                      (space < 0 ? "free space unknown" : std::to_string(space) + " bytes free to us on its file system");
-  if (error == ENOSPC) text += "; make room, then run again";
-  if (error == EDQUOT) text += "; the quota of this user or project is used up (df does not show it), make room, then run again";
-  if (error == EROFS) text += "; the file system is read-only, ask whoever runs it, or name another place with --store, then run again";
+  const std::string elsewhere = instead.empty() ? "" : " there, or " + instead;
+  if (error == ENOSPC) text += "; make room" + elsewhere + ", then run again";
+  if (error == EDQUOT)
+    text += "; the quota of this user or project is used up (df does not show it): make room" + elsewhere + ", then run again";
+  if (error == EROFS) text += "; the file system is read-only, ask whoever runs it, or " + instead + ", then run again";
+  if (error == EACCES || error == EPERM)
+    text += "; this user may not write there: ask whoever owns it (chmod g+w, where a group shares it), or " + instead;
   if (error == EIO) text += "; the device or the server failed, see to it (dmesg tells), then run again";
+  if (error == ENOSPC || error == EDQUOT || error == EIO) throw DiskError(text);
+  if (error == EACCES || error == EPERM) throw PermissionError(text);
+  if (error == EROFS) throw ReadOnlyError(text);
   throw StorageError(text);
+}
+
+bool make_empty_file(const fs::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0 && errno == EEXIST) return false;
+  if (descriptor < 0) throw_write_error(file, std::strerror(errno), errno);
+  ::close(descriptor);
+  return true;
 }
 
 void sync_folder(const fs::path& folder) { sync(folder, O_RDONLY | O_DIRECTORY); }

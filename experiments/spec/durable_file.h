@@ -21,7 +21,12 @@ void sync_folder(const std::filesystem::path& folder);
 
 /// Bytes that this user may still write beside `path`; -1: not known.
 std::int64_t free_bytes(const std::filesystem::path& path);
-/// The StorageError of a write that failed: the file, the reason, the free bytes, and what to do about `error` (an errno; 0: none).
-[[noreturn]] void throw_write_error(const std::filesystem::path& file, const std::string& reason, int error);
+/// The StorageError of a write that failed, of the kind that `error` (an errno; 0: none) is: the file, the reason, the free bytes, and what
+/// to do. `instead` names what else could be written to; `what` begins the sentence in place of "cannot write FILE".
+[[noreturn]] void throw_write_error(const std::filesystem::path& file, const std::string& reason, int error,
+                                    const std::string& instead = "name another place with --store", const std::string& what = "");
+/// Makes an empty file, with the mode that the umask gives (SQLite and mkstemp give others less). False: there is one. Throws as
+/// throw_write_error.
+bool make_empty_file(const std::filesystem::path& file);
 
 } // namespace stdualx

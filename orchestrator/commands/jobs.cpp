@@ -168,8 +168,7 @@ Watched watched(const fs::path& store, std::vector<KnownJob> jobs, const std::st
                (reader && (!sweep || is_worked_on(*reader, *sweep)) && !coordinator_gone(*reader, moment_now(store)));
   if (sweep) seen.sweep_id = sweep->sweep_id, seen.retired = sweep->retired;
   seen.words = (sweep ? sweep->name + (sweep->retired ? " (retired)" : "") + ": " : "") + seen.standing.words();
-  if (reader && !reader->note().empty())
-    seen.words += "; the last writer died inside a commit, which the next `stdualx run` rolls back";
+  if (reader && !reader->note().empty()) seen.words += "; the last writer died inside a commit, which the next `stdualx run` rolls back";
   for (const KnownJob& job : seen.jobs)
     if (may_live(job.slurm)) seen.words += fmt::format("; job {}: {}{}", job.slurm.id, job.slurm.state, in_brackets(job.slurm.reason));
   return seen;
@@ -244,7 +243,7 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
       write_raw(std::cout, "\x1b[H\x1b[J");
       std::cout << format_tables(status_of(store, jobs, seen.sweep_id), Format::table);
     } else if (seen.words != told) std::cout << seen.words << "\n";
-    std::cout.flush();
+    if (!std::cout.flush()) return 0; // nobody can hear it; main makes 1 of it
     told = seen.words;
     const bool says_nothing = std::any_of(seen.jobs.begin(), seen.jobs.end(), [](const KnownJob& job) { return job.slurm.state.empty(); });
     silent = !seen.alive && says_nothing ? silent + 1 : 0;

@@ -6,11 +6,13 @@
 #include "cluster/process.h"
 #include "cluster/slurm.h"
 #include "experiments/archive.h"
+#include "experiments/spec/durable_file.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/guard.h"
 #include "orchestrator/commands/preflight.h"
 #include "orchestrator/coordinator.h"
 #include "orchestrator/job.h"
+#include "orchestrator/output.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/submission.h"
 #include "results/fence.h"
@@ -88,7 +90,7 @@ public:
     path_ = parent / fmt::format("{}{}-{}", job_prefix(), self.pid, self.process_start);
     std::error_code error;
     std::filesystem::create_directories(path_, error);
-    if (error) throw StorageError(path_.string() + ": cannot be made: " + error.message() + "; --store names a place that can be written");
+    if (error) throw_write_error(path_, error.message(), error.value());
   }
   ~JobDirectory() {
     std::error_code error;
@@ -339,6 +341,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   const bool quiet = values.count("quiet") != 0;
   const Format format = output_format(values);
   const auto began = std::chrono::steady_clock::now();
+  ::signal(SIGPIPE, SIG_IGN); // a sweep goes on when nobody reads what it says
   if (submission_file()) hold_back_signals();
 
   Job job;
@@ -457,7 +460,8 @@ int run_command(const Command& command, const std::vector<std::string>& argument
                                         : go_on_later(*submission, progress_of(after) > progress_of(before), tries, lasted.count()))
               << "\n";
   }
-  return static_cast<int>(outcome.status);
+  const auto status = static_cast<int>(outcome.status);
+  return end.output_error != 0 ? status_of_cut_output(status, end.output_error) : status;
 }
 
 } // namespace stdualx

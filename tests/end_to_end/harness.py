@@ -27,6 +27,10 @@ FOREIGN = ("SLURM_", "SBATCH_", "SRUN_", "PMI_", "PMIX_", "OMPI_COMM_", "CUDA_VI
            "STDUALX_DEVICES", "STDUALX_STUB", "STDUALX_SUBMISSION", "STDUALX_ALL_REDUCE")
 for foreign in [name for name in os.environ if name.startswith(FOREIGN)]:
     del os.environ[foreign]
+# What is ignored when the tests are started (nohup, a script's background) `stdualx` would ignore, too. A handler of Python's is gone in a child.
+for heard in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGTSTP):
+    if signal.getsignal(heard) == signal.SIG_IGN:
+        signal.signal(heard, lambda *_: None)
 MANIFEST = {
     "name": "tiny",
     "rate": 50,
@@ -97,6 +101,15 @@ def trainers(pid):
 def ranks(pid):
     """The MPI processes: rank 0 (the coordinator) first."""
     return [child for child in descendants(pid) if command_line(child)[1:2] == ["rank"]]
+
+
+def unshared(*namespaces):
+    """How a command in namespaces of its own begins; who is not root is so there alone. Skips the test where that is not permitted."""
+    words = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), *namespaces]
+    tried = subprocess.run([*words, "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        raise unittest.SkipTest(f"needs namespaces: {tried.stderr.strip()}")
+    return words
 
 
 def wait_until(condition, seconds, what):

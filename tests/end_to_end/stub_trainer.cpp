@@ -4,7 +4,8 @@
 //    "crash": VARIANT, "start": "exit"|"garbage"|"hang", "good_starts": N, "evaluation": "damaged", "spawn": PROGRAM}
 // kill_at and hang_at happen once a run and member: a file in `marks` remembers. The first `good_starts` starts go well.
 // A run of the variant to `crash` kills its agent, in each attempt. `spawn` is started in each epoch and waited for.
-#include "experiments/spec/errors.h"
+#include "experiments/spec/disk_errors.h"
+#include "experiments/spec/durable_file.h"
 #include "worker/agent_link.h"
 
 #include <spawn.h>
@@ -39,6 +40,12 @@ public:
         end = train(assignment);
       } catch (const GroupGone&) {
         end.reason = "group_broken";
+      } catch (const PermissionError& error) { // as the real one says it
+        end.reason = "storage";
+        end.detail = not_permitted + std::string(error.what());
+      } catch (const StorageError& error) {
+        end.reason = "storage";
+        end.detail = error.what();
       }
       link_.send(Message::of("end", end));
       while (link_.wait_for("acknowledge").as<Acknowledge>().epoch != 0) continue;
@@ -146,9 +153,11 @@ private:
     report.state_hash_after = sha256_hex(assignment.run_id + std::to_string(epoch)).substr(0, 32);
     report.checkpoint_path = assignment.run_id + "/" + std::to_string(assignment.attempt) + "/epoch-" + std::to_string(epoch);
     const auto path = std::filesystem::path(assignment.store_directory) / report.checkpoint_path;
-    std::filesystem::create_directories(path.parent_path());
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (error) throw_write_error(path, error.message(), error.value());
     const std::string text = assignment.run_id + " after epoch " + std::to_string(epoch) + "\n";
-    std::ofstream(path) << text;
+    if (!(std::ofstream(path) << text << std::flush)) throw_write_error(path, std::strerror(errno), errno);
     report.checkpoint_sha256 = sha256_hex(text);
     report.checkpoint_bytes = static_cast<std::int64_t>(text.size());
     return report;

@@ -170,8 +170,8 @@ class Doctor(Workplace):
         texts = {"config": configuration, "partition": f"PartitionName=gpu Default=YES DefaultTime=NONE GraceTime=0 MaxTime=1-00:00:00 {partition}", "node": nodes}
         for name, text in texts.items():
             (self.programs / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-        self.program("scontrol", f'case "$*" in --version) echo slurm 23.11.4;; *config) cat {self.programs}/config.txt;; *partition) cat {self.programs}/partition.txt;; '
-                                 f'*node) cat {self.programs}/node.txt;; *) exit 1;; esac')
+        self.program("scontrol", f'case "$*" in --version) echo slurm 23.11.4;; *config) cat "{self.programs}/config.txt";; *partition) cat "{self.programs}/partition.txt";; '
+                                 f'*node) cat "{self.programs}/node.txt";; *) exit 1;; esac')
 
     def test_a_site_that_cancels_preempted_jobs(self):
         self.site()

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import pty
+import shlex
 import signal
 import struct
 import subprocess
@@ -64,7 +65,7 @@ class Sweeps(Workplace):
 
     def test_what_to_type_next_names_the_store(self):
         text = self.run_sweep(self.sweep(), "--workers", 2)
-        self.assertIn(f"stdualx report --store {self.store}", text)
+        self.assertIn(f"stdualx report --store {shlex.quote(str(self.store))}", text)
 
     def test_on_a_terminal_a_frame_is_redrawn_in_place(self):
         """A bar and a line a worker, drawn once more at the end, then the table."""

@@ -1,7 +1,7 @@
 """Processes that sleep instead of dying: a whole job suspended for longer than a lease, and a coordinator that wakes after another host's
 has taken its store over, or tried to while it was inside a transaction.
 
-Hosts are faked by UTS namespaces (`unshare --uts`), which give each its own name; that wants root, as in CI.
+Hosts are faked by UTS namespaces (`unshare --uts`), which give each its own name.
 """
 import os
 import pathlib
@@ -14,7 +14,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from test_faults import FaultInRealJob  # noqa: E402
-from harness import descendants, ranks, read_stat, wait_until  # noqa: E402
+from harness import descendants, ranks, read_stat, unshared, wait_until  # noqa: E402
 
 
 class Suspended(FaultInRealJob):
@@ -41,7 +41,7 @@ class AcrossHosts(FaultInRealJob):
 
     def start_on(self, host, *arguments):
         """`stdualx` on a host of that name."""
-        command = ["unshare", "--uts", "sh", "-c", f"hostname {host} && exec \"$@\"", "sh", *self.command(*arguments)]
+        command = [*unshared("--uts"), "sh", "-c", f"hostname {host} && exec \"$@\"", "sh", *self.command(*arguments)]
         process = subprocess.Popen(command, cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, start_new_session=True)
         self.addCleanup(self.end, process)

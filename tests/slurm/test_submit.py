@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 
-from harness import PROGRAM, Workplace, ranks, wait_until  # noqa: E402
+from harness import PROGRAM, Workplace, ranks, unshared, wait_until  # noqa: E402
 
 
 class Submission(Workplace):
@@ -37,17 +38,20 @@ class Submission(Workplace):
         return self.finish(self.start("submit", *arguments, store=store), status)
 
     def stand_in(self, name, script=""):
-        (self.programs / name).write_text(f"#!/bin/bash\necho \"$*\" >>\"${{0%/*}}/{name}.words\"\n{script}\n", encoding="utf-8")
+        (self.programs / name).write_text(f"#!/bin/bash\nprintf '%s\\x1f' \"$@\" >>\"${{0%/*}}/{name}.words\"; echo >>\"${{0%/*}}/{name}.words\"\n{script}\n", encoding="utf-8")
         (self.programs / name).chmod(0o755)
 
     def words(self, name):
         """The arguments of each call, a line each."""
+        return [" ".join(words) for words in self.called_with(name)]
+
+    def called_with(self, name):
         file = self.programs / f"{name}.words"
-        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        return [line.split("\x1f")[:-1] for line in file.read_text(encoding="utf-8").split("\n")[:-1]] if file.exists() else []
 
     def calls(self, name):
         """The last argument of each call."""
-        return [words.split()[-1] for words in self.words(name)]
+        return [words[-1] for words in self.called_with(name)]
 
     def sent(self):
         return [pathlib.Path(script) for script in self.calls("sbatch")]
@@ -74,7 +78,7 @@ class Submission(Workplace):
                      "#SBATCH --partition=gpu", "#SBATCH --account=lab", "#SBATCH --mem=64G", "#SBATCH --requeue", "#SBATCH --signal=B:USR1@300"):
             self.assertIn(line, text.splitlines())
         last = [line for line in text.splitlines() if line.startswith("exec ")][-1]
-        self.assertIn(f"{PROGRAM} run {self.store}.d/submissions/tiny-1/sweep.json --store={self.store}", last)
+        self.assertIn(shlex.join([str(PROGRAM), "run", f"{self.store}.d/submissions/tiny-1/sweep.json", f"--store={self.store}"]), last)
         self.assertIn("--workers=8", last)
         self.assertIn("--mpirun-arg=--mca", last)
         self.assertIn("--drain-seconds=270", last)  # some of the warning is left to record the drain
@@ -195,7 +199,8 @@ class Submission(Workplace):
         # The store's folder is read-only on the compute node: the sentence, and not a word of the sweep.
         self.submit(self.sweep(seeds=[2], folds=[0]), "--workers-per-node", 2)
         script = self.sent()[-1]
-        begun = subprocess.run(["unshare", "--mount", "bash", "-c", f"mount --bind {self.store}.d {self.store}.d && mount -o remount,bind,ro {self.store}.d && exec bash {script}"],
+        mounted = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec bash "$2"'
+        begun = subprocess.run([*unshared("--mount"), "bash", "-c", mounted, "sh", f"{self.store}.d", script],
                                cwd="/", env=self.environment() | {"SLURM_JOB_ID": "7"}, capture_output=True, text=True, timeout=60)
         self.assertEqual(begun.returncode, 4, begun.stdout + begun.stderr)
         self.assertIn("this node cannot do what the job asks: creating a file in", begun.stderr)
