@@ -41,6 +41,14 @@ TEST(Blame, AHostIsToBlameForTwoRunsThatFailAtTheirStartThereAndGetOnElsewhere) 
   EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 6u);
 }
 
+TEST(Blame, ARunThatCompletesElsewhereWithoutAFurtherEpochGotOnToo) {
+  Hosts bench(6, {"bad", "good"});
+  bench.end(1, "trainer_died", "no GPU");
+  bench.end(1, "trainer_died", "no GPU");
+  for (int i = 0; i < 3; ++i) bench.complete(2); // its own, then those two
+  EXPECT_TRUE(bench.said("host bad is to blame"));
+}
+
 TEST(Blame, ARunThatFailsOnTwoHostsIsToBlameItselfAndBothGoOn) {
   Hosts bench(8, {"one", "two", "three"});
   const std::string bad = bench.last(1).run_id;
@@ -131,11 +139,12 @@ TEST(Blame, AfterItsRestAHostIsTriedWithOneRunThatHasNotFailedYet) {
   bench.epoch(mended, 1);
   EXPECT_NE(bench.at(1), "");
   EXPECT_NE(bench.at(2), "");
-  bench.end(3 - mended, "error", "as it goes"); // all is forgiven: one failure is one failure
   bench.complete(mended);
   bench.end(mended, "error", "as it goes");
-  EXPECT_EQ(bench.at(mended), "") << "and two are two";
+  EXPECT_NE(bench.at(mended), "") << "all is forgiven: one failure is one failure";
   bench.end(3 - mended, "error", "as it goes");
+  EXPECT_EQ(bench.at(3 - mended), "") << "and two are two";
+  bench.end(mended, "error", "as it goes");
   bench.live(590, {1, 2, 3, 4});
   EXPECT_EQ(bench.at(1) + bench.at(2), "");
   bench.live(12, {1, 2, 3, 4});
@@ -278,6 +287,17 @@ TEST(FullDisk, AFullCacheIsItsHostsTroubleAndCostsTheRunNothing) {
   for (int i = 0; i < 3; ++i) bench.complete(3);
   EXPECT_TRUE(bench.finished);
   EXPECT_EQ(bench.coordinator.exit_status(), ExitStatus::done);
+}
+
+TEST(FullDisk, TheRunThatMetItIsNotTheOneThatTheHostIsTriedWith) {
+  Bench bench(plan_of({1, 1, 1, 1, 1}), with_folders(2));
+  bench.ready(1, "full");
+  bench.ready(2, "good");
+  const std::string run = bench.last(1).run_id;
+  bench.end(1, "storage", full_cache);
+  bench.live(604, {1, 2});
+  EXPECT_NE(bench.at(1), "");
+  EXPECT_NE(bench.at(1), run);
 }
 
 TEST(FullDisk, WhereNoOtherHostIsLeftTheJobDrainsAndNamesTheFile) {

@@ -115,10 +115,16 @@ TEST(LostAgent, OneThatWakesGetsWorkOnceItHasEndedWhatWasTakenFromIt) {
   bench.ready(1, "frozen");
   EXPECT_EQ(bench.assigned[1].size(), 2u);
   EXPECT_TRUE(bench.said("rank 1 on frozen answers again"));
+  bench.tell(2, {"starting", Json::object()});
+  bench.end(2, "trainer_died", "killed by signal 9");
+  bench.tell(2, Message::of("unusable", AttemptEnd{"", 0, "trainer_died", "none starts", ""}));
+  bench.complete(1);
+  EXPECT_FALSE(bench.finished) << "the one that woke is left";
+  EXPECT_EQ(bench.assigned[1].size(), 3u);
 }
 
 TEST(LostAgent, OneThatWakesAndCannotStartATrainerStaysUnusable) {
-  Bench bench(plan_of({1, 1}), 2);
+  Bench bench(plan_of({1, 1, 1, 1}), 2);
   bench.ready(1, "frozen");
   bench.ready(2, "well");
   const Assignment taken = bench.last(1);
@@ -279,6 +285,16 @@ TEST(Suspect, AGroupThatCannotBeHadWaitsAndKeepsNobody) {
   bench.ready(2);
   EXPECT_EQ(bench.coordinator.count(RunStatus::waiting), 1u);
   EXPECT_NE(bench.at(1) + bench.at(2), "");
+}
+
+TEST(Suspect, AfterADrainTheNextIsNotTried) {
+  Bench bench(plan_of({1, 1}), 1, {crashed(3), crashed(3)});
+  bench.ready(1);
+  bench.coordinator.on_drain(bench.now);
+  bench.take();
+  bench.end(1, "drained");
+  EXPECT_TRUE(bench.finished);
+  EXPECT_EQ(bench.assigned[1].size(), 1u);
 }
 
 TEST(Suspect, ADrainTriesNone) {
