@@ -1,6 +1,7 @@
 // stdualx-trainer: started by an agent with its socket at descriptor 3 and shared memory at 4, or by hand on a file.
 #include "cluster/build.h"
 #include "experiments/spec/errors.h"
+#include "experiments/spec/shown_text.h"
 #include "worker/inference_cost.h"
 #include "worker/network_size.h"
 #include "worker/platform.h"
@@ -104,10 +105,10 @@ int main(int count, char** values) {
     stdualx::serve(link, device, stdualx::open_run_data, stdualx::this_build());
     return 0;
   } catch (const stdualx::InputError& failure) {
-    std::fprintf(stderr, "stdualx-trainer: %s\n", failure.what());
+    std::fprintf(stderr, "stdualx-trainer: %s\n", stdualx::shown(failure.what()).c_str());
     return static_cast<int>(ExitStatus::bad_input);
   } catch (const std::exception& failure) {
-    std::fprintf(stderr, "stdualx-trainer: %s\n", failure.what());
+    std::fprintf(stderr, "stdualx-trainer: %s\n", stdualx::shown(failure.what()).c_str());
     return static_cast<int>(ExitStatus::runs_failed);
   }
 }

@@ -18,6 +18,7 @@ std::string escaped(std::string_view text, bool one_line) {
     const char32_t code = next_code_point(text, place);
     if (one_line && code == '\n') safe += "\\n";
     else if (one_line && code == '\t') safe += "\\t";
+    else if (!one_line && code == '\r' && text.substr(place).starts_with('\n')) safe += '\r'; // a line end of CSV
     else if ((code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7F && code < 0xA0))
       ((safe += "\\x") += hex[code >> 4]) += hex[code & 15];
     else if (code == no_character) safe += "\uFFFD";
@@ -50,6 +51,11 @@ std::string ShownPieces::add(std::string_view piece) {
   std::string text = std::move(cut_);
   cut_.clear();
   text += piece;
+  if (text.ends_with('\r')) {
+    cut_ = "\r";
+    text.pop_back();
+    return shown(text);
+  }
   // A character that may go on in the next piece: its lead is among the last three bytes, and only what belongs to it follows.
   for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
     const auto byte = static_cast<unsigned char>(text[text.size() - back]);

@@ -12,7 +12,7 @@ namespace stdualx {
 /// byte.
 char32_t next_code_point(std::string_view text, std::size_t& place);
 
-/// Control characters as "\x1b" (C0 but for line end and tab, DEL, C1), broken UTF-8 as U+FFFD; all else as it is.
+/// Control characters as "\x1b" (C0 but for line ends, LF and CRLF, and tab; DEL; C1), broken UTF-8 as U+FFFD; all else as it is.
 std::string shown(std::string_view text);
 /// The same on one line: line ends and tabs as "\n" and "\t".
 std::string shown_on_one_line(std::string_view text);

@@ -130,12 +130,13 @@ TEST(ShownText, HoldsNoControlCharacters) {
   EXPECT_EQ(shown("\xe0\x80\x9b \xc0\x9b \xed\xa0\x80 \xf8"), "\uFFFD\uFFFD\uFFFD \uFFFD\uFFFD \uFFFD\uFFFD\uFFFD \uFFFD")
       << "overlong forms, a surrogate";
   EXPECT_EQ(shown(std::string(1, '\0')), "\\x00");
+  EXPECT_EQ(shown("a\r\nb\rc\r\r\n"), "a\r\nb\\x0dc\\x0d\r\n") << "a line end of two letters is one";
   EXPECT_EQ(shown_on_one_line("a\nb\tc\x1b"), "a\\nb\\tc\\x1b");
 }
 
 TEST(ShownText, IsTheSameInPieces) {
   std::string text = "ü\x1b[1m\xc2\x9b日本\xe6\x97🏃\xf0\x9f\x8f";
-  text += '\n';
+  text += "\r\n\r";
   const std::string whole = shown(text);
   for (std::size_t first = 0; first <= text.size(); ++first)
     for (std::size_t second = first; second <= text.size(); ++second) {
