@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <iostream>
 #include <new>
+#include <stdexcept>
 
 namespace stdualx {
 
@@ -109,6 +110,10 @@ int run(const std::vector<std::string>& arguments) {
     std::cerr << "stdualx: " << error.what() << "\n";
     return static_cast<int>(status);
   };
+  const auto contradiction = [](const std::exception& error) {
+    return StorageError(std::string("what was read does not hold together (") + error.what() +
+                        "): another program altered the store or a file, or this is a fault of stdualx; `stdualx db check` tells which");
+  };
   try {
     std::error_code error;
     static_cast<void>(std::filesystem::current_path(error));
@@ -126,6 +131,10 @@ int run(const std::vector<std::string>& arguments) {
     return fail(error, ExitStatus::refused);
   } catch (const DiskError& error) {
     return fail(error, ExitStatus::drained);
+  } catch (const std::logic_error& error) { // out of range, no value
+    return fail(contradiction(error), ExitStatus::bad_input);
+  } catch (const Json::exception& error) { // a text that is no JSON, or other JSON
+    return fail(contradiction(error), ExitStatus::bad_input);
   } catch (const std::bad_alloc&) {
     return fail(StorageError("there was not enough memory: free some, or ask for less at a time"), ExitStatus::bad_input);
   } catch (const std::exception& error) {

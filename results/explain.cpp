@@ -105,8 +105,12 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
                                      const std::filesystem::path& store_directory) {
   const Reader::Snapshot snapshot(reader);
   const std::string run_id = resolve_run(reader, prefix);
-  const auto stored_row =
-      reader.query("SELECT config, status, dataset_hash FROM runs JOIN v_configs USING (run_id) WHERE run_id = ?1", {run_id}).rows.at(0);
+  const Table found =
+      reader.query("SELECT config, status, dataset_hash FROM runs JOIN v_configs USING (run_id) WHERE run_id = ?1", {run_id});
+  if (found.rows.empty())
+    throw StorageError(reader.path().string() + ": the configuration of run " + run_id.substr(0, 10) +
+                       " is not there: another program altered this store; `stdualx db check` says more");
+  const auto& stored_row = found.rows[0];
   RunSpec stored;
   std::string unknown_fields;
   try {

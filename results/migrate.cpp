@@ -3,6 +3,7 @@
 
 #include "experiments/spec/fields.h"
 #include "results/database.h"
+#include "results/schema_check.h"
 #include "results/store_file.h"
 
 namespace stdualx {
@@ -34,6 +35,7 @@ void migrate(Database& database, const std::vector<std::string_view>& migrations
   const auto newest = static_cast<std::int64_t>(migrations.size());
   const std::int64_t found = store_version(database, newest);
   if (found == newest) return;
+  trust_schema(database); // it is ours: new, or checked by who opened it
   if (found > 0) copy_whole(database, database.path().string() + ".before-version-" + std::to_string(newest));
   database.script("BEGIN IMMEDIATE");
   try {

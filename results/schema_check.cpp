@@ -33,6 +33,7 @@ Objects objects_of(Database& database) {
 Objects ours(std::int64_t version) {
   Database memory(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, 0);
   const auto& migrations = embedded_migrations();
+  trust_schema(memory);
   for (std::int64_t i = 0; i < version; ++i) memory.script(migrations[static_cast<std::size_t>(i)]);
   return objects_of(memory);
 }
@@ -50,6 +51,8 @@ private:
 };
 
 } // namespace
+
+void trust_schema(Database& database) { sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, nullptr); }
 
 void check_schema(Database& database) {
   const std::int64_t newest = static_cast<std::int64_t>(embedded_migrations().size());
@@ -72,6 +75,7 @@ void check_schema(Database& database) {
           file + ": it holds the trigger '" + shown_on_one_line(name) +
           "', which stdualx did not make and which could change what is written; drop it (DROP TRIGGER), or name another store with "
           "--store");
+  trust_schema(database);
 }
 
 } // namespace stdualx

@@ -41,6 +41,14 @@ struct FileRow {
 
 constexpr std::int64_t most_classes = 100000; // of an evaluation: whoever reads it makes a table of its classes
 
+RunStatus status_of(const std::string& name) {
+  try {
+    return status_named(name);
+  } catch (const StorageError& error) {
+    throw WrongRow(error.what());
+  }
+}
+
 std::string start_of(const std::string& run_id) { return "run " + shown_on_one_line(run_id.substr(0, 10)); }
 
 } // namespace
@@ -241,7 +249,7 @@ struct Store::Merging {
                               : there == "RUNNING"                        ? "INTERRUPTED"
                               : there == "COMPLETE" || known == "PLANNED" ? there
                                                                           : known;
-    if (after != known) impl.set_status(run_id, status_named(after));
+    if (after != known) impl.set_status(run_id, status_of(after));
     if (after == "COMPLETE" && known != "COMPLETE") {
       merged.completed.push_back(run_id);
       database.execute("UPDATE main.checkpoints SET state = 'deleted' WHERE run_id = ?1", run_id);

@@ -52,7 +52,7 @@ std::string ShownPieces::add(std::string_view piece) {
   cut_.clear();
   text += piece;
   if (text.ends_with('\r')) {
-    cut_ = "\r";
+    cut_.assign(1, '\r'); // GCC 12 takes the assignment of a literal for an overlap
     text.pop_back();
     return shown(text);
   }

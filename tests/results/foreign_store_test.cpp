@@ -1,5 +1,5 @@
 // A store of others may say anything. Mutated stores go through all that reads one: each call gives an answer or one of our sentences, in
-// bounded time and memory. STDUALX_FOREIGN_STORES=N tries N of them (default 120), from seed STDUALX_FOREIGN_SEED (default 1).
+// bounded time and memory. STDUALX_FOREIGN_STORES=N tries N of them (default 60), from seed STDUALX_FOREIGN_SEED (default 1).
 #include "fixture.h"
 
 #include <gmock/gmock.h>
@@ -67,11 +67,13 @@ void forge(const fs::path& file, const std::function<void(Forger&)>& change) {
     Forger forger(file);
     tables = pairs(forger, "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'");
     forger.sql(
-        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(replace(replace(sql, ') STRICT, WITHOUT', ') WITHOUT'), "
-        "') STRICT', ')'), ' NOT NULL', '') WHERE type = 'table' AND name NOT LIKE 'sqlite%'");
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(replace(replace(replace(replace(sql, ') STRICT, WITHOUT', "
+        "') WITHOUT'), ') STRICT', ')'), 'IS NOT NULL', 'IS_NOT_NULL'), ' NOT NULL', ''), 'IS_NOT_NULL', 'IS NOT NULL') "
+        "WHERE type = 'table' AND name NOT LIKE 'sqlite%'");
   }
   {
     Forger forger(file);
+    EXPECT_FALSE(pairs(forger, "SELECT 'the schema', 'can be read' FROM runs").empty());
     change(forger);
   }
   Forger forger(file);
@@ -192,6 +194,10 @@ protected:
       EXPECT_STRNE(error.what(), "");
     } catch (const StorageError& error) {
       EXPECT_STRNE(error.what(), "");
+    } catch (const std::logic_error& error) { // `main` has a sentence for these
+      EXPECT_STRNE(error.what(), "");
+    } catch (const Json::exception& error) { // and for these
+      EXPECT_STRNE(error.what(), "");
     } catch (const std::exception& error) {
       ADD_FAILURE() << what << ": " << typeid(error).name() << ": " << error.what();
     }
@@ -276,7 +282,7 @@ TEST_F(ForeignStores, AreReadToTheEndOrRefusedInASentence) {
                  "'sqlite%'");
   }();
   ASSERT_GT(columns.size(), 100u);
-  const long count = number_of("STDUALX_FOREIGN_STORES", 120), first = number_of("STDUALX_FOREIGN_SEED", 1);
+  const long count = number_of("STDUALX_FOREIGN_STORES", 60), first = number_of("STDUALX_FOREIGN_SEED", 1);
   for (long seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(static_cast<std::uint64_t>(seed));
@@ -359,10 +365,11 @@ TEST_F(ForeignStores, WithOtherTablesViewsOrTriggersAreRefused) {
 TEST_F(ForeignStores, CallNothingByTheirOwnViewsThatCouldDoHarm) {
   {
     Forger forger(base);
-    forger.sql("CREATE VIEW v_leak AS SELECT load_extension('x') AS x; CREATE VIEW v_pragma AS SELECT * FROM pragma_database_list");
+    forger.sql("CREATE VIEW v_leak AS SELECT load_extension('x') AS x; CREATE VIEW v_set AS SELECT * FROM pragma_journal_mode('OFF')");
   }
   Reader reader(base);
-  EXPECT_THAT(message_of<InputError>([&] { reader.query("SELECT * FROM v_pragma"); }), HasSubstr("unsafe use of virtual table"));
+  EXPECT_NE(message_of<InputError>([&] { reader.query("SELECT * FROM v_leak"); }), "no error");
+  EXPECT_NE(message_of<InputError>([&] { reader.query("SELECT * FROM v_set"); }), "no error");
 }
 
 /// Rows of the other store as a person would forge them, then what came over.
@@ -432,7 +439,8 @@ TEST_F(ForeignRows, WhatDoesNotHoldTogetherCostsItsRunAlone) {
         "UPDATE evaluation_parts SET classes = 1000000000000" + whose, "UPDATE evaluation_parts SET classes = -1" + whose,
         "UPDATE evaluation_parts SET condition = '../x'" + part, "UPDATE predictions SET predicted = 77" + part,
         "UPDATE predictions SET label = -1" + part, "DELETE FROM predictions" + part, "UPDATE confusion SET windows = 1000000000000" + part,
-        "UPDATE attention SET query = 1000000000000" + part}) {
+        "UPDATE OR IGNORE attention SET query = 1000000000000" + part, "UPDATE attempts SET end_reason = 'because'" + whose,
+        "UPDATE epochs SET epoch = -epoch" + whose, "UPDATE runs SET status = 'DONE'" + whose}) {
     const Merged merged = merged_after(change);
     EXPECT_THAT(merged.notes, ::testing::Contains(AllOf(HasSubstr("run " + run_id.substr(0, 10)), HasSubstr("not merged: ")))) << change;
     EXPECT_EQ(runs_here(), 8) << change;
@@ -440,12 +448,8 @@ TEST_F(ForeignRows, WhatDoesNotHoldTogetherCostsItsRunAlone) {
 }
 
 TEST_F(ForeignRows, NothingIsTakenFromAFileThatIsNotSound) {
-  const std::string whose = " WHERE run_id = '" + run_id + "'";
-  for (const std::string& change : {"UPDATE attempts SET host = 7" + whose, "UPDATE attempts SET end_reason = 'because'" + whose,
-                                    "UPDATE epochs SET epoch = -epoch" + whose, "UPDATE evaluations SET kind = NULL" + whose,
-                                    "UPDATE runs SET status = 'DONE'" + whose})
-    EXPECT_THAT(message_of<StorageError>([&] { merged_after(change); }), HasSubstr("the store is damaged, nothing of it was taken over"))
-        << change;
+  for (const char* change : {"UPDATE evaluations SET kind = NULL", "UPDATE attempts SET host = x'00'"})
+    EXPECT_THAT(message_of<StorageError>([&] { merged_after(change); }), HasSubstr("the store is damaged, nothing of it was taken over"));
   EXPECT_EQ(runs_here(), 0);
 }
 
