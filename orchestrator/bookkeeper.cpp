@@ -14,6 +14,18 @@ using namespace std::chrono_literals;
 // A durable commit costs 0.3 to 4 ms here: many messages share one, but none waits longer than this for it.
 constexpr auto longest_wait_for_commit = 5ms;
 constexpr int most_records_per_commit = 1024;
+// Between two tries while another process's lock is in the way: most readers are gone in milliseconds.
+constexpr auto shortest_pause = 1ms, longest_pause = 200ms;
+
+bool is_record(const Action& action) {
+  return !std::holds_alternative<Send>(action) && !std::holds_alternative<Notice>(action) && !std::holds_alternative<Finish>(action);
+}
+/// What need not wait for a commit: it hands nothing out and acknowledges nothing.
+bool is_drain(const Action& action) {
+  const auto* send = std::get_if<Send>(&action);
+  const auto* bare = send == nullptr ? nullptr : std::get_if<Bare>(&send->what);
+  return bare != nullptr && bare->type == "drain";
+}
 } // namespace
 
 namespace {
@@ -60,13 +72,63 @@ Coordinator coordinator_of(Store& store, const Job& job, int workers) {
 }
 
 void Bookkeeper::carry_out() {
-  for (auto& action : coordinator_.take_actions()) std::visit([this](auto& what) { carry_out(std::move(what)); }, action);
+  for (Action& action : coordinator_.take_actions()) {
+    // Nobody trains on through Slurm's warning because a reader is in the way. It is said again in its turn: assignments that wait here go
+    // out before it.
+    if (held_up_since_ && is_drain(action)) send(std::get<Send>(action));
+    waiting_.push_back(std::move(action));
+  }
+  while (!waiting_.empty() && (!is_record(waiting_.front()) || opened())) {
+    Action action = std::move(waiting_.front());
+    waiting_.pop_front();
+    std::visit([this](auto& what) { carry_out(std::move(what)); }, action);
+  }
+  if (held_up_since_ && (waiting_.size() > limits_.records || store_.unwritten_bytes() > limits_.bytes))
+    throw HeldUpError(store_.path().string() + ": too much waits in memory to be written, since " + store_.who_is_in_the_way() +
+                      " keeps the store locked; what is recorded stands, the rest is computed again. End what is at the store, and start "
+                      "the same command again");
+}
+
+bool Bookkeeper::opened() {
+  if (open_since_) return true;
+  const auto now = std::chrono::steady_clock::now();
+  if (held_up_since_ && now < next_try_) return false;
+  if (!store_.try_begin()) {
+    put_off();
+    return false;
+  }
+  got_on();
+  open_since_ = now;
+  return true;
+}
+
+void Bookkeeper::put_off() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!held_up_since_) {
+    held_up_since_ = now;
+    pause_ = shortest_pause;
+  }
+  next_try_ = now + pause_;
+  pause_ = std::min<std::chrono::milliseconds>(2 * pause_, longest_pause);
+}
+
+bool Bookkeeper::event(const std::string& kind, const std::string& text) {
+  if (!opened()) return false;
+  to_record().event(kind, "", text);
+  return true;
+}
+
+void Bookkeeper::heartbeat() {
+  if (opened()) to_record().heartbeat();
 }
 
 void Bookkeeper::commit_if_due(bool busy) {
   if (!open_since_) return;
-  if (busy && records_ < most_records_per_commit && std::chrono::steady_clock::now() - *open_since_ <= longest_wait_for_commit) return;
-  store_.commit();
+  const auto now = std::chrono::steady_clock::now();
+  if (held_up_since_ ? now < next_try_ : busy && records_ < most_records_per_commit && now - *open_since_ <= longest_wait_for_commit)
+    return;
+  if (!store_.try_commit()) return put_off();
+  got_on();
   open_since_.reset();
   records_ = 0;
   for (const Send& message : held_) send(message);
@@ -74,10 +136,6 @@ void Bookkeeper::commit_if_due(bool busy) {
 }
 
 Store& Bookkeeper::to_record() {
-  if (!open_since_) {
-    store_.begin();
-    open_since_ = std::chrono::steady_clock::now();
-  }
   ++records_;
   return store_;
 }

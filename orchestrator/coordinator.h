@@ -147,7 +147,8 @@ public:
   // ---- events; `now` in seconds of a clock that only grows
   void on_message(int rank, const Message& message, double now);
   void hear(int rank, Heard heard, double now);
-  void on_tick(double now);
+  /// `store_is_held_up`: messages that trainers wait for cannot leave, so that no trainer's standstill counts for its lease.
+  void on_tick(double now, bool store_is_held_up = false);
   void on_drain(double now);
   void on_stop(double now);
 

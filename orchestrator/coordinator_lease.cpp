@@ -20,13 +20,15 @@ void Coordinator::on(Worker& worker, Heartbeat heartbeat, double now) {
 
 void Coordinator::restart_lease(Worker& worker, double now) { worker.steps_seen = now; }
 
-void Coordinator::on_tick(double now) {
+void Coordinator::on_tick(double now, bool store_is_held_up) {
   // Time in which the coordinator itself was suspended counts for nobody.
   const double pause = last_tick_ >= 0 && now - last_tick_ > options_.longest_pause ? now - last_tick_ : 0;
+  // Nor does that in which what a trainer waits for could not leave count for its steps; its agent speaks meanwhile.
+  const double excused = last_tick_ >= 0 && store_is_held_up ? now - last_tick_ : pause;
   last_tick_ = now;
   for (auto& [rank, worker] : workers_) {
     worker.heard = worker.heard < 0 ? now : std::min(worker.heard + pause, now); // one that never said a word is silent from here on
-    if (!worker.groups.empty()) worker.steps_seen = std::min(worker.steps_seen + pause, now);
+    if (!worker.groups.empty()) worker.steps_seen = std::min(worker.steps_seen + excused, now);
   }
   for (auto& [rank, worker] : workers_) {
     if (worker.groups.empty() || worker.abandoned) continue;

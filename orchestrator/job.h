@@ -58,13 +58,14 @@ struct Outcome {
   std::string message;       // what to tell the person; "": nothing went wrong
   double waited_seconds = 0; // workers without an assignment though one was left
   double ready_seconds = 0;  // that they could have worked
+  bool requeue = false;      // what ended it will pass: a job of Slurm goes on later by itself
 
   static const auto& fields() {
     using O = Outcome;
-    static const auto all =
-        std::make_tuple(field("status", &O::status, -1, "exit status"), field("message", &O::message, "", "for the person"),
-                        field("waited_seconds", &O::waited_seconds, 0.0, "of all workers"),
-                        field("ready_seconds", &O::ready_seconds, 0.0, "of all workers"));
+    static const auto all = std::make_tuple(
+        field("status", &O::status, -1, "exit status"), field("message", &O::message, "", "for the person"),
+        field("waited_seconds", &O::waited_seconds, 0.0, "of all workers"),
+        field("ready_seconds", &O::ready_seconds, 0.0, "of all workers"), field("requeue", &O::requeue, false, "what ended it will pass"));
     return all;
   }
 };

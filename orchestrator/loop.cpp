@@ -10,6 +10,7 @@
 #include "experiments/spec/fault.h"
 #include "orchestrator/bookkeeper.h"
 #include "results/backup.h"
+#include "results/lock_holders.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -17,9 +18,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <exception>
 #include <iostream>
 #include <optional>
+#include <utility>
 
 namespace stdualx {
 
@@ -34,20 +37,30 @@ constexpr auto shortest_parting = 2s;      // where agents are lost anyhow
 constexpr auto longest_parting = 10s;      // an agent that hangs is then left to the launcher, which ends mpirun
 constexpr double seconds_between_ticks = 0.5;
 constexpr double seconds_between_heartbeats = 5; // of the store's fence; a lease is at least four of them
+constexpr double seconds_between_words = 300;    // about who keeps the store from being written, after the first ones
+constexpr auto shortest_hold_up = 100ms;         // that trainers' leases are not counted for
+constexpr auto longest_release = 60s;            // all is recorded by then: the next coordinator does without it
+constexpr auto longest_backup_piece = 1ms;       // of a turn of the loop
+constexpr auto longest_backup_end = 10s;         // a sweep that is done waits so long for its backup
+constexpr auto last_tries = 2s;                  // to write what is left, when the time for it is over
+
+/// What the launcher said while nothing could be done but wait for another process's lock.
+enum class Asked { nothing, drain, stop };
 
 double seconds_now() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
 
 class CoordinatorLoop {
 public:
-  CoordinatorLoop(MpiWorld& world, const Job& job, const std::string& crash)
-      : world_(world), job_(job), store_(open_store(job, crash)), coordinator_(coordinator_of(store_, job, world.size() - 1)),
-        progress_(job.display == "terminal" ? Progress::Mode::terminal
-                  : job.display == "quiet"  ? Progress::Mode::quiet
-                                            : Progress::Mode::lines,
-                  static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)),
+  /// `asked` is the caller's: it tells why a HeldUpError or RefusedError came.
+  CoordinatorLoop(MpiWorld& world, const Job& job, const std::string& crash, Asked& asked)
+      : world_(world), job_(job), asked_(asked), progress_(job.display == "terminal" ? Progress::Mode::terminal
+                                                           : job.display == "quiet"  ? Progress::Mode::quiet
+                                                                                     : Progress::Mode::lines,
+                                                           static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)),
+        store_(open_store(crash)), coordinator_(coordinator_of(store_, job, world.size() - 1)),
         books_(store_, coordinator_, progress_,
                [this](int rank, Message message) { world_.send(rank, MpiTag::control, encode(std::move(message))); }) {
-    back_up();
+    begin_backup();
     const SlurmTry here = this_slurm_try();
     if (here.restarts > 0)
       store_.event("slurm_restart", "", "job " + here.job_id + " was started again by Slurm, restart " + std::to_string(here.restarts));
@@ -58,6 +71,7 @@ public:
   }
 
   Outcome run() {
+    store_.wait_for_locks(false);
     const double began = seconds_now();
     auto last_busy = Clock::now();
     while (true) {
@@ -80,14 +94,24 @@ public:
                            ": stopping now, the running epochs are given up");
           coordinator_.on_stop(now);
         }
-        coordinator_.on_tick(now);
+        coordinator_.on_tick(now, std::exchange(was_held_up_, false));
+        tell_who_holds_up();
+      }
+      if (now - last_heartbeat_ > seconds_between_heartbeats) {
+        last_heartbeat_ = now;
+        books_.heartbeat();
+        if (books_.held_up_since()) { // who looks at the file from outside sees that we live
+          std::error_code ignored;
+          std::filesystem::last_write_time(job_.store, std::filesystem::file_time_type::clock::now(), ignored);
+        }
       }
       books_.carry_out();
       books_.commit_if_due(busy);
-      if (now - last_heartbeat_ > seconds_between_heartbeats && !books_.open()) {
-        last_heartbeat_ = now;
-        store_.heartbeat();
-      }
+      // Noted here, since the lock may be gone by the next tick.
+      if (const auto since = books_.held_up_since()) was_held_up_ = was_held_up_ || Clock::now() - *since > shortest_hold_up;
+      give_up_if_late();
+      back_up();
+      record_events();
       world_.unsent();
       progress_.frame(coordinator_, now - began, coordinator_.finished() && !books_.open());
       if (coordinator_.finished() && !books_.open()) break;
@@ -102,55 +126,133 @@ public:
       ::ppoll(&watched, 1, &limit, nullptr);
     }
     Outcome outcome{static_cast<std::int64_t>(stopped_ ? ExitStatus::stopped : coordinator_.exit_status()), coordinator_.storage_failure(),
-                    coordinator_.waited_seconds(), coordinator_.ready_seconds(seconds_now())};
-    store_.release();
+                    coordinator_.waited_seconds(), coordinator_.ready_seconds(seconds_now()), false};
+    store_.wait_for_locks(true);
+    release_until_ = Clock::now() + (stopped_ || drain_deadline_ ? last_tries : longest_release);
+    finish_backup();
+    if (!store_.release())
+      progress_.notice("the store is not given back, since " + store_.who_is_in_the_way() + " keeps it locked; all is recorded");
     return outcome;
   }
 
   const Coordinator& coordinator() const { return coordinator_; }
 
 private:
-  /// What earlier coordinators left is copied before this one adds to it. A sweep goes on without, where there is no room for it.
-  void back_up() {
-    if (store_.coordinator_id() == 1) return;
+  /// What earlier coordinators left is copied beside the work. A sweep goes on without, where there is no room for it.
+  void begin_backup() {
     try {
-      keep_backup(job_.store, job_.store_directory, store_.coordinator_id());
+      backup_.emplace(store_, job_.store_directory);
     } catch (const std::exception& failure) {
-      store_.event("no_backup", "", failure.what());
-      progress_.notice(std::string("no backup was made: ") + failure.what());
+      no_backup(failure.what());
     }
   }
+  /// A piece of it, between two transactions.
+  void back_up() {
+    if (!backup_ || books_.open()) return;
+    try {
+      if (backup_->step(longest_backup_piece)) backup_.reset();
+    } catch (const std::exception& failure) {
+      backup_.reset();
+      no_backup(failure.what());
+    }
+  }
+  void no_backup(const std::string& why) {
+    progress_.notice("no backup was made: " + why);
+    to_tell_.emplace_back("no_backup", why);
+  }
+  void finish_backup() {
+    const auto until = Clock::now() + (stopped_ || drain_deadline_ ? 0s : longest_backup_end);
+    for (; backup_ && Clock::now() < until; ::usleep(100)) back_up();
+    backup_.reset();
+  }
+  void record_events() {
+    while (!to_tell_.empty() && books_.event(to_tell_.front().first, to_tell_.front().second)) to_tell_.pop_front();
+  }
 
-  static Store open_store(const Job& job, const std::string& crash) {
+  Store open_store(const std::string& crash) {
     StoreOptions options;
     options.crash = crash;
     options.job = this_slurm_try().job_id;
     options.build = this_build();
     options.lease = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::duration<double>(std::clamp(job.shortest_lease, 4 * seconds_between_heartbeats, 60.0)));
-    for (const auto deadline = Clock::now() + std::chrono::duration<double>(job.claim_patience);; ::usleep(100'000)) {
+        std::chrono::duration<double>(std::clamp(job_.shortest_lease, 4 * seconds_between_heartbeats, 60.0)));
+    options.keep_waiting = [this](std::chrono::milliseconds waited) { return keep_waiting(waited); };
+    for (const auto deadline = Clock::now() + std::chrono::duration<double>(job_.claim_patience);; ::usleep(100'000)) {
       try {
-        return Store::open_for_writing(job.store, options);
+        return Store::open_for_writing(job_.store, options);
       } catch (const RefusedError&) {
-        if (Clock::now() >= deadline) throw;
+        if (asked_ != Asked::nothing || Clock::now() >= deadline) throw;
       }
     }
   }
 
+  double seconds_before_words() const { return std::min(30.0, job_.shortest_lease / 2); }
+
+  /// While all of the start, or the end, waits for another process's lock.
+  bool keep_waiting(std::chrono::milliseconds waited) {
+    if (release_until_) return Clock::now() < *release_until_;
+    tell_who_holds_up(std::chrono::duration<double>(waited).count());
+    for (const std::string& word : words_of_launcher()) asked_ = word == "stop" ? Asked::stop : Asked::drain;
+    return asked_ == Asked::nothing;
+  }
+
+  void tell_who_holds_up(double seconds) {
+    if (seconds < next_words_) return;
+    next_words_ = std::max(next_words_, seconds_before_words()) + seconds_between_words;
+    progress_.notice(
+        "for " + duration_text(seconds) + " nothing could be recorded: " + who_holds(job_.store) +
+        " keeps the store locked (a read that is held open does: a notebook's cursor, `sqlite3 | less`). Training goes on as far "
+        "as it can, and nothing is lost; end that, or have it fetch all its rows and close");
+  }
+  void tell_who_holds_up() {
+    if (const auto since = books_.held_up_since()) {
+      held_up_seconds_ = std::chrono::duration<double>(Clock::now() - *since).count();
+      tell_who_holds_up(held_up_seconds_);
+    } else if (next_words_ > seconds_before_words()) {
+      const std::string text = "other processes kept the store locked for " + duration_text(held_up_seconds_);
+      progress_.notice("the store is written again: " + text);
+      to_tell_.emplace_back("held_up", text);
+      next_words_ = seconds_before_words();
+    }
+  }
+
+  /// Nothing is left to be done but to write the last records, and the time for that is over.
+  void give_up_if_late() {
+    if (!coordinator_.finished() || !books_.held_up_since() || !(stopped_ || drain_deadline_)) {
+      last_try_.reset();
+      return;
+    }
+    if (!last_try_)
+      last_try_ = Clock::now() + (stopped_ ? last_tries
+                                           : std::chrono::duration_cast<Clock::duration>(
+                                                 std::chrono::duration<double>(std::max(0.0, *drain_deadline_ - seconds_now()))) +
+                                                 last_tries);
+    if (Clock::now() < *last_try_) return;
+    if (stopped_) asked_ = Asked::stop;
+    throw HeldUpError(job_.store + ": what the drain finished could not be recorded, since " + store_.who_is_in_the_way() +
+                      " keeps the store locked; it is computed again. End what is at the store, and start the same command again");
+  }
+
   /// One line a word on standard input; the launcher's, through mpirun.
-  bool read_launcher() {
-    if (!input_open_) return false;
+  std::vector<std::string> words_of_launcher() {
+    if (!input_open_) return {};
     pollfd watched{STDIN_FILENO, POLLIN, 0};
-    if (::poll(&watched, 1, 0) <= 0) return false;
+    if (::poll(&watched, 1, 0) <= 0) return {};
     char chunk[256];
     const ssize_t count = ::read(STDIN_FILENO, chunk, sizeof chunk);
     if (count <= 0) {
       input_open_ = count < 0 && (errno == EINTR || errno == EAGAIN);
-      return false;
+      return {};
     }
-    words_.append(chunk, static_cast<std::size_t>(count));
-    for (std::size_t end; (end = words_.find('\n')) != std::string::npos; words_.erase(0, end + 1)) {
-      const std::string word = words_.substr(0, end);
+    said_.append(chunk, static_cast<std::size_t>(count));
+    std::vector<std::string> words;
+    for (std::size_t end; (end = said_.find('\n')) != std::string::npos; said_.erase(0, end + 1)) words.push_back(said_.substr(0, end));
+    return words;
+  }
+
+  bool read_launcher() {
+    const std::vector<std::string> words = words_of_launcher();
+    for (const std::string& word : words) {
       const double now = seconds_now();
       if (word == "drain") {
         progress_.notice("draining: the running epochs are finished and recorded (again: stop now)");
@@ -162,18 +264,25 @@ private:
         coordinator_.on_stop(now);
       }
     }
-    return true;
+    return !words.empty();
   }
 
   MpiWorld& world_;
   const Job& job_;
+  Asked& asked_;
+  // Before the store, whose opening may have to wait and then uses them.
+  Progress progress_;
+  std::string said_; // by the launcher, up to the end of a line
+  bool input_open_ = true, stopped_ = false;
+  double next_words_ = seconds_before_words(), held_up_seconds_ = 0;
+  std::optional<Clock::time_point> release_until_, last_try_;
   Store store_;
   Coordinator coordinator_;
-  Progress progress_;
   Bookkeeper books_;
-  std::string words_;
-  bool input_open_ = true, stopped_ = false;
+  std::optional<RunningBackup> backup_;
+  std::deque<std::pair<std::string, std::string>> to_tell_; // events: kind, text
   std::optional<double> drain_deadline_;
+  bool was_held_up_ = false; // since the last tick
   double last_tick_ = 0, last_heartbeat_ = 0;
 };
 
@@ -198,8 +307,16 @@ int run_coordinator(MpiWorld& world, const Job& job, const std::string& crash) {
   Outcome outcome;
   bool told = false, began = false;
   std::size_t lost = 0;
+  Asked asked = Asked::nothing;
+  const auto ended = [&](ExitStatus status, const std::string& message, bool requeue = false) {
+    if (asked != Asked::nothing) { // it was only waiting
+      status = asked == Asked::stop ? ExitStatus::stopped : ExitStatus::drained;
+      requeue = false;
+    }
+    outcome = {static_cast<std::int64_t>(status), message, 0, 0, requeue};
+  };
   try {
-    CoordinatorLoop loop(world, job, crash);
+    CoordinatorLoop loop(world, job, crash, asked);
     began = true;
     outcome = loop.run();
     lost = loop.coordinator().lost();
@@ -207,15 +324,17 @@ int run_coordinator(MpiWorld& world, const Job& job, const std::string& crash) {
     if (loop.coordinator().agents_are_lost())
       throw std::runtime_error("no agent answers any more: the ranks are ended, and what they worked at goes on with new ones");
   } catch (const RefusedError& error) {
-    outcome = {static_cast<std::int64_t>(ExitStatus::refused), error.what(), 0, 0};
+    ended(ExitStatus::refused, error.what());
   } catch (const PermissionError& error) { // the same command would meet it again
-    outcome = {static_cast<std::int64_t>(ExitStatus::refused), error.what(), 0, 0};
+    ended(ExitStatus::refused, error.what());
   } catch (const InputError& error) {
-    outcome = {static_cast<std::int64_t>(ExitStatus::bad_input), error.what(), 0, 0};
+    ended(ExitStatus::bad_input, error.what());
+  } catch (const HeldUpError& error) {
+    ended(ExitStatus::drained, error.what(), true);
   } catch (const StorageError& error) {
     // What is committed stands; the running epochs are given up. Once the disk is well again the same command goes on.
     const bool never_could = !began && dynamic_cast<const ReadOnlyError*>(&error) != nullptr;
-    outcome = {static_cast<std::int64_t>(never_could ? ExitStatus::refused : ExitStatus::drained), error.what(), 0, 0};
+    ended(never_could ? ExitStatus::refused : ExitStatus::drained, error.what());
   }
   if (!told)
     for (int rank = 1; rank < world.size(); ++rank) world.send(rank, MpiTag::control, encode({"exit", Json::object()}));

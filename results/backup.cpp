@@ -2,7 +2,6 @@
 #include "results/backup.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "experiments/spec/durable_file.h"
 #include "results/cut_commit.h"
@@ -14,8 +13,6 @@
 namespace stdualx {
 
 namespace {
-constexpr const char* name_start = "before-coordinator-";
-
 Database opened(const std::filesystem::path& store) {
   check_store_path(store, true);
   return open_to_read(store).database;
@@ -54,20 +51,10 @@ std::vector<std::filesystem::path> backups(const std::filesystem::path& store_di
   std::vector<std::filesystem::path> found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(backup_folder(store_directory), ignored))
-    if (const auto name = entry.path().filename().string(); name.starts_with(name_start) && name.ends_with(".db"))
+    if (const auto name = entry.path().filename().string(); name.starts_with(backup_name_start) && name.ends_with(".db"))
       found.push_back(entry.path());
   std::sort(found.rbegin(), found.rend()); // their numbers are of equal length
   return found;
-}
-
-void keep_backup(const std::filesystem::path& store, const std::filesystem::path& store_directory, std::int64_t coordinator_id,
-                 std::size_t keep) {
-  char name[64];
-  std::snprintf(name, sizeof name, "%s%08lld.db", name_start, static_cast<long long>(coordinator_id));
-  backup_store(store, backup_folder(store_directory) / name);
-  const auto all = backups(store_directory);
-  std::error_code ignored;
-  for (std::size_t i = keep; i < all.size(); ++i) std::filesystem::remove(all[i], ignored);
 }
 
 std::optional<std::string> damage_of(const std::filesystem::path& store) {

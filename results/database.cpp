@@ -10,6 +10,7 @@
 #include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
 #include "results/fault_vfs.h"
+#include "results/lock_holders.h"
 
 namespace stdualx {
 
@@ -39,8 +40,8 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
                     "); nothing already recorded is lost: make room, then start the same command again" + said);
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
-    throw LockedError(where + "another process keeps the store locked; end it (fuser, lsof name it) and start the same command again" +
-                      said);
+    throw LockedError(where + who_holds(path) +
+                      " keeps the store locked; end what it reads or writes there, and start the same command again" + said);
   case SQLITE_NOTADB: throw InputError(where + "this file is not an SQLite database; name a store, or a new file" + said);
   case SQLITE_CORRUPT:
     throw StorageError(where +
@@ -137,6 +138,16 @@ bool Database::begin_immediate() {
   check(code);
   return true;
 }
+
+bool Database::commit() {
+  const Use use(prepared("COMMIT"));
+  const int code = sqlite3_step(use.statement);
+  if ((code & 0xFF) == SQLITE_BUSY && in_transaction()) return false;
+  if (code != SQLITE_DONE) check(code);
+  return true;
+}
+
+bool Database::writing() { return sqlite3_txn_state(handle(), nullptr) == SQLITE_TXN_WRITE; }
 
 bool Database::in_transaction() { return sqlite3_get_autocommit(handle()) == 0; }
 

@@ -120,7 +120,12 @@ public:
   void script(std::string_view sql);
   /// BEGIN IMMEDIATE. False: another process kept the write lock for the whole busy time.
   bool begin_immediate();
+  /// COMMIT. False: readers of a rollback journal hold the file; the transaction stays open, and this may be tried again. SQLite keeps new
+  /// readers out until it succeeded, so that the writer is not starved by many short reads.
+  bool commit();
   bool in_transaction();
+  /// Whether the transaction holds the write lock.
+  bool writing();
   /// INTEGER PRIMARY KEY of the last inserted row.
   std::int64_t last_inserted();
   /// Rows changed since the file was opened.

@@ -103,8 +103,11 @@ Table run_differences(const RunSpec& first, const RunSpec& second, const std::st
 
 std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, const Moment& moment,
                                      const std::filesystem::path& store_directory) {
-  const Reader::Snapshot snapshot(reader);
   const std::string run_id = resolve_run(reader, prefix);
+  // Outside the snapshot, in which no heartbeat would move.
+  const bool gone = text_of(reader.query("SELECT status FROM runs WHERE run_id = ?1", {run_id}).rows.at(0).at(0)) == "RUNNING" &&
+                    coordinator_gone(reader, moment);
+  const Reader::Snapshot snapshot(reader);
   const Table found =
       reader.query("SELECT config, status, dataset_hash FROM runs JOIN v_configs USING (run_id) WHERE run_id = ?1", {run_id});
   if (found.rows.empty())
@@ -125,7 +128,7 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   for (const auto& row :
        reader.query("SELECT s.name FROM sweeps s JOIN sweep_runs USING (sweep_id) WHERE run_id = ?1 ORDER BY s.rowid", {run_id}).rows)
     sweeps += (sweeps.empty() ? "" : ", ") + text_of(row[0]);
-  const bool interrupted = text_of(stored_row[1]) == "RUNNING" && coordinator_gone(reader, moment);
+  const bool interrupted = text_of(stored_row[1]) == "RUNNING" && gone;
   head.table.rows.push_back({run_id, interrupted ? Cell("INTERRUPTED") : stored_row[1], sweeps});
   if (unknown_fields.empty()) {
     const std::string now = run_identity(stored);
@@ -150,13 +153,15 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   tables.push_back(queried(reader, "attempts",
                            "SELECT attempt, iif(trains_again, 'train again', iif(evaluate_only, 'evaluate', 'train')) AS \"to\", "
                            "datetime(started_ms / 1000, 'unixepoch') || "
-                           "' UTC' AS started, (ended_ms - started_ms) / "
-                           "1000.0 AS lasted, resume_epoch AS \"from epoch\", end_reason AS ended, "
+                           "' UTC' AS started, iif(ended_ms >= started_ms, (ended_ms - started_ms) / "
+                           "1000.0, NULL) AS lasted, resume_epoch AS \"from epoch\", end_reason AS ended, "
                            "end_detail AS detail, host, pid, device, threads, world_size AS ranks, slurm_job_id AS job, " BUILD
                            " AS build, stderr_tail AS \"last lines\" FROM attempts LEFT JOIN programs p USING (program_id) WHERE run_id = "
                            "?1 ORDER BY attempt",
                            run_id));
   typed(tables.back().table, {"lasted"}, {});
+  if (!reader.query("SELECT 1 FROM attempts WHERE run_id = ?1 AND ended_ms < started_ms", {run_id}).rows.empty())
+    tables.back().notes.emplace_back("How long an attempt lasted is not known where the clock of its host was set back meanwhile.");
   tables.push_back(queried(reader, "epochs",
                            "SELECT e.epoch, e.attempt, e.train_loss AS \"train loss\", e.kind, e.validation_loss AS \"validation loss\", "
                            "e.validation_accuracy AS \"validation accuracy\", "

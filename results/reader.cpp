@@ -4,12 +4,14 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "experiments/spec/errors.h"
 #include "experiments/spec/run_spec.h"
 #include "results/cut_commit.h"
 #include "results/database.h"
 #include "results/migrate.h"
+#include "results/reader_copy.h"
 #include "results/run_state_query.h"
 #include "results/schema_check.h"
 #include "results/store.h"
@@ -77,7 +79,28 @@ struct Reader::Impl {
       throw RefusedError(path.string() + ": its schema is version " + std::to_string(version) + ", this program reads version " +
                          std::to_string(schema_version()) + "; the next `stdualx run` brings it up to date");
     check_schema(database); // a damaged schema shows here, too
+    holds_up = reads_keep_writers_waiting(database);
     sqlite3_set_authorizer(database.handle(), authorize, &may_begin);
+  }
+
+  /// Where questions are asked: the store, or the copy that stands for it until the end of a statement or snapshot.
+  Database& asked() { return copy ? *copy : database; }
+  /// From here on the questions go to a copy of what is seen now, and the store's file is let go. Where there is no room for one, who
+  /// writes has to wait for us.
+  void go_on_in_copy() {
+    may_begin = true;
+    copy = copy_of(database);
+    if (copy) {
+      database.rollback();
+      sqlite3_set_authorizer(copy->handle(), authorize, &may_begin);
+    } else {
+      holds_up = false;
+    }
+    may_begin = false;
+  }
+  /// A snapshot that has been held for too long goes on in a copy of the same state.
+  void let_go_if_due() {
+    if (in_snapshot && holds_up && !copy && std::chrono::steady_clock::now() > held_until) go_on_in_copy();
   }
 
   /// "...; views: v_accuracy, ..." under SQLite's own message.
@@ -90,6 +113,9 @@ struct Reader::Impl {
 
   Database database;
   std::string note;
+  std::optional<Database> copy;
+  bool holds_up = false;
+  std::chrono::steady_clock::time_point held_until; // in a snapshot
   bool may_begin = false;
   bool in_snapshot = false;
 };
@@ -114,7 +140,8 @@ const std::filesystem::path& Reader::path() const { return impl_->database.path(
 const std::string& Reader::note() const { return impl_->note; }
 
 Table Reader::query(const std::string& sql, const std::vector<Parameter>& parameters) {
-  sqlite3* database = impl_->database.handle();
+  impl_->let_go_if_due();
+  sqlite3* database = impl_->asked().handle();
   sqlite3_stmt* prepared = nullptr;
   const char* tail = nullptr;
   const int code = sqlite3_prepare_v2(database, sql.c_str(), static_cast<int>(sql.size()) + 1, &prepared, &tail);
@@ -139,9 +166,21 @@ Table Reader::query(const std::string& sql, const std::vector<Parameter>& parame
   const int columns = sqlite3_column_count(statement.get());
   for (int column = 0; column < columns; ++column) table.columns.emplace_back(sqlite3_column_name(statement.get(), column));
   int step = SQLITE_OK;
-  while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
-    auto& row = table.rows.emplace_back();
-    for (int column = 0; column < columns; ++column) row.push_back(cell_of(statement.get(), column));
+  {
+    std::optional<HoldLimit> limit;
+    if (impl_->holds_up && !impl_->copy)
+      limit.emplace(database, impl_->in_snapshot ? impl_->held_until : std::chrono::steady_clock::now() + longest_hold);
+    while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
+      auto& row = table.rows.emplace_back();
+      for (int column = 0; column < columns; ++column) row.push_back(cell_of(statement.get(), column));
+    }
+  }
+  if ((step & 0xFF) == SQLITE_INTERRUPT) { // it lasts: asked again of a copy
+    statement.reset();
+    impl_->go_on_in_copy();
+    Table whole = query(sql, parameters);
+    if (!impl_->in_snapshot) impl_->copy.reset();
+    return whole;
   }
   if (step == SQLITE_ERROR) impl_->refuse(std::string("SQLite: ") + sqlite3_errmsg(database) + ", in: " + sql);
   if (step != SQLITE_DONE) throw_sqlite_error(path(), step & 0xFF, sqlite3_extended_errcode(database), sqlite3_errmsg(database));
@@ -152,16 +191,24 @@ std::vector<RunState> Reader::run_states(std::span<const std::string> run_ids) {
   const Snapshot snapshot(*this);
   std::vector<RunState> states;
   states.reserve(run_ids.size());
-  for (const auto& run_id : run_ids) states.push_back(run_state(impl_->database, run_id));
+  for (const auto& run_id : run_ids) {
+    impl_->let_go_if_due();
+    states.push_back(run_state(impl_->asked(), run_id));
+  }
   return states;
 }
 
 Reader::Snapshot::Snapshot(Reader& reader) : reader_(reader), outermost_(!reader.impl_->in_snapshot) {
   if (!outermost_) return;
-  reader_.impl_->may_begin = true;
-  reader_.impl_->database.script("BEGIN");
-  reader_.impl_->may_begin = false;
-  reader_.impl_->in_snapshot = true;
+  Impl& impl = *reader_.impl_;
+  if (impl.holds_up && bytes_of(impl.database) <= most_bytes_copied_at_once) impl.go_on_in_copy();
+  if (!impl.copy) {
+    impl.may_begin = true;
+    impl.database.script("BEGIN");
+    impl.may_begin = false;
+  }
+  impl.held_until = std::chrono::steady_clock::now() + longest_hold;
+  impl.in_snapshot = true;
 }
 Reader::Snapshot::~Snapshot() {
   if (!outermost_) return;
@@ -169,6 +216,7 @@ Reader::Snapshot::~Snapshot() {
   reader_.impl_->database.rollback();
   reader_.impl_->may_begin = false;
   reader_.impl_->in_snapshot = false;
+  reader_.impl_->copy.reset();
 }
 
 } // namespace stdualx

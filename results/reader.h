@@ -1,5 +1,7 @@
-// Questions to a store. Never writes to it, never waits for its writer, never keeps the writer waiting for long. Where the last writer
-// died inside a commit, what was recorded before it is read from a private copy (results/cut_commit.h).
+// Questions to a store. Never writes to it, never keeps its writer waiting for long. Under a rollback journal a snapshot of a store of up
+// to 64 MiB is asked of a copy in memory; a question, or a larger snapshot, that lasts longer than 2 s goes on in a temporary copy of the
+// store, which needs as much room in the folder of temporary files (SQLITE_TMPDIR, TMPDIR, /var/tmp, /tmp) beyond 64 MiB. Where the last
+// writer died inside a commit, what was recorded before it is read from a private copy (results/cut_commit.h).
 #pragma once
 
 #include <cstdint>

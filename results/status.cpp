@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
 
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fields.h"
@@ -14,22 +15,28 @@ namespace stdualx {
 
 namespace {
 
+// Two heartbeats of a coordinator, and a commit.
+constexpr std::chrono::milliseconds longest_watch{11000}, between_looks{500};
+
 struct HolderView {
   bool gone = true;
   std::string words; // for a note
 };
 
 HolderView holder_of(Reader& reader, const Moment& moment) {
-  const Table newest = reader.query(
-      "SELECT host, boot_id, pid, process_start, heartbeat_ms, released_ms, job FROM coordinators ORDER BY coordinator_id DESC LIMIT 1");
+  const Table newest = reader.query("SELECT host, boot_id, pid, process_start, heartbeat_ms, released_ms, job, heartbeat FROM coordinators "
+                                    "ORDER BY coordinator_id DESC LIMIT 1");
   if (newest.rows.empty()) return {true, "No coordinator ever held this store."};
   const auto& row = newest.rows[0];
   const ProcessIdentity holder{text_of(row[0]), text_of(row[1]), integer_of(row[2]), integer_of(row[3])};
   const std::string job = text_of(row[6]);
   const std::string who = "process " + std::to_string(holder.pid) + " on host " + holder.host + (job.empty() ? "" : " (job " + job + ")");
   if (!is_null(row[5])) return {true, "No coordinator holds the store; the last one, " + who + ", gave it back."};
-  const std::int64_t silent = moment.now_ms - integer_of(row[4]);
-  const std::string heard = cell_text(Duration{static_cast<double>(std::max<std::int64_t>(silent, 0)) / 1000}) + " ago";
+  const std::int64_t silent = moment.now_ms - integer_of(row[4]); // if the clocks agree
+  const std::string apart = cell_text(Duration{static_cast<double>(std::abs(silent)) / 1000});
+  const bool ahead = silent < -moment.lease_ms;
+  const std::string heard =
+      ahead ? apart + " ahead of our clock" : cell_text(Duration{static_cast<double>(std::max<std::int64_t>(silent, 0)) / 1000}) + " ago";
   const Holder seen = look_at(holder, this_process());
   const std::string slurm = seen == Holder::alive || job.empty() || !moment.job_is_gone ? "" : moment.job_is_gone(job);
   if (!slurm.empty()) return {true, "The coordinator, " + who + ", is gone: " + slurm + ". The same `run` or `submit` again goes on."};
@@ -38,9 +45,20 @@ HolderView holder_of(Reader& reader, const Moment& moment) {
   case Holder::dead: return {true, "The coordinator, " + who + ", died; the same `run` again goes on."};
   case Holder::elsewhere: break;
   }
-  if (silent > moment.lease_ms)
-    return {true, "The coordinator, " + who + ", was last heard " + heard + " and counts as dead; the same `run` again goes on."};
-  return {false, "Held by " + who + ", last heartbeat " + heard + "."};
+  if (!ahead && silent <= moment.lease_ms) return {false, "Held by " + who + ", last heartbeat " + heard + "."};
+  if (!moment.sleep)
+    return {false, "Held by " + who + ", last heartbeat " + heard + ", if its clock is right; whether it lives cannot be told from here."};
+  const std::int64_t counted = integer_of(row[7]);
+  for (std::chrono::milliseconds watched{0}; watched < longest_watch; watched += between_looks) {
+    moment.sleep(between_looks);
+    const Table now = reader.query("SELECT heartbeat, host, pid, released_ms FROM coordinators ORDER BY coordinator_id DESC LIMIT 1");
+    const auto& latest = now.rows.at(0);
+    if (!is_null(latest[3]) || text_of(latest[1]) != holder.host || integer_of(latest[2]) != holder.pid) return holder_of(reader, moment);
+    if (integer_of(latest[0]) != counted)
+      return {false, "Held by " + who + ", whose heartbeat goes on; its clock and ours differ by " + apart + "."};
+  }
+  return {true, "The coordinator, " + who + ", was last heard " + heard + (ahead ? "" : ", by its clock") +
+                    ", its heartbeat stands still, and it counts as dead; the same `run` again goes on."};
 }
 
 constexpr std::array<const char*, 7> statuses{"PLANNED", "WAITING", "RUNNING", "INTERRUPTED", "COMPLETE", "FAILED", "QUARANTINED"};
@@ -50,8 +68,8 @@ constexpr std::array<const char*, 7> statuses{"PLANNED", "WAITING", "RUNNING", "
 bool coordinator_gone(Reader& reader, const Moment& moment) { return holder_of(reader, moment).gone; }
 
 TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& filter) {
-  const Reader::Snapshot snapshot(reader);
   const HolderView holder = holder_of(reader, moment);
+  const Reader::Snapshot snapshot(reader);
   std::string status = filter.status;
   std::transform(status.begin(), status.end(), status.begin(),
                  [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
@@ -106,8 +124,8 @@ TitledTable later_table(Reader& reader, bool coordinator_is_gone, const std::str
 } // namespace
 
 std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment, const std::optional<std::vector<std::string>>& asked) {
-  const Reader::Snapshot snapshot(reader);
   const HolderView holder = holder_of(reader, moment);
+  const Reader::Snapshot snapshot(reader);
   std::vector<TitledTable> tables{{"sweeps", {}, {holder.words}}};
   Table& sweeps = tables[0].table;
   sweeps.columns = sweep_columns();
@@ -135,7 +153,8 @@ std::vector<TitledTable> status_tables(Reader& reader, const Moment& moment, con
                  "CASE r.status WHEN 'WAITING' THEN NULL ELSE r.end_detail END, CASE r.status WHEN 'WAITING' THEN NULL ELSE a.host END "
                  "FROM v_runs r LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempts "
                  "WHERE r.status IN ('FAILED', 'QUARANTINED', 'WAITING') AND iif(?1 = '[]', "
-                 "r.run_id NOT IN (SELECT run_id FROM v_given_up), r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT value FROM json_each(?1)))) "
+                 "r.run_id NOT IN (SELECT run_id FROM v_given_up), r.run_id IN (SELECT run_id FROM sweep_runs WHERE sweep_id IN (SELECT "
+                 "value FROM json_each(?1)))) "
                  "ORDER BY r.status, r.dataset, r.variant, r.fold, r.seed",
                  {only})
           .rows;

@@ -1,10 +1,7 @@
 // What the coordinator writes. Each method is one short transaction, or a part of the caller's.
 #include "results/store.h"
 
-#include <sqlite3.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "experiments/spec/condition.h"
 #include "results/migrate.h"
@@ -38,63 +35,6 @@ const std::filesystem::path& Store::path() const { return impl_->database.path()
 JournalMode Store::journal_mode() const { return impl_->journal; }
 std::int64_t Store::coordinator_id() const { return impl_->coordinator_id; }
 const TakeOver& Store::take_over() const { return impl_->take_over; }
-
-void Store::begin() { impl_->begin(); }
-void Store::commit() { impl_->commit(); }
-void Store::rollback() noexcept {
-  if (impl_) impl_->database.rollback();
-}
-
-void Store::Impl::begin() {
-  if (released) throw StorageError(database.path().string() + ": the store was given back; open it again to write");
-  if (database.in_transaction()) throw StorageError(database.path().string() + ": a transaction is open already");
-  if (!database.begin_immediate())
-    throw StorageError(database.path().string() +
-                       ": another process kept the write lock for too long; end it (fuser, lsof name it) and start again");
-  std::int64_t newest = 0;
-  std::string holder;
-  database.first("SELECT coordinator_id, host, pid FROM coordinators ORDER BY coordinator_id DESC LIMIT 1", [&](const Row& row) {
-    newest = row.integer(0);
-    if (newest != coordinator_id) holder = "process " + row.text(2) + " on host " + row.text(1);
-  });
-  if (newest == coordinator_id) return;
-  database.rollback();
-  throw RefusedError(database.path().string() + ": " + holder +
-                     " has taken the store over, since this process was silent for longer than a lease; it ends without writing");
-}
-
-void Store::Impl::commit() {
-  if (!database.in_transaction())
-    throw StorageError(database.path().string() + ": there is no open transaction to commit; what was written since begin() was dropped");
-  try {
-    pass(FaultPoint::store_before_commit);
-    database.execute("COMMIT");
-  } catch (...) {
-    database.rollback();
-    throw;
-  }
-  fault_point(FaultPoint::store_after_commit);
-}
-
-void Store::Impl::pass(FaultPoint point) {
-  const FaultyWrite fault = faulty_write(point);
-  if (fault.torn) die_at_once();
-  if (fault.error == ENOSPC || fault.error == EDQUOT) throw_sqlite_error(database.path(), SQLITE_FULL, SQLITE_FULL, "injected");
-  if (fault.error != 0) throw_sqlite_error(database.path(), SQLITE_IOERR, SQLITE_IOERR_WRITE, "injected");
-}
-
-void Store::Impl::undo(Undo how, std::int64_t changes_before) noexcept {
-  if (how == Undo::own_transaction || (how == Undo::changed_transaction && database.changes() != changes_before)) database.rollback();
-  if (how != Undo::to_savepoint) return;
-  try {
-    if (database.in_transaction()) {
-      database.execute("ROLLBACK TO one_call");
-      database.execute("RELEASE one_call");
-    }
-  } catch (const std::exception&) {
-    database.rollback(); // then the caller's commit() throws
-  }
-}
 
 void Store::record_job(const SlurmJobRecord& job) {
   impl_->write([&] {
@@ -396,35 +336,6 @@ void Store::host(const std::string& name, const Json& facts) {
                             "ON CONFLICT DO UPDATE SET last_seen_ms = excluded.last_seen_ms, facts = excluded.facts",
                             name, impl_->now(), facts.dump());
   });
-}
-
-void Store::heartbeat() {
-  impl_->write([&] {
-    impl_->database.execute("UPDATE coordinators SET heartbeat = heartbeat + 1, heartbeat_ms = ?2 WHERE coordinator_id = ?1",
-                            impl_->coordinator_id, impl_->now());
-  });
-}
-
-std::int64_t Store::Impl::end_open_attempts(std::string_view detail) {
-  const std::int64_t runs = database.execute("UPDATE runs SET status = 'INTERRUPTED', status_ms = ?1 WHERE status = 'RUNNING'", now());
-  database.execute("UPDATE attempts SET ended_ms = ?1, end_reason = 'interrupted', end_detail = ?2 WHERE ended_ms IS NULL", now(), detail);
-  return runs;
-}
-
-void Store::release() {
-  if (impl_->released) return;
-  impl_->database.rollback();
-  impl_->write([&] {
-    impl_->database.execute("UPDATE coordinators SET released_ms = ?2 WHERE coordinator_id = ?1", impl_->coordinator_id, impl_->now());
-  });
-  impl_->released = true;
-  if (impl_->journal != JournalMode::wal) return;
-  // At rest the store is one file that can be copied, and read without leaving -wal and -shm behind.
-  try {
-    impl_->database.script("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE");
-  } catch (const StorageError&) {
-    // A reader is at it; the store stays in WAL mode, which any reader and the next writer understand.
-  }
 }
 
 } // namespace stdualx

@@ -34,8 +34,10 @@ struct StoreOptions {
   std::string job;    // Slurm's job id; "": none. Stored with every attempt
   BuildId build = {}; // of the coordinator; stored with every attempt, beside its trainer's
   std::string crash;  // set: the holder before died as this says while its launcher lived, and its open attempts are marked (`crash_mark`)
-  std::chrono::milliseconds lease{60000};               // a holder on another host whose heartbeat stands still that long is taken for dead
-  std::chrono::milliseconds patience{20000};            // with a lock: a commit waits for readers of a rollback journal, and for a backup
+  std::chrono::milliseconds lease{60000};    // a holder on another host whose heartbeat stands still that long is taken for dead
+  std::chrono::milliseconds patience{20000}; // with the lock of another process
+  // Asked while that lasts longer, once this store is claimed: false gives up. `waited`: so long already. Empty: gives up after `patience`.
+  std::function<bool(std::chrono::milliseconds waited)> keep_waiting;
   std::optional<JournalMode> journal;                   // none: as the file system asks; journal_mode_for
   std::function<void(std::chrono::milliseconds)> sleep; // empty: std::this_thread::sleep_for
   std::function<std::int64_t()> now_ms;                 // empty: the system clock
@@ -58,6 +60,13 @@ struct SlurmJobRecord {
   std::string nodes;         // as Slurm lists them
   std::string script;        // the batch script
   std::string submission;    // JSON: what was frozen
+};
+
+/// Other processes' locks kept what was to be recorded from the store for too long. Nothing is wrong with it: the same command goes on
+/// later.
+class HeldUpError : public StorageError {
+public:
+  using StorageError::StorageError;
 };
 
 struct TakeOver {
@@ -99,6 +108,17 @@ public:
   void begin();
   void commit();
   void rollback() noexcept;
+  /// For one whose other work must go on: in place of waiting for another process's lock, everything says so at once, by HeldUpError, and
+  /// these two by false. Nothing has then happened, and a transaction that could not be committed is still open: more may be written in it
+  /// and the commit be tried again. What is promised of begin() and commit() holds for these as well.
+  void wait_for_locks(bool waits);
+  bool try_begin();
+  bool try_commit();
+  /// The processes in the way: "process 4711 (sqlite3) on this host".
+  std::string who_is_in_the_way() const;
+  /// Memory that an open transaction takes.
+  std::int64_t unwritten_bytes();
+
   /// Rolls back unless committed.
   class Transaction {
   public:
@@ -169,13 +189,15 @@ public:
   void event(std::string_view kind, const std::string& run_id, std::string_view text);
   /// What is known of a host: a JSON object (cores, memory, devices, ...).
   void host(const std::string& name, const Json& facts);
-  /// Counts our heartbeat on: at least every lease / 4.
+  /// Counts our heartbeat on: at least every lease / 4. While readers keep a commit waiting the lock itself tells others that we live.
   void heartbeat();
 
-  /// Gives the fence back; the file is then one file, without -wal and -shm, if no reader is at it. Nothing may follow.
-  void release();
+  /// Gives the fence back; the file is then one file, without -wal and -shm, if no reader is at it. Nothing may follow. False: other
+  /// processes' locks were in the way; what is committed stands, and the next coordinator takes over from a dead one.
+  bool release();
 
 private:
+  friend class RunningBackup;
   struct Impl;
   struct Merging;
   static Store claimed(const std::filesystem::path& path, StoreOptions options);

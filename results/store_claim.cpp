@@ -1,6 +1,7 @@
 // Opening the store for writing: the path, the fence, the schema, the journal.
 #include "results/store_impl.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -135,14 +136,25 @@ void check_store_path(const std::filesystem::path& path, bool must_exist) {
     throw InputError(name + ": this file is not an SQLite database, so it is no store; name another with --store");
 }
 
+namespace {
+std::int64_t time_of_day_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+std::int64_t since_boot_ms() { // goes on while the host sleeps
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000;
+}
+} // namespace
+
 Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
     : options((make_empty_file(path), std::move(store_options))), // with the umask's mode, which SQLite gives to the files beside it, too
       database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
                static_cast<int>(options.patience.count())) {
-  if (!options.now_ms)
-    options.now_ms = [] {
-      return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    };
+  sqlite3_busy_handler(database.handle(), on_locked, this);
+  // All moments of one coordinator come from the clock that only grows, so that no attempt lasts less than nothing, or years, when the
+  // host's time of day is set meanwhile.
+  if (!options.now_ms) options.now_ms = [begin = time_of_day_ms() - since_boot_ms()] { return begin + since_boot_ms(); };
   database.script("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; "
                   // A commit writes each page that it changed: many runs may share one, and are read back from memory.
                   "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192");
@@ -178,7 +190,8 @@ Store Store::claimed(const std::filesystem::path& path, StoreOptions options) {
   auto impl = std::make_unique<Impl>(path, std::move(options));
   Database& database = impl->database;
   // An older store is claimed before it is migrated, or a living writer of the older version would find another schema under its
-  // feet. So no migration may change what claim() touches: `coordinators`, `events`, the ends of `attempts`, the status of `runs`.
+  // feet. So no migration may change what claim() touches: `coordinators`, `events`, the ends of `attempts`, the status of `runs`, and when
+  // epochs were recorded.
   if (store_version(database, schema_version()) == 0) migrate(database, embedded_migrations());
   check_schema(database); // before anything is written: a trigger of a foreign store would act on it
   impl->claim(cut ? std::optional(Impl::CutShort{cut->coordinator_id, cut->heartbeat}) : std::nullopt);
@@ -196,7 +209,12 @@ void Store::Impl::claim(const std::optional<CutShort>& cut) {
     const bool judged = cut && cut->coordinator_id == holder.coordinator_id && cut->heartbeat == holder.heartbeat;
     const auto why = judged ? std::nullopt : why_held(holder, options, heartbeat_of(database, holder));
     if (why) refuse(database.path(), holder, *why);
+    const std::int64_t waits_before = waits_counted;
     if (!database.begin_immediate()) refuse(database.path(), holder, "its write lock was not given back");
+    if (waits_counted != waits_before && !holder.released && look_at(holder.identity, options.identity) == Holder::elsewhere) {
+      database.rollback(); // what kept us waiting may have kept the holder from its heartbeat, too: watched anew
+      continue;
+    }
     const Claimant now = newest_coordinator(database);
     if (now.coordinator_id != holder.coordinator_id || now.heartbeat != holder.heartbeat || now.released != holder.released) {
       database.rollback(); // somebody else was quicker, or the holder woke up: look again
@@ -218,7 +236,7 @@ void Store::Impl::claim(const std::optional<CutShort>& cut) {
               described(holder) + " ended without giving the store back; " + std::to_string(interrupted) + " runs were interrupted");
       }
       if (cut) event("rolled_back", "", "a commit that the writer before had begun was rolled back; what it had recorded stands");
-      database.script("COMMIT");
+      if (!database.commit()) held_up("the claim");
     } catch (...) {
       database.rollback();
       throw;
@@ -232,12 +250,15 @@ void Store::Impl::set_journal_mode() {
   const std::string kind = file_system_name(folder);
   const bool wal_wanted = options.journal.value_or(journal_mode_for(kind)) == JournalMode::wal;
   std::string mode;
-  try {
-    mode = database.text(wal_wanted ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE").value_or("");
-  } catch (const StorageError&) { // readers are at it
-    mode = database.text("PRAGMA journal_mode").value_or("");
+  for (int tries = 0;; ++tries) {
+    try {
+      mode = database.text(wal_wanted ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE").value_or("");
+    } catch (const StorageError&) { // readers are at it
+      mode = database.text("PRAGMA journal_mode").value_or("");
+    }
+    journal = mode == "wal" ? JournalMode::wal : JournalMode::rollback;
+    if (journal == JournalMode::rollback || wal_wanted || on_locked(this, tries) == 0) break; // without a WAL the work goes on as well
   }
-  journal = mode == "wal" ? JournalMode::wal : JournalMode::rollback;
   if (journal == JournalMode::wal && !wal_wanted)
     throw StorageError(database.path().string() + ": the store is in WAL mode, which the file system here (" + kind +
                        ") cannot bear, and another process has it open; end that one and start again");

@@ -17,6 +17,8 @@ void check_store_path(const std::filesystem::path& path, bool must_exist);
 
 /// The store as a URI for ATTACH, read-only; as it lies there, where it is a WAL store at rest and nobody can be writing it.
 std::string read_only_uri(const std::filesystem::path& path);
+/// Names of backups start so, before a number of 8 digits.
+inline constexpr const char* backup_name_start = "before-coordinator-";
 
 /// Writes what the open database holds to `to`: one whole, consistent file that survives a power failure. Errors as of write_durably.
 void copy_whole(Database& database, const std::filesystem::path& to);

@@ -24,9 +24,16 @@ struct Store::Impl {
   /// WAL or rollback journal, as the file system asks for.
   void set_journal_mode();
 
-  /// Starts a transaction and checks the fence in it.
+  /// SQLite's busy handler: whether to try for a lock once more. Sleeps.
+  static int on_locked(void* self, int tries);
+
+  /// Starts a transaction and checks the fence in it. False: another process holds the write lock.
+  bool try_begin();
   void begin();
+  /// False: readers are in the way, and the transaction is open still. Rolled back when it throws.
+  bool try_commit();
   void commit();
+  [[noreturn]] void held_up(const std::string& doing);
   /// Runs `function` in the open transaction, undone if it throws, or in one of its own.
   template <class Function> auto write(Function&& function) -> decltype(function()) {
     return write_undone(database.in_transaction() ? Undo::to_savepoint : Undo::own_transaction, function);
@@ -89,6 +96,9 @@ struct Store::Impl {
   TakeOver take_over;
   bool released = false;
   std::vector<std::pair<BuildId, std::int64_t>> programs; // whose attempts this coordinator began: few builds of trainers, one of ours
+  bool waits = true;                                      // for other processes' locks
+  std::int64_t waits_counted = 0;                         // how often there was one to wait for
+  std::chrono::steady_clock::time_point waiting_since;
 };
 
 } // namespace stdualx

@@ -65,8 +65,8 @@ void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run, std:
                    "VALUES (?1, 'PLANNED', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?2, ?18)",
                    run_id, now(), run.dataset, run.dataset_hash, run.protocol.kind,
                    run.protocol.kind == "official" ? 0 : run.protocol.folds, run.fold, run.seed, run.preset, run.variant,
-                   run.training.epochs, run.world_size, run.threads, run.protocol.open_test, split_identity(run),
-                   recipe_identity(run), run.code_version, config);
+                   run.training.epochs, run.world_size, run.threads, run.protocol.open_test, split_identity(run), recipe_identity(run),
+                   run.code_version, config);
 }
 
 std::int64_t Store::register_sweep(const Plan& plan) {

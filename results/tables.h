@@ -1,6 +1,7 @@
 // The tables of the commands: report, runs, status, explain, and what a run will cost.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -75,9 +76,13 @@ struct Moment {
   std::int64_t lease_ms = 60000;
   /// Why no process of this Slurm job can be at work ("it ended: TIMEOUT"); "": one may be, or nobody knows. Empty: none to ask.
   std::function<std::string(const std::string& job_id)> job_is_gone = {};
+  /// Waits. Empty: a coordinator that cannot be seen from here is not watched, and so never judged.
+  std::function<void(std::chrono::milliseconds)> sleep = {};
 };
-/// Whether no coordinator is at work on the store: dead on this host, of a job that Slurm says is over, silent for a lease, or none. What
-/// stands as RUNNING is then INTERRUPTED, though a reader writes nothing; so `runs`, `status`, `explain` and `plan` show it.
+/// Whether no coordinator is at work on the store: dead on this host, of a job that Slurm says is over, or none; or elsewhere, when its
+/// last heartbeat is a lease away by the clocks of the hosts, which may differ by more than that, and its counter stands still for 11 s by
+/// ours. It is watched outside any snapshot. What stands as RUNNING is then INTERRUPTED, though a reader writes nothing; so `runs`,
+/// `status`, `explain` and `plan` show it.
 bool coordinator_gone(Reader& reader, const Moment& moment);
 
 struct RunsFilter {

@@ -12,4 +12,4 @@ install(TARGETS stdualx RUNTIME)
 install(DIRECTORY experiments/sweeps docs DESTINATION share/stdualx)
 install(FILES LICENSE README.md experiments/sweep.schema.json experiments/datasets/watch_to_csv.py results/tsne_silhouette.py
   DESTINATION share/stdualx)
-stdualx_tests(orchestrator SOURCES blame_test.cpp coordinator_test.cpp files_gone_test.cpp lost_node_test.cpp lost_agents_test.cpp progress_test.cpp simulator_test.cpp LINKS stdualx_decisions)
+stdualx_tests(orchestrator SOURCES blame_test.cpp bookkeeper_test.cpp coordinator_test.cpp files_gone_test.cpp lost_node_test.cpp lost_agents_test.cpp progress_test.cpp simulator_test.cpp LINKS stdualx_decisions SQLite::SQLite3)

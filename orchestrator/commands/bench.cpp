@@ -113,7 +113,7 @@ int bench_command(const Command& command, const std::vector<std::string>& argume
     runs = runs_to_measure(reader, values["RUN"].as<std::string>(), store_directory(path));
   }
   // Claimed first, and recorded run by run: an hour of measuring is not thrown away because a sweep holds the store.
-  Store store = Store::open_for_writing(path, StoreOptions{});
+  Store store = Store::open_for_writing(path, waiting_for_readers(path));
   for (const Measured& run : runs) {
     std::cerr << fmt::format("stdualx: measuring {} on {} (run {})\n", run.run.variant, run.run.dataset, run.run_id.substr(0, 10));
     EfficiencyReport measured;

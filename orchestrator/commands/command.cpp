@@ -8,6 +8,7 @@
 #include "experiments/sweep.h"
 #include "orchestrator/slurm_answers.h"
 #include "orchestrator/terminal.h"
+#include "results/lock_holders.h"
 
 #include <pwd.h>
 #include <sys/mman.h>
@@ -17,8 +18,10 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <thread>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 namespace stdualx {
 
@@ -192,6 +195,17 @@ void choose_runs(Plan& plan, const options::variables_map& values) {
     plan.runs.resize(values["first"].as<std::size_t>());
 }
 
+StoreOptions waiting_for_readers(const std::filesystem::path& store) {
+  StoreOptions options;
+  options.keep_waiting = [store, told = false](std::chrono::milliseconds waited) mutable {
+    if (waited > std::chrono::seconds(5) && !std::exchange(told, true))
+      std::cerr << "stdualx: waiting, since " << who_holds(store) << " keeps " << store.string()
+                << " locked; end what it reads or writes there\n";
+    return true;
+  };
+  return options;
+}
+
 Moment moment_now(const std::filesystem::path& store) {
   Moment moment;
   moment.now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -201,6 +215,7 @@ Moment moment_now(const std::filesystem::path& store) {
     return (job.phase == JobPhase::over ? "Slurm ended its job: " : "its job waits in Slurm's queue: ") + job.state +
            (job.reason.empty() ? "" : " (" + job.reason + ")");
   };
+  moment.sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
   return moment;
 }
 
@@ -243,7 +258,8 @@ void check_temporary_folder() {
   const char* named = std::getenv("TMPDIR");
   std::error_code error;
   if (named == nullptr || *named == '\0' || (std::filesystem::is_directory(named, error) && ::access(named, W_OK | X_OK) == 0)) return;
-  throw InputError("TMPDIR is '" + std::string(named) + "', which is no folder that can be written, and mpirun keeps its sockets there: set " +
+  throw InputError("TMPDIR is '" + std::string(named) +
+                   "', which is no folder that can be written, and mpirun keeps its sockets there: set " +
                    "TMPDIR to one that can, or unset it");
 }
 

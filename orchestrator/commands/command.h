@@ -4,6 +4,7 @@
 #include "experiments/catalog.h"
 #include "experiments/spec/plan.h"
 #include "results/format.h"
+#include "results/store.h"
 #include "results/tables.h"
 
 #include <boost/program_options.hpp>
@@ -82,6 +83,8 @@ std::string gone_weights(const RunState& state, const std::filesystem::path& sto
 std::filesystem::path home_folder(const std::string& instead);
 /// InputError where TMPDIR names no folder that can be written: MPI wants one.
 void check_temporary_folder();
+/// For a command that writes: other processes that read the store are waited for, and after 5 s named on the standard error.
+StoreOptions waiting_for_readers(const std::filesystem::path& store);
 
 /// Now, with Slurm to be asked (seldom) for the job of a coordinator of this store that is silent.
 Moment moment_now(const std::filesystem::path& store);

@@ -158,7 +158,7 @@ int rebuild(const options::variables_map& values) {
 
   FoundFiles found = files_of_runs(directory);
   for (const std::string& sentence : found.unreadable) std::cout << "left where it is: " << sentence << "\n";
-  Store writer = Store::open_for_writing(store);
+  Store writer = Store::open_for_writing(store, waiting_for_readers(store));
   std::size_t epochs = 0, runs = 0;
   for (FoundRun& run : found.runs) {
     hash_checkpoints(run, directory);
@@ -179,7 +179,7 @@ int merge(const options::variables_map& values) {
   if (values.count("FILE") == 0)
     throw InputError("stdualx db merge: expected the stores to merge into --store; for example: stdualx db merge --store all.db a.db b.db");
   const fs::path store = store_path(values), directory = store_directory(store);
-  Store writer = Store::open_for_writing(store);
+  Store writer = Store::open_for_writing(store, waiting_for_readers(store));
   bool faults = false;
   for (const std::string& name : values["FILE"].as<std::vector<std::string>>()) {
     const fs::path other = store_named(name), from_directory = store_directory(other);

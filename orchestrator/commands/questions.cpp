@@ -94,7 +94,8 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
   for (const auto& planned : plan.runs) ids.push_back(planned.run_id);
   const std::vector<RunState> states = reader ? reader->run_states(ids) : std::vector<RunState>(plan.runs.size());
   TitledTable titled{plan.name, {{"run", "data set", "protocol", "fold", "variant", "seed", "ranks", "epochs", "status", "cost"}, {}}, {}};
-  const bool gone = reader && coordinator_gone(*reader, moment_now(store_path(question.values)));
+  const bool gone = std::any_of(states.begin(), states.end(), [](const RunState& state) { return state.status == RunStatus::running; }) &&
+                    coordinator_gone(*reader, moment_now(store_path(question.values)));
   const std::filesystem::path directory = store_directory(store_path(question.values));
   Left again;
   const auto status_words = [&](const PlannedRun& planned, const RunState& state) {
@@ -152,8 +153,8 @@ int explain_command(const Command& command, const std::vector<std::string>& argu
   question.described.add_options()("RUN", options::value<std::string>(), "the run, or the start of its identity");
   if (!question.parse(command, arguments, {"RUN"})) return 0;
   Reader reader = question.reader();
-  return question.show(
-      explain_run(reader, question.values["RUN"].as<std::string>(), moment_now(store_path(question.values)), store_directory(store_path(question.values))));
+  return question.show(explain_run(reader, question.values["RUN"].as<std::string>(), moment_now(store_path(question.values)),
+                                   store_directory(store_path(question.values))));
 }
 
 int query_command(const Command& command, const std::vector<std::string>& arguments) {

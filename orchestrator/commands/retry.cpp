@@ -35,8 +35,7 @@ int retry_command(const Command& command, const std::vector<std::string>& argume
     std::cout << "no run has failed\n";
     return 0;
   }
-  StoreOptions options;
-  Store store = Store::open_for_writing(store_path(values), options);
+  Store store = Store::open_for_writing(store_path(values), waiting_for_readers(store_path(values)));
   for (const auto& id : ids) store.retry(id);
   store.release();
   std::cout << ids.size() << (ids.size() == 1 ? " run is" : " runs are") << " planned again; `stdualx run SPEC` takes "

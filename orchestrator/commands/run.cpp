@@ -439,9 +439,9 @@ int run_command(const Command& command, const std::vector<std::string>& argument
 
   const LaunchEnd end = launch(launch_options);
   if (end.how == LaunchHow::stopped) return static_cast<int>(ExitStatus::stopped);
-  Outcome outcome{static_cast<std::int64_t>(ExitStatus::drained), "", 0, 0};
+  Outcome outcome{static_cast<std::int64_t>(ExitStatus::drained), "", 0, 0, false};
   if (end.how == LaunchHow::decided) outcome = from_json<Outcome>(Json::parse(read_file(job.outcome)));
-  const bool goes_on = submission && end.warned && outcome.status == static_cast<std::int64_t>(ExitStatus::drained);
+  const bool goes_on = submission && (end.warned || outcome.requeue) && outcome.status == static_cast<std::int64_t>(ExitStatus::drained);
   if (end.how == LaunchHow::died)
     outcome.message = std::string("the job died; what is recorded stands") + (goes_on ? "" : ". Run the same command again to go on.");
   if (!outcome.message.empty()) std::cerr << "stdualx: " << outcome.message << "\n";

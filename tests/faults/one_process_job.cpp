@@ -274,7 +274,7 @@ void run_to_end(const Job& job, const OneProcessOptions& options, Outcome& outco
     books.carry_out();
     books.commit_if_due(busy);
   }
-  outcome = {static_cast<std::int64_t>(coordinator.exit_status()), coordinator.storage_failure(), 0, 0};
+  outcome = {static_cast<std::int64_t>(coordinator.exit_status()), coordinator.storage_failure(), 0, 0, false};
   store.release();
 }
 
@@ -285,9 +285,9 @@ int run_in_one_process(const Job& job, const OneProcessOptions& options, std::st
   try {
     run_to_end(job, options, outcome);
   } catch (const RefusedError& error) {
-    outcome = {static_cast<std::int64_t>(ExitStatus::refused), error.what(), 0, 0};
+    outcome = {static_cast<std::int64_t>(ExitStatus::refused), error.what(), 0, 0, false};
   } catch (const StorageError& error) {
-    outcome = {static_cast<std::int64_t>(ExitStatus::drained), error.what(), 0, 0};
+    outcome = {static_cast<std::int64_t>(ExitStatus::drained), error.what(), 0, 0, false};
   }
   message = outcome.message;
   return static_cast<int>(outcome.status);

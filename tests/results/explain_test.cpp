@@ -31,7 +31,7 @@ protected:
   }
   std::string explained(const std::string& prefix) {
     Reader reader(folder / "results.db");
-    return format_tables(explain_run(reader, prefix, {now}), Format::markdown);
+    return format_tables(explain_run(reader, prefix, {now, 60000, {}, [](std::chrono::milliseconds) {}}), Format::markdown);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <functional>
 
 #include "results/backup.h"
 #include "results/database.h"
@@ -67,13 +68,67 @@ TEST_F(Repair, ABackupTakenWhileASweepWritesHoldsWhatWasCommitted) {
   EXPECT_THAT(message_of<InputError>([&] { backup_store(folder / "none.db", folder / "copy.db"); }), HasSubstr("there is no store"));
 }
 
+/// A coordinator's whole life, with a backup in pieces.
+void back_up(const std::filesystem::path& file, const std::filesystem::path& store_directory, const std::function<void(Store&)>& between) {
+  Store store = Store::open_for_writing(file);
+  RunningBackup backup(store, store_directory);
+  while (!backup.step(std::chrono::microseconds(1))) between(store);
+}
+
 TEST_F(Repair, TheLastThreeBackupsOfCoordinatorsAreKept) {
-  for (std::int64_t id = 8; id <= 12; ++id) keep_backup(file, store_directory, id);
+  for (std::int64_t seed = 10; seed < 14; ++seed) {
+    back_up(file, store_directory, [](Store&) {});
+    Store store = Store::open_for_writing(file);
+    store.register_sweep(a_plan({a_run(0, seed)}, "sweep " + std::to_string(seed)));
+  }
   const auto kept = backups(store_directory);
   ASSERT_THAT(kept, SizeIs(3));
-  EXPECT_EQ(kept[0].filename(), "before-coordinator-00000012.db");
-  EXPECT_EQ(kept[2].filename(), "before-coordinator-00000010.db");
+  EXPECT_EQ(kept[0].filename(), "before-coordinator-00000008.db");
+  EXPECT_EQ(kept[2].filename(), "before-coordinator-00000004.db");
   EXPECT_EQ(damage_of(kept[0]), std::nullopt);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(backup_folder(store_directory)), {}), 3) << "nothing half written, no WAL";
+}
+
+TEST_F(Repair, ABackupInPiecesHoldsWhatIsWrittenMeanwhile) {
+  for (const JournalMode journal : {JournalMode::wal, JournalMode::rollback}) {
+    StoreOptions options;
+    options.journal = journal;
+    Store store = Store::open_for_writing(file, options);
+    ASSERT_EQ(store.journal_mode(), journal);
+    const std::int64_t seed = journal == JournalMode::wal ? 100 : 200;
+    store.register_sweep(a_plan({a_run(0, seed), a_run(0, seed + 1), a_run(0, seed + 2)}, std::to_string(seed)));
+    complete(store, a_run(0, seed), 50000, 100000); // some hundred pages
+    RunningBackup backup(store, store_directory);
+    int pieces = 0;
+    for (; !backup.step(std::chrono::microseconds(0)); ++pieces)
+      if (pieces == 1 || pieces == 3) complete(store, a_run(0, seed + (pieces + 1) / 2), 500, 1000);
+    EXPECT_GT(pieces, 5);
+    const auto kept = backups(store_directory);
+    ASSERT_FALSE(kept.empty());
+    EXPECT_EQ(damage_of(kept[0]), std::nullopt);
+    Reader copy(kept[0]), now(file);
+    EXPECT_EQ(integer_at(copy, "SELECT count(*) FROM predictions"), integer_at(now, "SELECT count(*) FROM predictions"));
+  }
+}
+
+TEST_F(Repair, WhereNothingChangedSinceTheNewestBackupNoneIsMade) {
+  back_up(file, store_directory, [](Store&) {});
+  ASSERT_THAT(backups(store_directory), SizeIs(1));
+  back_up(file, store_directory, [](Store&) { FAIL() << "nothing is to be copied"; });
+  EXPECT_THAT(backups(store_directory), SizeIs(1));
+  std::ofstream(backups(store_directory)[0], std::ios::trunc) << "damaged";
+  back_up(file, store_directory, [](Store&) {});
+  EXPECT_THAT(backups(store_directory), SizeIs(2)) << "a damaged one counts for nothing";
+}
+
+TEST_F(Repair, ABackupThatIsNotFinishedLeavesNothing) {
+  Store store = Store::open_for_writing(file);
+  {
+    RunningBackup backup(store, store_directory);
+    EXPECT_FALSE(backup.step(std::chrono::microseconds(0)));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(backup_folder(store_directory)));
+  EXPECT_TRUE(store.release());
 }
 
 TEST_F(Repair, ACutOrFlippedFileIsDamaged) {

@@ -38,18 +38,27 @@ protected:
     store.record_epoch(an_epoch(run_identity(a_run(2)), 1, 1));
     store.set_status(run_identity(wide), RunStatus::waiting);
   }
+  /// `watched` counts the time that a coordinator elsewhere is watched for, and calls `meanwhile`.
+  Moment moment() {
+    return {now, 60000, {}, [this](std::chrono::milliseconds time) {
+              watched += time;
+              if (meanwhile) meanwhile();
+            }};
+  }
   std::string status() {
     Reader reader(file);
-    return format_tables(status_tables(reader, {now}), Format::csv);
+    return format_tables(status_tables(reader, moment()), Format::csv);
   }
   std::string notes() {
     Reader reader(file);
-    return status_tables(reader, {now}).at(0).notes.at(0);
+    return status_tables(reader, moment()).at(0).notes.at(0);
   }
   std::string runs(const RunsFilter& filter = {}) {
     Reader reader(file);
-    return format_tables({runs_table(reader, {now}, filter)}, Format::csv);
+    return format_tables({runs_table(reader, moment(), filter)}, Format::csv);
   }
+  std::chrono::milliseconds watched{0};
+  std::function<void()> meanwhile;
 };
 
 TEST_F(StatusTest, CountsRunsAndEpochsAndNamesWhatFailedOrWaits) {
@@ -71,12 +80,62 @@ TEST_F(StatusTest, ARunWhoseCoordinatorIsSilentElsewhereCountsAsInterrupted) {
   now += 50'000;
   EXPECT_THAT(status(), HasSubstr(",4,0,1,1,0,1,1,0,")) << "within its lease";
   EXPECT_THAT(notes(), HasSubstr("last heartbeat 50.0 s ago"));
+  EXPECT_EQ(watched.count(), 0) << "a look is quick while the clocks agree";
   now += 20'000;
   EXPECT_THAT(status(), HasSubstr(",4,0,1,0,1,1,1,0,"));
   EXPECT_THAT(notes(), HasSubstr("counts as dead"));
+  EXPECT_EQ(watched.count(), 2 * 11000);
   EXPECT_THAT(runs({"interrupted", ""}), HasSubstr("INTERRUPTED,uci-har"));
   Reader reader(file);
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM runs WHERE status = 'RUNNING'"), 1) << "reading wrote nothing";
+}
+
+TEST_F(StatusTest, ACoordinatorWhoseClockIsHoursOrYearsOffIsNotCalledDead) {
+  for (const std::int64_t off : {std::int64_t{7'200'000}, std::int64_t{-7'200'000}, std::int64_t{94'600'000'000}, std::int64_t{-61'000}}) {
+    file = folder / ("results" + std::to_string(off) + ".db");
+    StoreOptions theirs = options("another-host");
+    theirs.now_ms = [=, this] { return now + off; };
+    Store store = Store::open_for_writing(file, theirs);
+    fill(store);
+    int looks = 0;
+    meanwhile = [&] {
+      if (++looks % 3 == 0) store.heartbeat();
+    };
+    EXPECT_THAT(status(), HasSubstr(",4,0,1,1,0,1,1,0,")) << off;
+    EXPECT_THAT(notes(), HasSubstr("whose heartbeat goes on; its clock and ours differ by")) << off;
+  }
+}
+
+TEST_F(StatusTest, ADeadCoordinatorWhoseClockWasAheadIsFoundDead) {
+  Store store = Store::open_for_writing(file, options("another-host"));
+  fill(store);
+  now -= 3'600'000;
+  EXPECT_THAT(status(), HasSubstr(",4,0,1,0,1,1,1,0,"));
+  EXPECT_THAT(notes(), HasSubstr("counts as dead"));
+}
+
+TEST_F(StatusTest, WhereNobodyMayWaitACoordinatorElsewhereIsNotJudged) {
+  Store store = Store::open_for_writing(file, options("another-host"));
+  fill(store);
+  Reader reader(file);
+  Moment quick{now + 3'600'000};
+  EXPECT_FALSE(coordinator_gone(reader, quick));
+  EXPECT_THAT(status_tables(reader, quick).at(0).notes.at(0), HasSubstr("cannot be told from here"));
+}
+
+TEST_F(StatusTest, AnAttemptThatWasCutShortLastedUntilItsCoordinatorWasLastHeardByItsOwnClock) {
+  StoreOptions dead = options();
+  dead.identity.process_start -= 1;
+  now = 94'600'000'000'000; // a host in the year 4967
+  Store left = Store::open_for_writing(file, dead);
+  fill(left);
+  now += 5000;
+  left.heartbeat();
+  now = 1'000'000; // the next one's is in 1970
+  const Store store = Store::open_for_writing(file, options());
+  Reader reader(file);
+  EXPECT_EQ(integer_at(reader, "SELECT ended_ms - started_ms FROM attempts WHERE end_reason = 'interrupted'"), 5000);
+  EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM attempts WHERE ended_ms < started_ms"), 0);
 }
 
 TEST_F(StatusTest, ARunWhoseCoordinatorIsDeadOnThisHostCountsAsInterruptedAtOnce) {
