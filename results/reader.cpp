@@ -92,6 +92,7 @@ struct Reader::Impl {
     copy = copy_of(database);
     if (copy) {
       database.rollback();
+      trust_schema(*copy); // as that of the store was, once it was checked: our views use JSON
       sqlite3_set_authorizer(copy->handle(), authorize, &may_begin);
     } else {
       holds_up = false;
