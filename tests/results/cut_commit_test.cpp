@@ -303,8 +303,8 @@ TEST_F(CutCommitTest, LookingAtAStoreLeavesTheLocksThatThisProcessHoldsOnIt) {
     });
   };
   ASSERT_EQ(locked(), 0);
-  keep_backup(file, folder / "results.db.d", 1);
-  EXPECT_EQ(locked(), 0) << "after a backup";
+  backup_store(file, folder / "copy.db");
+  EXPECT_EQ(locked(), 0) << "after a copy";
   { Reader reader(file); }
   Reader::open_if_there(file);
   EXPECT_EQ(locked(), 0) << "after a reader";
