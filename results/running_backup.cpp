@@ -50,6 +50,7 @@ struct RunningBackup::Impl {
     fs::create_directories(file.parent_path(), error);
     if (error) throw_write_error(file, error.message(), error.value());
     fs::remove(partial, error); // left by a death
+    make_empty_file(partial);   // with the umask's mode
     copy.emplace(partial, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, 0);
     copy->script("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF"); // it counts for nothing before it is whole
     backup.reset(sqlite3_backup_init(copy->handle(), "main", source.handle(), "main"));

@@ -86,6 +86,8 @@ struct Store::Impl {
   void insert_epoch(const EpochReport& report);
   /// Throws StorageError when there is no such attempt. True: it is not over.
   bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr, AttemptKind* kind = nullptr);
+  /// Rolls the open transaction back, and forgets what was only in it.
+  void drop() noexcept;
   /// Our build beside that trainer's.
   std::int64_t program_id(const BuildId& trainer);
 

@@ -13,7 +13,12 @@ namespace stdualx {
 void Store::begin() { impl_->begin(); }
 void Store::commit() { impl_->commit(); }
 void Store::rollback() noexcept {
-  if (impl_) impl_->database.rollback();
+  if (impl_) impl_->drop();
+}
+
+void Store::Impl::drop() noexcept {
+  database.rollback();
+  programs.clear(); // one that was new may be gone with the transaction
 }
 
 void Store::wait_for_locks(bool waits) { impl_->waits = waits; }
@@ -66,14 +71,14 @@ bool Store::Impl::try_begin() {
     if (newest != coordinator_id) holder = "process " + row.text(2) + " on host " + row.text(1);
   });
   if (newest == coordinator_id) return true;
-  database.rollback();
+  drop();
   throw RefusedError(database.path().string() + ": " + holder +
                      " has taken the store over, since this process was silent for longer than a lease; it ends without writing");
 }
 
 void Store::Impl::commit() {
   if (try_commit()) return;
-  database.rollback();
+  drop();
   held_up("a commit");
 }
 
@@ -84,7 +89,7 @@ bool Store::Impl::try_commit() {
     pass(FaultPoint::store_before_commit);
     if (!database.commit()) return false;
   } catch (...) {
-    database.rollback();
+    drop();
     throw;
   }
   fault_point(FaultPoint::store_after_commit);
@@ -99,15 +104,16 @@ void Store::Impl::pass(FaultPoint point) {
 }
 
 void Store::Impl::undo(Undo how, std::int64_t changes_before) noexcept {
-  if (how == Undo::own_transaction || (how == Undo::changed_transaction && database.changes() != changes_before)) database.rollback();
+  if (how == Undo::own_transaction || (how == Undo::changed_transaction && database.changes() != changes_before)) drop();
   if (how != Undo::to_savepoint) return;
+  programs.clear();
   try {
     if (database.in_transaction()) {
       database.execute("ROLLBACK TO one_call");
       database.execute("RELEASE one_call");
     }
   } catch (const std::exception&) {
-    database.rollback(); // then the caller's commit() throws
+    drop(); // then the caller's commit() throws
   }
 }
 

@@ -107,13 +107,14 @@ int bench_command(const Command& command, const std::vector<std::string>& argume
   const int threads = values["threads"].as<int>();
   if (threads < 1 || threads > 1024) throw InputError(fmt::format("--threads: expected a number from 1 to 1024, found {}", threads));
   const std::filesystem::path path = store_path(values);
+  { Reader there(path); } // or says what to do
+  // Claimed first, and recorded run by run: an hour of measuring is not thrown away because a sweep holds the store.
+  Store store = Store::open_for_writing(path, waiting_for_readers(path));
   std::vector<Measured> runs;
   {
     Reader reader(path);
     runs = runs_to_measure(reader, values["RUN"].as<std::string>(), store_directory(path));
   }
-  // Claimed first, and recorded run by run: an hour of measuring is not thrown away because a sweep holds the store.
-  Store store = Store::open_for_writing(path, waiting_for_readers(path));
   for (const Measured& run : runs) {
     std::cerr << fmt::format("stdualx: measuring {} on {} (run {})\n", run.run.variant, run.run.dataset, run.run_id.substr(0, 10));
     EfficiencyReport measured;

@@ -170,8 +170,8 @@ std::string next_words(std::int64_t status, const std::string& with) {
   return fmt::format("next: stdualx report{0}, stdualx runs{0}, stdualx query{0} 'SELECT * FROM v_accuracy'\n", with);
 }
 
-/// There is nothing to do, so no coordinator will say that this sweep was asked for last (`watch`, `status`) and is not retired. Where
-/// somebody else is at work with the store, or it cannot be written, nothing is noted.
+/// There is nothing to do, so no coordinator will say that this sweep was asked for last (`watch`, `status`) and is not retired, nor roll
+/// back a commit that was cut short. Where somebody else is at work with the store, or it cannot be written, nothing is noted.
 void note_sweep(const std::filesystem::path& store, const Plan& plan) {
   try {
     {
@@ -179,11 +179,12 @@ void note_sweep(const std::filesystem::path& store, const Plan& plan) {
       const Table last = reader.query("SELECT s.sweep_id, s.retired_ms IS NULL AND (SELECT count(*) FROM sweep_runs x WHERE x.sweep_id = "
                                       "s.sweep_id) >= ?1 FROM sweeps s ORDER BY coordinator_id DESC NULLS LAST, rowid DESC LIMIT 1",
                                       {static_cast<std::int64_t>(plan.runs.size())});
-      if (!last.rows.empty() && last.rows[0].at(0) == Cell(plan.sweep_id) && last.rows[0].at(1) == Cell(std::int64_t{1})) return;
+      const bool is_noted = !last.rows.empty() && last.rows[0].at(0) == Cell(plan.sweep_id) && last.rows[0].at(1) == Cell(std::int64_t{1});
+      if (is_noted && reader.note().empty()) return; // a commit that was cut short is rolled back by whoever may write
       const Table held =
           reader.query("SELECT 1 FROM coordinators WHERE coordinator_id = (SELECT max(coordinator_id) FROM coordinators) AND "
                        "released_ms IS NULL");
-      if (!held.rows.empty()) return;
+      if (!held.rows.empty() && reader.note().empty()) return;
     }
     Store writer = Store::open_for_writing(store);
     writer.register_sweep(plan);
