@@ -128,8 +128,8 @@ SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std:
   spawn.arguments.insert(spawn.arguments.end(), {options.program.string(), "rank"});
   if (!crash.empty()) spawn.arguments.insert(spawn.arguments.end(), {"--after-crash", "mpirun ended with " + crash});
   spawn.arguments.push_back(options.job.string()); // the last word, by which suspend() knows a rank
-  spawn.own_process_group = true; // the terminal's Ctrl-C is the launcher's alone
-  spawn.death_signal = SIGTERM;   // with SIGKILL mpirun would leave its ranks behind (FACTS)
+  spawn.own_process_group = true;                  // the terminal's Ctrl-C is the launcher's alone
+  spawn.death_signal = SIGTERM;                    // with SIGKILL mpirun would leave its ranks behind (FACTS)
   return spawn;
 }
 

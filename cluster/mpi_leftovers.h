@@ -15,8 +15,7 @@ void note_mpi_job(const std::filesystem::path& folder);
 /// <temporary>/ompi.HOST.UID/pid.PROCESS, and the segments of those jobs in `shared_memory`. Nothing where all ended by themselves. Errors
 /// are ignored: what cannot be removed does no harm but take room. Only Open MPI 4's names are known. `temporary`: empty
 /// for the user's own.
-void remove_mpi_leftovers(pid_t process, const std::filesystem::path& folder,
-                          const std::filesystem::path& temporary = {},
+void remove_mpi_leftovers(pid_t process, const std::filesystem::path& folder, const std::filesystem::path& temporary = {},
                           const std::filesystem::path& shared_memory = "/dev/shm");
 
 } // namespace stdualx

@@ -84,8 +84,7 @@ std::vector<LedgerFinding> ledger_findings(Reader& reader) {
   std::vector<LedgerFinding> findings;
   const Reader::Snapshot snapshot(reader);
   for (const Check& check : checks)
-    for (const auto& row : reader.query(check.sql).rows)
-      findings.push_back({check.fault, text_of(row.at(0)), text_of(row.at(1))});
+    for (const auto& row : reader.query(check.sql).rows) findings.push_back({check.fault, text_of(row.at(0)), text_of(row.at(1))});
   return findings;
 }
 

@@ -1,5 +1,5 @@
-// Where the tests find what they do not make themselves. Included into each of their files by the build (cluster/cmake/Rooms.cmake), not spelled
-// out on its command line: so the compiler's cache knows a file again in another checkout.
+// Where the tests find what they do not make themselves. Included into each of their files by the build (cluster/cmake/Rooms.cmake), not
+// spelled out on its command line: so the compiler's cache knows a file again in another checkout.
 #pragma once
 
 namespace stdualx::test {

@@ -45,9 +45,8 @@ Words words_of(const std::string& where, const std::string& key, const Json& val
 
 std::filesystem::path profile_file() {
   const char* configuration = std::getenv("XDG_CONFIG_HOME");
-  const std::filesystem::path folder = configuration != nullptr && *configuration == '/'
-                                           ? std::filesystem::path(configuration)
-                                           : home_folder("XDG_CONFIG_HOME") / ".config";
+  const std::filesystem::path folder =
+      configuration != nullptr && *configuration == '/' ? std::filesystem::path(configuration) : home_folder("XDG_CONFIG_HOME") / ".config";
   return folder / "stdualx" / "cluster.json";
 }
 

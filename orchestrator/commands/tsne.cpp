@@ -66,7 +66,8 @@ std::map<std::string, double> plane_silhouettes(Reader& reader, const std::files
   if (files.empty()) return {};
   std::string list;
   for (const EmbeddingFile& file : files) {
-    if (!is_sha256(file.sha256)) throw StorageError("run " + file.run_id + ": the store holds no SHA-256 of its embedding"); // a file's name below
+    if (!is_sha256(file.sha256))
+      throw StorageError("run " + file.run_id + ": the store holds no SHA-256 of its embedding"); // a file's name below
     list += file.sha256 + " " + run_file(store_directory, file.path).string() + "\n";
   }
 

@@ -400,8 +400,8 @@ TEST_F(ForeignRows, AnHonestStoreComesOverWhole) {
   EXPECT_EQ(merged.completed.size(), 7u);
   Reader mine(folder / "mine.db"), theirs(file);
   for (const char* same : {"SELECT * FROM v_configs ORDER BY 1", "SELECT run_id, recipe_id, split_id, folds, variant FROM runs ORDER BY 1",
-                           "SELECT sweep_id, name, sweep, first_seen_ms, retired_ms FROM sweeps", "SELECT * FROM datasets", "SELECT condition FROM conditions ORDER BY 1",
-                           "SELECT * FROM v_predictions ORDER BY 1, 2, 4"})
+                           "SELECT sweep_id, name, sweep, first_seen_ms, retired_ms FROM sweeps", "SELECT * FROM datasets",
+                           "SELECT condition FROM conditions ORDER BY 1", "SELECT * FROM v_predictions ORDER BY 1, 2, 4"})
     EXPECT_EQ(mine.query(same).rows, theirs.query(same).rows) << same;
 }
 

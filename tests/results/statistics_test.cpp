@@ -125,8 +125,8 @@ protected:
     TemporaryFolder folder;
     std::ofstream(folder / "cases.json") << cases();
     const std::string source = STDUALX_SOURCE_DIR;
-    const std::string command =
-        "'" + source + "/.venv/bin/python' '" + source + "/tests/reference/statistics_reference.py' '" + (folder / "cases.json").string() + "'";
+    const std::string command = "'" + source + "/.venv/bin/python' '" + source + "/tests/reference/statistics_reference.py' '" +
+                                (folder / "cases.json").string() + "'";
     FILE* pipe = ::popen(command.c_str(), "r");
     ASSERT_NE(pipe, nullptr);
     std::string text;

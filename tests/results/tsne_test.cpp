@@ -56,8 +56,8 @@ protected:
     for (const std::string& line : lines) list << line << "\n";
     list.close();
     const std::string source = STDUALX_SOURCE_DIR;
-    const std::string command = "'" + source + "/.venv/bin/python' '" + source + "/results/tsne_silhouette.py' '" + (folder / "cache").string() +
-                                "' < '" + (folder / "list").string() + "' 2>&1";
+    const std::string command = "'" + source + "/.venv/bin/python' '" + source + "/results/tsne_silhouette.py' '" +
+                                (folder / "cache").string() + "' < '" + (folder / "list").string() + "' 2>&1";
     FILE* pipe = ::popen(command.c_str(), "r");
     text.clear();
     std::array<char, 4096> chunk{};
