@@ -355,7 +355,8 @@ class Submission(Workplace):
     def sweeps(self, *words):
         """The first table of `status`, by name of the sweep."""
         tables = json.loads(self.finish(self.start("status", "--format", "json", *words)))
-        return {row["sweep"]: row for row in tables["sweeps"]}
+        rows = tables if isinstance(tables, list) else tables["sweeps"]  # one table alone is a list
+        return {row["sweep"]: row for row in rows}
 
     def test_watch_and_status_answer_about_the_sweep_that_was_sent_and_not_about_the_store(self):
         self.run_sweep(self.sweep(), "--workers", 2, "--quiet")

@@ -426,6 +426,8 @@ TEST_F(Attempt, SaysThatACheckpointIsDamaged) {
   EXPECT_EQ(ended.reason, "error");
   EXPECT_THAT(ended.detail, StartsWith("checkpoint damaged: "));
   EXPECT_THAT(ended.detail, HasSubstr("epoch-000003.safetensors"));
+  const std::filesystem::path file = std::filesystem::path(store.path) / assignment.resume_path;
+  std::filesystem::rename(file.string() + ".damaged", file); // it was set aside
   assignment.resume_sha256 = reporter.epochs.back().checkpoint_sha256;
   assignment.resume_epoch = 2;
   EXPECT_THAT(end(assignment, reporter).detail, StartsWith("checkpoint damaged: ")) << "it holds another epoch than was said";
