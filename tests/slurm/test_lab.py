@@ -135,6 +135,9 @@ class Life(Lab):
         self.wait_for_epochs(15)
         lost = self.state(job).split()[1]
         self.cut_power(lost)
+        cut = time.time()
+        wait_until(lambda: "does not answer any more" in self.log(job), 240, "the guard to have it requeued")
+        print(f"requeued after {time.time() - cut:.0f} s", flush=True)
         wait_until(lambda: "try 2" in self.log(job), 150, "Slurm to start it again")
         self.wait_for_end(job)
         lab.start_node(lost)
