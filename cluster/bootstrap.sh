@@ -37,6 +37,8 @@ libfmt-dev text
 libgtest-dev tests
 libgmock-dev tests
 libbenchmark-dev benchmarks
+libhwy-dev kernels of fused layers: loops for each instruction set
+libxsmm-dev the same: small matrix products
 clang-format make format, make lint
 clang-tidy make lint
 clang the fuzz targets

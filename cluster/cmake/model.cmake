@@ -26,3 +26,17 @@ if(STDUALX_TESTS)
   target_link_options(model_gpu_tests PRIVATE -Wl,--no-as-needed)
   target_precompile_headers(model_gpu_tests REUSE_FROM model_tests)
 endif()
+
+# Kernels of fused layers: float32 on cores, without torch. Highway has the loops for each instruction set, LIBXSMM the products. No program uses
+# them yet (ARCHITECTURE, "Training").
+if(STDUALX_TESTS AND STDUALX_WITH_FUSED AND NOT CMAKE_CXX_FLAGS MATCHES "fsanitize") # Python loads the module, without the sanitizer
+  stdualx_library(stdualx_kernels FOLDER model
+    SOURCES fused/attention_kernel.cpp fused/matrix_product.cpp fused/stdat_kernel.cpp fused/stem_kernel.cpp fused/vector_loops.cpp
+    PRIVATE_LINKS library::highway library::xsmm)
+  add_library(fused_probe MODULE "${CMAKE_SOURCE_DIR}/tests/model/fused_probe.cpp")
+  target_link_libraries(fused_probe PRIVATE stdualx_options stdualx_kernels)
+  find_program(STDUALX_PYTHON python3 PATHS "${CMAKE_SOURCE_DIR}/.venv/bin" NO_DEFAULT_PATH)
+  find_program(STDUALX_PYTHON python3)
+  add_test(NAME model.fused_reference COMMAND "${STDUALX_PYTHON}" "${CMAKE_SOURCE_DIR}/tests/reference/fused_layers.py" $<TARGET_FILE:fused_probe>)
+  set_tests_properties(model.fused_reference PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS model)
+endif()

@@ -1,0 +1,320 @@
+// See stdat_kernel.h. Forward from top to bottom, then backward from bottom to top.
+#include "model/fused/stdat_kernel.h"
+
+#include <cmath>
+
+namespace stdualx {
+
+namespace {
+constexpr double epsilon = 1e-5; // PyTorch's defaults for batch norm
+constexpr double momentum = 0.1;
+
+/// Bytes for the bits of a plane, whichever the vectors, and what reading eight bytes at the last ones wants.
+std::size_t bit_floats(PlaneSize size) { return padded(size.rows * size.stride / 4 / sizeof(float) + 2); }
+} // namespace
+
+std::size_t stdat_kept_floats(const StdatShape& shape, std::size_t rows) {
+  const PlaneSize size = plane_of(shape.steps, shape.channels);
+  return rows * (4 * plane_floats(size) + 3 * bit_floats(size)) + plane_alignment; // and three means and variances
+}
+
+StdatKernel::StdatKernel(const StdatShape& shape, const VectorLoops& loops)
+    : shape_(shape), loops_(loops), size_(plane_of(shape.steps, shape.channels)), turned_(plane_of(shape.channels, shape.steps)),
+      attention_weight_(size_.stride), attention_bias_(size_.stride), convolution_weight_(size_.stride), convolution_bias_(size_.stride),
+      dattention_weight_(size_.stride), dattention_bias_(size_.stride), dconvolution_weight_(size_.stride),
+      dconvolution_bias_(size_.stride), weight_parts_(25 * plane_alignment), x_(size_), x_t_(turned_), side_(size_), side_t_(turned_),
+      dx_t_(turned_), dx_row_(size_), out_(size_), work_(size_), rim3_(padded(size_.rows + 2) * rim_stride(3) + plane_alignment),
+      rim5_(padded(size_.rows + 4) * rim_stride(5) + plane_alignment), drim3_(rim3_.size()), drim5_(rim5_.size()),
+      words_(dropout_floats(shape.steps * shape.channels)), sum_(size_), middle_(size_), second_(size_), third_(size_),
+      bits_(3 * bit_floats(size_)) {
+  if (shape.temporal) temporal_.emplace(shape.steps, shape.channels, shape.temporal_heads, loops);
+  if (shape.channel) channel_.emplace(shape.channels, shape.steps, shape.channel_heads, loops);
+}
+
+std::size_t StdatKernel::rim_stride(std::size_t kernel) const { return padded(size_.stride + kernel - 1); }
+/// Where a plane begins inside one with a rim of zeros for convolutions.
+float* StdatKernel::inside(FloatArray& rimmed, std::size_t kernel) const {
+  return rimmed.data() + (kernel / 2) * rim_stride(kernel) + kernel / 2;
+}
+
+StdatKernel::Kept StdatKernel::kept_of(float* kept, std::size_t row) const {
+  const std::size_t plane_size = plane_floats(size_), bits = bit_floats(size_);
+  float* const first = kept + row * (4 * plane_size + 3 * bits);
+  Kept all{first, first + plane_size, first + 2 * plane_size, first + 3 * plane_size, {}};
+  for (std::size_t stage = 0; stage < 3; ++stage) all.bits[stage] = reinterpret_cast<std::uint8_t*>(first + 4 * plane_size + stage * bits);
+  return all;
+}
+
+void StdatKernel::load(const StdatTensors<const float>& weights) {
+  if (temporal_) temporal_->load(weights.temporal);
+  if (channel_) channel_->load(weights.channel);
+  const auto copy = [&](const float* from, FloatArray& to) {
+    if (from != nullptr) std::memcpy(to.data(), from, size_.columns * sizeof(float));
+  };
+  copy(weights.attention_norm_weight, attention_weight_);
+  copy(weights.attention_norm_bias, attention_bias_);
+  copy(weights.convolution_norm_weight, convolution_weight_);
+  copy(weights.convolution_norm_bias, convolution_bias_);
+}
+
+/// Whether tightly packed values are a plane as they stand: aligned, without padding in a row, and in whole blocks of transpose().
+bool StdatKernel::is_plane(const float* packed) const {
+  return size_.stride == size_.columns && size_.rows % 4 == 0 && reinterpret_cast<std::uintptr_t>(packed) % 64 == 0;
+}
+const float* StdatKernel::plane(const float* packed, FloatArray& room) const {
+  if (is_plane(packed)) return packed;
+  loops_.pack(packed, size_, room.data());
+  return room.data();
+}
+
+StdatKernel::Norm StdatKernel::norm_of(std::size_t stage, const StdatTensors<const float>& weights, double mean, double variance) const {
+  const auto& of = weights.stages[stage];
+  // The first stage's convolution is x * weight + bias: its bias leaves with the mean.
+  const double slope = stage == 0 ? static_cast<double>(of.weight[0]) : 1.0;
+  const double inverse = slope / std::sqrt(slope * slope * variance + epsilon);
+  const double factor = static_cast<double>(of.norm_weight[0]) * inverse;
+  return {static_cast<float>(factor), static_cast<float>(static_cast<double>(of.norm_bias[0]) - factor * mean), static_cast<float>(mean),
+          static_cast<float>(inverse)};
+}
+
+/// sum = x + both attentions; middle = its layer norm.
+void StdatKernel::attend(const float* x, float* sum, float* middle) {
+  if (!temporal_ && !channel_) {
+    std::memcpy(middle, x, plane_floats(size_) * sizeof(float));
+    return;
+  }
+  loops_.transpose(x, size_, x_t_.data(), turned_.stride);
+  if (channel_) channel_->forward(x_t_.data(), x, sum);
+  else std::memset(sum, 0, plane_floats(size_) * sizeof(float));
+  loops_.add(x, size_, sum);
+  if (temporal_) {
+    temporal_->forward(x, x_t_.data(), side_t_.data());
+    loops_.transpose(side_t_.data(), turned_, side_.data(), size_.stride);
+    loops_.add(side_.data(), size_, sum);
+  }
+  loops_.layer_norm(sum, size_, attention_weight_.data(), attention_bias_.data(), middle);
+}
+
+void StdatKernel::forward(const float* x, const StdatStep& step, const StdatTensors<const float>& weights,
+                          const std::array<RunningMoments, 3>& running, float* kept, float* y) {
+  load(weights);
+  const std::size_t values = size_.rows * size_.columns;
+  const auto own = [&](std::size_t row) {
+    return step.training ? kept_of(kept, row) : Kept{sum_.data(), middle_.data(), second_.data(), third_.data(), {}};
+  };
+  const auto draw_of = [&](std::size_t stage, std::size_t row) {
+    DropoutDraw draw = step.dropout[stage];
+    draw.sample += static_cast<std::uint32_t>(row);
+    return draw;
+  };
+  const auto finish = [&](const float* middle, float* row_of_y) { // with the block's output in work_
+    loops_.add(middle, size_, work_.data());
+    const bool direct = is_plane(row_of_y);
+    float* const out = direct ? row_of_y : out_.data();
+    loops_.layer_norm(work_.data(), size_, convolution_weight_.data(), convolution_bias_.data(), out);
+    if (!direct) loops_.unpack(out, size_, row_of_y);
+  };
+  std::array<Norm, 3> norms{};
+  if (!step.training) { // running statistics: each plane by itself
+    for (std::size_t stage = 0; shape_.convolution && stage < 3; ++stage) {
+      // The first stage's statistics are those behind its convolution.
+      const auto& of = weights.stages[stage];
+      const double mean = static_cast<double>(running[stage].mean[0]), variance = static_cast<double>(running[stage].variance[0]);
+      const double factor = static_cast<double>(of.norm_weight[0]) / std::sqrt(variance + epsilon);
+      const double slope = stage == 0 ? static_cast<double>(of.weight[0]) : 1.0, bias = stage == 0 ? static_cast<double>(of.bias[0]) : 0.0;
+      norms[stage] = {static_cast<float>(factor * slope), static_cast<float>(static_cast<double>(of.norm_bias[0]) + factor * (bias - mean)),
+                      0, 0};
+    }
+  }
+  Moments first, second, third;
+  const auto whole = [&](const Moments& moments, std::size_t stage) {
+    const auto& of = weights.stages[stage];
+    const double variance = moments.squares / moments.count;
+    norms[stage] = norm_of(stage, weights, moments.mean, variance);
+    const double slope = stage == 0 ? static_cast<double>(of.weight[0]) : 1.0, bias = stage == 0 ? static_cast<double>(of.bias[0]) : 0.0;
+    const auto move = [](float& value, double to) { value += static_cast<float>(momentum * (to - static_cast<double>(value))); };
+    move(*running[stage].mean, slope * moments.mean + bias);
+    move(*running[stage].variance, slope * slope * variance * moments.count / std::max(moments.count - 1, 1.0));
+  };
+  const auto stage_one = [&](const Kept& of, std::size_t row) {
+    loops_.activate(of.middle, size_, norms[0].factor, norms[0].shift, draw_of(0, row), words_.data(), inside(rim3_, 3), rim_stride(3),
+                    of.bits[0]);
+    loops_.convolve(rim3_.data(), rim_stride(3), size_, weights.stages[1].weight, 3, false, weights.stages[1].bias[0], of.second);
+  };
+  const auto stage_two = [&](const Kept& of, std::size_t row) {
+    loops_.activate(of.second, size_, norms[1].factor, norms[1].shift, draw_of(1, row), words_.data(), inside(rim5_, 5), rim_stride(5),
+                    of.bits[1]);
+    loops_.convolve(rim5_.data(), rim_stride(5), size_, weights.stages[2].weight, 5, false, weights.stages[2].bias[0], of.third);
+  };
+  const auto stage_three = [&](const Kept& of, std::size_t row) {
+    loops_.activate(of.third, size_, norms[2].factor, norms[2].shift, draw_of(2, row), words_.data(), work_.data(), size_.stride,
+                    of.bits[2]);
+    finish(of.middle, y + row * values);
+  };
+  const auto without_bits = [&](Kept of) { // outside training
+    for (std::size_t stage = 0; stage < 3; ++stage)
+      of.bits[stage] = reinterpret_cast<std::uint8_t*>(bits_.data() + stage * bit_floats(size_));
+    return of;
+  };
+  for (std::size_t row = 0; row < step.rows; ++row) {
+    const Kept of = step.training ? own(row) : without_bits(own(row));
+    attend(plane(x + row * values, x_), of.sum, of.middle);
+    if (!shape_.convolution) loops_.unpack(of.middle, size_, y + row * values);
+    else if (step.training) first.join(loops_.moments(of.middle, size_));
+    else stage_one(of, row), stage_two(of, row), stage_three(of, row);
+  }
+  if (!step.training || !shape_.convolution || step.rows == 0) return;
+  whole(first, 0);
+  for (std::size_t row = 0; row < step.rows; ++row) {
+    const Kept of = own(row);
+    stage_one(of, row);
+    second.join(loops_.moments(of.second, size_));
+  }
+  whole(second, 1);
+  for (std::size_t row = 0; row < step.rows; ++row) {
+    const Kept of = own(row);
+    stage_two(of, row);
+    third.join(loops_.moments(of.third, size_));
+  }
+  whole(third, 2);
+  for (std::size_t row = 0; row < step.rows; ++row) stage_three(own(row), row);
+  const Moments all[3] = {first, second, third};
+  auto* const moments = reinterpret_cast<double*>(kept_of(kept, step.rows).sum); // behind the last plane
+  for (std::size_t stage = 0; stage < 3; ++stage) {
+    moments[2 * stage] = all[stage].mean;
+    moments[2 * stage + 1] = all[stage].squares / all[stage].count;
+  }
+}
+
+/// dx of a plane from dmiddle, the gradient behind the attentions' layer norm.
+void StdatKernel::attend_backward(const float* x, const float* sum, const float* dmiddle, float* dx) {
+  if (!temporal_ && !channel_) {
+    std::memcpy(dx, dmiddle, plane_floats(size_) * sizeof(float));
+    return;
+  }
+  float* const dsum = side_.data();
+  loops_.layer_norm_backward(sum, dmiddle, size_, attention_weight_.data(), dsum, dattention_weight_.data(), dattention_bias_.data());
+  loops_.transpose(x, size_, x_t_.data(), turned_.stride);
+  loops_.transpose(dsum, size_, side_t_.data(), turned_.stride);
+  if (channel_) {
+    channel_->backward(x_t_.data(), x, side_t_.data(), dsum, dx_t_.data());
+    loops_.transpose(dx_t_.data(), turned_, dx, size_.stride);
+  } else {
+    std::memset(dx, 0, plane_floats(size_) * sizeof(float));
+  }
+  loops_.add(dsum, size_, dx);
+  if (temporal_) {
+    temporal_->backward(x, x_t_.data(), dsum, side_t_.data(), work_.data());
+    loops_.add(work_.data(), size_, dx);
+  }
+}
+
+void StdatKernel::backward(const float* x, const float* dy, const StdatStep& step, const StdatTensors<const float>& weights, float* kept,
+                           float* dx, const StdatTensors<float>& gradients) {
+  load(weights);
+  for (FloatArray* sum : {&dattention_weight_, &dattention_bias_, &dconvolution_weight_, &dconvolution_bias_}) sum->clear();
+  const std::size_t values = size_.rows * size_.columns;
+  const auto count = static_cast<double>(step.rows * values);
+  // A plane each: `outer` holds the gradient that passes the block by, `inner` that inside it, before the batch norm at hand.
+  const auto* const moments = reinterpret_cast<const double*>(kept_of(kept, step.rows).sum);
+  std::array<Norm, 3> norms{};
+  std::array<float, 3> scale{};
+  double sums[3][2] = {};
+  if (shape_.convolution && outer_.size() < step.rows * plane_floats(size_)) {
+    outer_ = FloatArray(step.rows * plane_floats(size_));
+    inner_ = FloatArray(step.rows * plane_floats(size_));
+  }
+  FloatArray &outer = outer_, &inner = inner_;
+  const auto add_sums = [&](std::size_t stage, const double(&some)[2]) {
+    for (std::size_t i = 0; i < 2; ++i) sums[stage][i] += some[i];
+  };
+  if (shape_.convolution) {
+    for (std::size_t stage = 0; stage < 3; ++stage) {
+      norms[stage] = norm_of(stage, weights, moments[2 * stage], moments[2 * stage + 1]);
+      scale[stage] = step.dropout[stage].scale;
+    }
+    // Stage 3, and the layer norm behind the block.
+    for (std::size_t row = 0; row < step.rows; ++row) {
+      const Kept of = kept_of(kept, row);
+      float* const dsum = outer.data() + row * plane_floats(size_);
+      loops_.activate_again(of.third, size_, norms[2].factor, norms[2].shift, scale[2], of.bits[2], work_.data(), size_.stride);
+      loops_.add(of.middle, size_, work_.data());
+      loops_.layer_norm_backward(work_.data(), plane(dy + row * values, out_), size_, convolution_weight_.data(), dsum,
+                                 dconvolution_weight_.data(), dconvolution_bias_.data());
+      double some[2];
+      loops_.activate_backward(dsum, size_, scale[2], of.bits[2], of.third, norms[2].mean, norms[2].inverse_deviation,
+                               inner.data() + row * plane_floats(size_), some);
+      add_sums(2, some);
+    }
+    // Stages 3 and 2: through batch norm, then the convolution whose output it normalises, then the activation before that.
+    const auto through = [&](std::size_t stage, int kernel, FloatArray& rim, FloatArray& drim, float* Kept::*normalised,
+                             float* Kept::*before) {
+      const auto width = static_cast<std::size_t>(kernel);
+      weight_parts_.clear();
+      const auto mean_of = [&](std::size_t i) { return static_cast<float>(sums[stage][i] / count); };
+      for (std::size_t row = 0; row < step.rows; ++row) {
+        const Kept of = kept_of(kept, row);
+        float* const dv = inner.data() + row * plane_floats(size_);
+        loops_.norm_backward(dv, of.*normalised, size_, norms[stage].mean, norms[stage].inverse_deviation, norms[stage].factor, mean_of(0),
+                             mean_of(1), inside(drim, width), rim_stride(width));
+        loops_.activate_again(of.*before, size_, norms[stage - 1].factor, norms[stage - 1].shift, scale[stage - 1], of.bits[stage - 1],
+                              inside(rim, width), rim_stride(width));
+        loops_.convolve_backward_weight(rim.data(), rim_stride(width), inside(drim, width), rim_stride(width), size_, kernel,
+                                        weight_parts_.data());
+        loops_.convolve(drim.data(), rim_stride(width), size_, weights.stages[stage].weight, kernel, true, 0, work_.data());
+        double some[2];
+        loops_.activate_backward(work_.data(), size_, scale[stage - 1], of.bits[stage - 1], of.*before, norms[stage - 1].mean,
+                                 norms[stage - 1].inverse_deviation, dv, some);
+        add_sums(stage - 1, some);
+      }
+      for (std::size_t i = 0; i < width * width; ++i) {
+        float sum = 0;
+        for (std::size_t part = 0; part < plane_alignment; ++part) sum += weight_parts_.data()[i * plane_alignment + part];
+        gradients.stages[stage].weight[i] = sum;
+      }
+      *gradients.stages[stage].bias = 0; // batch norm takes it away again
+    };
+    through(2, 5, rim5_, drim5_, &Kept::third, &Kept::second);
+    through(1, 3, rim3_, drim3_, &Kept::second, &Kept::middle);
+    for (std::size_t stage = 0; stage < 3; ++stage) {
+      *gradients.stages[stage].norm_bias = static_cast<float>(sums[stage][0]);
+      *gradients.stages[stage].norm_weight = static_cast<float>(sums[stage][1]);
+    }
+    // Stage 1 is gamma * w (x - mean) / sqrt(w^2 variance + epsilon) + beta: w matters by epsilon alone.
+    const auto& of = weights.stages[0];
+    const double w = static_cast<double>(of.weight[0]), within = w * w * moments[1] + epsilon;
+    const double deviations = norms[0].inverse_deviation == 0 ? 0 : sums[0][1] / static_cast<double>(norms[0].inverse_deviation);
+    *gradients.stages[0].weight =
+        static_cast<float>(static_cast<double>(of.norm_weight[0]) * epsilon / (within * std::sqrt(within)) * deviations);
+    *gradients.stages[0].bias = 0;
+  }
+  for (std::size_t row = 0; row < step.rows; ++row) {
+    const Kept of = kept_of(kept, row);
+    const float* dmiddle = nullptr;
+    if (shape_.convolution) {
+      float* const sum = outer.data() + row * plane_floats(size_);
+      loops_.norm_backward(inner.data() + row * plane_floats(size_), of.middle, size_, norms[0].mean, norms[0].inverse_deviation,
+                           norms[0].factor, static_cast<float>(sums[0][0] / count), static_cast<float>(sums[0][1] / count), work_.data(),
+                           size_.stride);
+      loops_.add(work_.data(), size_, sum);
+      dmiddle = sum;
+    } else {
+      dmiddle = plane(dy + row * values, out_);
+    }
+    const bool direct = is_plane(dx + row * values);
+    float* const row_of_dx = direct ? dx + row * values : dx_row_.data();
+    attend_backward(plane(x + row * values, x_), of.sum, dmiddle, row_of_dx);
+    if (!direct) loops_.unpack(row_of_dx, size_, dx + row * values);
+  }
+  if (temporal_) temporal_->store(gradients.temporal);
+  if (channel_) channel_->store(gradients.channel);
+  const auto copy = [&](const FloatArray& from, float* to) {
+    if (to != nullptr) std::memcpy(to, from.data(), size_.columns * sizeof(float));
+  };
+  copy(dattention_weight_, gradients.attention_norm_weight);
+  copy(dattention_bias_, gradients.attention_norm_bias);
+  copy(dconvolution_weight_, gradients.convolution_norm_weight);
+  copy(dconvolution_bias_, gradients.convolution_norm_bias);
+}
+
+} // namespace stdualx

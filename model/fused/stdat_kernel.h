@@ -1,0 +1,91 @@
+// One STDAT layer for one leading index (a sensor of a replica) over a batch of planes, forward and backward by hand; model/stdat.h is
+// the plain form. Float32, one plane in the convolution block (u = 1), nothing masked, statistics of this batch alone. No torch here.
+//
+// Batch norm needs the whole batch three times, so the convolution block goes over all planes once for each of its convolutions. Kept for
+// backward are, a plane: the sum before and the values behind the attentions' layer norm, what comes out of the second and third
+// convolution, and a bit an activation.
+#pragma once
+
+#include "model/fused/attention_kernel.h"
+
+#include <array>
+#include <optional>
+
+namespace stdualx {
+
+/// What a layer is made of.
+struct StdatShape {
+  std::size_t steps = 0, channels = 0, temporal_heads = 0, channel_heads = 0;
+  bool temporal = true, channel = true, convolution = true;
+  bool operator==(const StdatShape&) const = default;
+};
+
+/// Parameters of one leading index as model/stdat.h stores them, or their gradients.
+template <class Float> struct StdatTensors {
+  AttentionTensors<Float> temporal, channel;
+  Float *attention_norm_weight = nullptr, *attention_norm_bias = nullptr;
+  struct Stage {
+    Float *weight = nullptr, *bias = nullptr, *norm_weight = nullptr, *norm_bias = nullptr;
+  };
+  std::array<Stage, 3> stages;
+  Float *convolution_norm_weight = nullptr, *convolution_norm_bias = nullptr;
+};
+/// Running statistics of a stage's batch norm, updated in training.
+struct RunningMoments {
+  float *mean = nullptr, *variance = nullptr;
+};
+
+/// A batch: `rows` planes, the first of which is sample `first_sample` of the global batch.
+struct StdatStep {
+  std::size_t rows = 0;
+  bool training = false;
+  std::array<DropoutDraw, 3> dropout{}; // of each stage; `sample` is that of the first row
+};
+
+/// Floats that forward() in training keeps for backward().
+std::size_t stdat_kept_floats(const StdatShape& shape, std::size_t rows);
+
+class StdatKernel {
+public:
+  /// `loops` outlives this.
+  StdatKernel(const StdatShape& shape, const VectorLoops& loops);
+
+  /// x, y: [rows, steps, channels], tightly packed. `kept`: stdat_kept_floats(shape, rows) values at a 64-byte border; not touched outside
+  /// training.
+  void forward(const float* x, const StdatStep& step, const StdatTensors<const float>& weights,
+               const std::array<RunningMoments, 3>& running, float* kept, float* y);
+  /// dx: as x. Writes every gradient.
+  void backward(const float* x, const float* dy, const StdatStep& step, const StdatTensors<const float>& weights, float* kept, float* dx,
+                const StdatTensors<float>& gradients);
+
+private:
+  /// A stage's batch norm as one product and sum: v = x * factor + shift, and what backward needs of it. For the first stage, whose
+  /// convolution is a product with one weight, x is what enters that.
+  struct Norm {
+    float factor, shift, mean, inverse_deviation;
+  };
+  struct Kept { // of one plane
+    float *sum, *middle, *second, *third;
+    std::array<std::uint8_t*, 3> bits;
+  };
+  Kept kept_of(float* kept, std::size_t row) const;
+  Norm norm_of(std::size_t stage, const StdatTensors<const float>& weights, double mean, double variance) const;
+  void load(const StdatTensors<const float>& weights);
+  bool is_plane(const float* packed) const;
+  const float* plane(const float* packed, FloatArray& room) const;
+  void attend(const float* x, float* sum, float* middle);
+  void attend_backward(const float* x, const float* sum, const float* dmiddle, float* dx);
+  float* inside(FloatArray& rimmed, std::size_t kernel) const;
+  std::size_t rim_stride(std::size_t kernel) const;
+
+  StdatShape shape_;
+  const VectorLoops& loops_;
+  PlaneSize size_, turned_;
+  std::optional<AttentionKernel> temporal_, channel_;
+  FloatArray attention_weight_, attention_bias_, convolution_weight_, convolution_bias_;                    // of the layer norms, padded
+  FloatArray dattention_weight_, dattention_bias_, dconvolution_weight_, dconvolution_bias_, weight_parts_; // sums of their gradients
+  FloatArray x_, x_t_, side_, side_t_, dx_t_, dx_row_, out_, work_, outer_, inner_, rim3_, rim5_, drim3_, drim5_, words_, sum_, middle_,
+      second_, third_, bits_;
+};
+
+} // namespace stdualx

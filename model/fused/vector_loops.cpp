@@ -1,0 +1,476 @@
+// The loops, written once; Highway compiles this file for each instruction set (its manual, "Dynamic dispatch").
+#include "model/fused/vector_loops.h"
+
+#include <cstring>
+
+// The sets that STDUALX_ISA names, and no others.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "model/fused/vector_loops.cpp"
+#include <hwy/foreach_target.h>
+
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#if HWY_TARGET != HWY_SCALAR // which this compiler offers below sse4; there the plain layers run
+HWY_BEFORE_NAMESPACE();
+namespace stdualx {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Floats = hn::ScalableTag<float>;
+using Words = hn::RebindToUnsigned<Floats>;
+using Float = hn::Vec<Floats>;
+using Mask = hn::Mask<Floats>;
+constexpr Floats floats;
+constexpr Words words;
+
+HWY_INLINE std::size_t lanes() { return hn::Lanes(floats); }
+HWY_INLINE float lane_sum(Float v) { return hn::GetLane(hn::SumOfLanes(floats, v)); }
+/// The lanes at `column` and on that are columns.
+HWY_INLINE Mask within(std::size_t column, std::size_t columns) { return hn::FirstN(floats, HWY_MIN(columns - column, lanes())); }
+HWY_INLINE std::size_t bit_bytes() { return HWY_MAX(lanes() / 8, std::size_t{1}); }
+
+void transpose(const float* from, PlaneSize size, float* to, std::size_t to_stride) {
+  const hn::FixedTag<float, 4> four;
+  const hn::Repartition<double, decltype(four)> pairs;
+  for (std::size_t r = 0; r < size.rows; r += 4) {
+    for (std::size_t c = 0; c < size.columns; c += 4) {
+      const float* in = from + r * size.stride + c;
+      const auto a = hn::LoadU(four, in), b = hn::LoadU(four, in + size.stride), e = hn::LoadU(four, in + 2 * size.stride),
+                 f = hn::LoadU(four, in + 3 * size.stride);
+      const auto ab_low = hn::InterleaveLower(four, a, b), ab_high = hn::InterleaveUpper(four, a, b);
+      const auto ef_low = hn::InterleaveLower(four, e, f), ef_high = hn::InterleaveUpper(four, e, f);
+      const auto pair = [&](auto x) HWY_ATTR { return hn::BitCast(pairs, x); };
+      const auto single = [&](auto x) HWY_ATTR { return hn::BitCast(four, x); };
+      float* out = to + c * to_stride + r;
+      hn::StoreU(single(hn::InterleaveLower(pairs, pair(ab_low), pair(ef_low))), four, out);
+      hn::StoreU(single(hn::InterleaveUpper(pairs, pair(ab_low), pair(ef_low))), four, out + to_stride);
+      hn::StoreU(single(hn::InterleaveLower(pairs, pair(ab_high), pair(ef_high))), four, out + 2 * to_stride);
+      hn::StoreU(single(hn::InterleaveUpper(pairs, pair(ab_high), pair(ef_high))), four, out + 3 * to_stride);
+    }
+  }
+}
+
+void pack(const float* from, PlaneSize size, float* to) {
+  for (std::size_t r = 0; r < size.rows; ++r) std::memcpy(to + r * size.stride, from + r * size.columns, size.columns * sizeof(float));
+}
+void unpack(const float* from, PlaneSize size, float* to) {
+  for (std::size_t r = 0; r < size.rows; ++r) std::memcpy(to + r * size.columns, from + r * size.stride, size.columns * sizeof(float));
+}
+
+void fill_rows(const float* bias, PlaneSize size, float* to) {
+  for (std::size_t r = 0; r < size.rows; ++r, to += size.stride) {
+    const Float value = hn::Set(floats, bias[r]);
+    for (std::size_t c = 0; c < size.stride; c += lanes()) hn::Store(value, floats, to + c);
+  }
+}
+
+void repeat_row(const float* row, PlaneSize size, float* to) {
+  for (std::size_t r = 0; r < size.rows; ++r, to += size.stride)
+    for (std::size_t c = 0; c < size.stride; c += lanes()) hn::Store(hn::Load(floats, row + c), floats, to + c);
+}
+
+void add_column_sums(const float* x, PlaneSize size, float* sums) {
+  for (std::size_t c = 0; c < size.columns; c += lanes()) {
+    Float sum = hn::Load(floats, sums + c);
+    for (std::size_t r = 0; r < size.rows; ++r) sum = hn::Add(sum, hn::Load(floats, x + r * size.stride + c));
+    hn::Store(sum, floats, sums + c);
+  }
+}
+
+void add(const float* x, PlaneSize size, float* to) {
+  for (std::size_t i = 0; i < size.rows * size.stride; i += lanes())
+    hn::Store(hn::Add(hn::Load(floats, to + i), hn::Load(floats, x + i)), floats, to + i);
+}
+
+void softmax_columns(float* x, PlaneSize size) {
+  for (std::size_t c = 0; c < size.columns; c += lanes()) {
+    Float largest = hn::Load(floats, x + c);
+    for (std::size_t r = 1; r < size.rows; ++r) largest = hn::Max(largest, hn::Load(floats, x + r * size.stride + c));
+    Float sum = hn::Zero(floats);
+    for (std::size_t r = 0; r < size.rows; ++r) {
+      float* place = x + r * size.stride + c;
+      const Float e = hn::Exp(floats, hn::Sub(hn::Load(floats, place), largest));
+      sum = hn::Add(sum, e);
+      hn::Store(e, floats, place);
+    }
+    const Float factor = hn::Div(hn::Set(floats, 1.0f), sum);
+    for (std::size_t r = 0; r < size.rows; ++r) {
+      float* place = x + r * size.stride + c;
+      hn::Store(hn::Mul(hn::Load(floats, place), factor), floats, place);
+    }
+  }
+}
+
+void softmax_columns_backward(const float* y, float* dy, PlaneSize size) {
+  for (std::size_t c = 0; c < size.columns; c += lanes()) {
+    Float sum = hn::Zero(floats);
+    for (std::size_t r = 0; r < size.rows; ++r)
+      sum = hn::MulAdd(hn::Load(floats, y + r * size.stride + c), hn::Load(floats, dy + r * size.stride + c), sum);
+    for (std::size_t r = 0; r < size.rows; ++r) {
+      float* place = dy + r * size.stride + c;
+      hn::Store(hn::Mul(hn::Load(floats, y + r * size.stride + c), hn::Sub(hn::Load(floats, place), sum)), floats, place);
+    }
+  }
+}
+
+/// Mean and 1 / deviation of a row.
+HWY_INLINE void row_moments(const float* x, PlaneSize size, float& mean, float& inverse_deviation) {
+  const float share = 1.0f / static_cast<float>(size.columns);
+  Float sum = hn::Zero(floats);
+  const std::size_t whole = size.columns / lanes() * lanes();
+  for (std::size_t c = 0; c < whole; c += lanes()) sum = hn::Add(sum, hn::Load(floats, x + c));
+  if (whole < size.columns) sum = hn::Add(sum, hn::IfThenElseZero(within(whole, size.columns), hn::Load(floats, x + whole)));
+  mean = lane_sum(sum) * share;
+  const Float middle = hn::Set(floats, mean);
+  Float squares = hn::Zero(floats);
+  for (std::size_t c = 0; c < whole; c += lanes()) {
+    const Float deviation = hn::Sub(hn::Load(floats, x + c), middle);
+    squares = hn::MulAdd(deviation, deviation, squares);
+  }
+  if (whole < size.columns) {
+    const Float deviation = hn::IfThenElseZero(within(whole, size.columns), hn::Sub(hn::Load(floats, x + whole), middle));
+    squares = hn::MulAdd(deviation, deviation, squares);
+  }
+  constexpr float epsilon = 1e-5f; // PyTorch's default
+  inverse_deviation = 1.0f / __builtin_sqrtf(lane_sum(squares) * share + epsilon);
+}
+
+void layer_norm(const float* x, PlaneSize size, const float* weight, const float* bias, float* y) {
+  for (std::size_t r = 0; r < size.rows; ++r, x += size.stride, y += size.stride) {
+    float mean, inverse_deviation;
+    row_moments(x, size, mean, inverse_deviation);
+    const Float middle = hn::Set(floats, mean), factor = hn::Set(floats, inverse_deviation);
+    for (std::size_t c = 0; c < size.columns; c += lanes()) {
+      const Float normalised = hn::Mul(hn::Sub(hn::Load(floats, x + c), middle), factor);
+      hn::Store(hn::MulAdd(normalised, hn::Load(floats, weight + c), hn::Load(floats, bias + c)), floats, y + c);
+    }
+  }
+}
+
+void layer_norm_backward(const float* x, const float* dy, PlaneSize size, const float* weight, float* dx, float* dweight, float* dbias) {
+  const float share = 1.0f / static_cast<float>(size.columns);
+  for (std::size_t r = 0; r < size.rows; ++r, x += size.stride, dy += size.stride, dx += size.stride) {
+    float mean, inverse_deviation;
+    row_moments(x, size, mean, inverse_deviation);
+    const Float middle = hn::Set(floats, mean), factor = hn::Set(floats, inverse_deviation);
+    Float sum_g = hn::Zero(floats), sum_gx = hn::Zero(floats);
+    for (std::size_t c = 0; c < size.columns; c += lanes()) {
+      const Mask inside = within(c, size.columns);
+      const Float gradient = hn::IfThenElseZero(inside, hn::Load(floats, dy + c));
+      const Float normalised = hn::IfThenElseZero(inside, hn::Mul(hn::Sub(hn::Load(floats, x + c), middle), factor));
+      hn::Store(hn::MulAdd(gradient, normalised, hn::Load(floats, dweight + c)), floats, dweight + c);
+      hn::Store(hn::Add(gradient, hn::Load(floats, dbias + c)), floats, dbias + c);
+      const Float weighted = hn::Mul(gradient, hn::Load(floats, weight + c));
+      sum_g = hn::Add(sum_g, weighted);
+      sum_gx = hn::MulAdd(weighted, normalised, sum_gx);
+    }
+    const Float mean_g = hn::Set(floats, lane_sum(sum_g) * share), mean_gx = hn::Set(floats, lane_sum(sum_gx) * share);
+    for (std::size_t c = 0; c < size.columns; c += lanes()) {
+      const Float normalised = hn::Mul(hn::Sub(hn::Load(floats, x + c), middle), factor);
+      const Float weighted = hn::Mul(hn::Load(floats, dy + c), hn::Load(floats, weight + c));
+      const Float result = hn::Mul(hn::Sub(hn::Sub(weighted, mean_g), hn::Mul(normalised, mean_gx)), factor);
+      hn::Store(hn::IfThenElseZero(within(c, size.columns), result), floats, dx + c);
+    }
+  }
+}
+
+Moments moments(const float* x, PlaneSize size) {
+  const std::size_t whole = size.columns / lanes() * lanes();
+  Float sum = hn::Zero(floats);
+  for (std::size_t r = 0; r < size.rows; ++r) {
+    const float* row = x + r * size.stride;
+    for (std::size_t c = 0; c < whole; c += lanes()) sum = hn::Add(sum, hn::Load(floats, row + c));
+    if (whole < size.columns) sum = hn::Add(sum, hn::IfThenElseZero(within(whole, size.columns), hn::Load(floats, row + whole)));
+  }
+  const auto count = static_cast<double>(size.rows * size.columns);
+  const double mean = static_cast<double>(lane_sum(sum)) / count;
+  const Float middle = hn::Set(floats, static_cast<float>(mean));
+  Float squares = hn::Zero(floats);
+  for (std::size_t r = 0; r < size.rows; ++r) {
+    const float* row = x + r * size.stride;
+    for (std::size_t c = 0; c < whole; c += lanes()) {
+      const Float deviation = hn::Sub(hn::Load(floats, row + c), middle);
+      squares = hn::MulAdd(deviation, deviation, squares);
+    }
+    if (whole < size.columns) {
+      const Float deviation = hn::IfThenElseZero(within(whole, size.columns), hn::Sub(hn::Load(floats, row + whole), middle));
+      squares = hn::MulAdd(deviation, deviation, squares);
+    }
+  }
+  return {count, mean, static_cast<double>(lane_sum(squares))};
+}
+
+using Word = hn::Vec<Words>;
+
+/// High and low halves of the products of 32-bit words.
+HWY_INLINE void multiply(Word a, Word b, Word& high, Word& low) {
+  const hn::Repartition<std::uint64_t, Words> wide;
+  const auto even = hn::MulEven(a, b);
+  const auto odd = hn::MulEven(hn::BitCast(words, hn::ShiftRight<32>(hn::BitCast(wide, a))), b);
+  low = hn::OddEven(hn::BitCast(words, hn::ShiftLeft<32>(odd)), hn::BitCast(words, even));
+  high = hn::OddEven(hn::BitCast(words, odd), hn::BitCast(words, hn::ShiftRight<32>(even)));
+}
+
+/// The word of each value of a plane in their order, at `out`: Philox4x32-10 as in experiments/spec/random.h, laid out as
+/// model/kernels/dropout_mask.h says.
+HWY_INLINE void draw_words(const DropoutDraw& draw, std::size_t values, std::uint32_t* HWY_RESTRICT out) {
+  const std::size_t blocks = (values + 3) / 4;
+  const auto first = draw.sensor * static_cast<std::uint32_t>(blocks);
+  const Word multiplier0 = hn::Set(words, 0xD2511F53u), multiplier1 = hn::Set(words, 0xCD9E8D57u);
+  for (std::size_t j = 0; j < blocks; j += lanes()) {
+    Word c0 = hn::Iota(words, first + static_cast<std::uint32_t>(j)), c1 = hn::Set(words, draw.sample), c2 = hn::Set(words, draw.step),
+         c3 = hn::Set(words, draw.epoch);
+    std::uint32_t key0 = draw.key[0], key1 = draw.key[1];
+    for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {
+      Word high0, low0, high1, low1;
+      multiply(c0, multiplier0, high0, low0);
+      multiply(c2, multiplier1, high1, low1);
+      c0 = hn::Xor(hn::Xor(high1, c1), hn::Set(words, key0));
+      c2 = hn::Xor(hn::Xor(high0, c3), hn::Set(words, key1));
+      c1 = low1;
+      c3 = low0;
+    }
+    const Word drawn[4] = {c0, c1, c2, c3};
+    if (j + lanes() <= blocks) {
+      for (std::size_t i = 0; i < 4; ++i) hn::StoreU(drawn[i], words, out + i * blocks + j);
+    } else { // the next quarter begins where this one ends
+      HWY_ALIGN std::uint32_t rest[plane_alignment];
+      for (std::size_t i = 0; i < 4; ++i) {
+        hn::Store(drawn[i], words, rest);
+        std::memcpy(out + i * blocks + j, rest, (blocks - j) * sizeof rest[0]);
+      }
+    }
+  }
+}
+
+void activate(const float* x, PlaneSize size, float factor, float shift, const DropoutDraw& draw, float* scratch, float* y,
+              std::size_t y_stride, std::uint8_t* bits) {
+  auto* drawn = reinterpret_cast<std::uint32_t*>(scratch);
+  const bool drops = draw.threshold > 0;
+  if (drops) draw_words(draw, size.rows * size.columns, drawn);
+  const hn::RebindToSigned<Floats> integers;
+  const Word sign = hn::Set(words, 0x80000000u);
+  const auto limit = hn::BitCast(integers, hn::Xor(hn::Set(words, draw.threshold), sign));
+  const Float times = hn::Set(floats, factor), plus = hn::Set(floats, shift), scale = hn::Set(floats, draw.scale), zero = hn::Zero(floats);
+  for (std::size_t r = 0; r < size.rows; ++r, x += size.stride, y += y_stride) {
+    for (std::size_t c = 0; c < size.columns; c += lanes(), bits += bit_bytes()) {
+      const Float value = hn::MulAdd(hn::Load(floats, x + c), times, plus);
+      Mask passes = hn::And(hn::Gt(value, zero), within(c, size.columns));
+      if (drops) {
+        const auto word = hn::BitCast(integers, hn::Xor(hn::LoadU(words, drawn + r * size.columns + c), sign));
+        passes = hn::And(passes, hn::RebindMask(floats, hn::Not(hn::Lt(word, limit))));
+      }
+      hn::StoreMaskBits(floats, passes, bits);
+      hn::StoreU(hn::IfThenElseZero(passes, hn::Mul(value, scale)), floats, y + c);
+    }
+  }
+}
+
+void activate_again(const float* x, PlaneSize size, float factor, float shift, float scale, const std::uint8_t* bits, float* y,
+                    std::size_t y_stride) {
+  const Float times = hn::Set(floats, factor), plus = hn::Set(floats, shift), kept = hn::Set(floats, scale);
+  for (std::size_t r = 0; r < size.rows; ++r, x += size.stride, y += y_stride)
+    for (std::size_t c = 0; c < size.columns; c += lanes(), bits += bit_bytes()) {
+      const Float value = hn::Mul(hn::MulAdd(hn::Load(floats, x + c), times, plus), kept);
+      hn::StoreU(hn::IfThenElseZero(hn::LoadMaskBits(floats, bits), value), floats, y + c);
+    }
+}
+
+void activate_backward(const float* dy, PlaneSize size, float scale, const std::uint8_t* bits, const float* x, float mean,
+                       float inverse_deviation, float* dv, double sums[2]) {
+  const Float kept = hn::Set(floats, scale), middle = hn::Set(floats, mean), factor = hn::Set(floats, inverse_deviation);
+  Float sum = hn::Zero(floats), sum_x = hn::Zero(floats);
+  for (std::size_t r = 0; r < size.rows; ++r, x += size.stride, dy += size.stride, dv += size.stride)
+    for (std::size_t c = 0; c < size.columns; c += lanes(), bits += bit_bytes()) {
+      const Mask passes = hn::LoadMaskBits(floats, bits);
+      const Float gradient = hn::IfThenElseZero(passes, hn::Mul(hn::Load(floats, dy + c), kept));
+      const Float normalised = hn::IfThenElseZero(passes, hn::Mul(hn::Sub(hn::Load(floats, x + c), middle), factor));
+      sum = hn::Add(sum, gradient);
+      sum_x = hn::MulAdd(gradient, normalised, sum_x);
+      hn::Store(gradient, floats, dv + c);
+    }
+  sums[0] = static_cast<double>(lane_sum(sum));
+  sums[1] = static_cast<double>(lane_sum(sum_x));
+}
+
+void norm_backward(const float* dv, const float* x, PlaneSize size, float mean, float inverse_deviation, float factor, float mean_dv,
+                   float mean_dvx, float* dx, std::size_t dx_stride) {
+  const Float middle = hn::Set(floats, mean), times = hn::Set(floats, factor), less = hn::Set(floats, mean_dv);
+  const Float slope = hn::Set(floats, inverse_deviation * mean_dvx);
+  for (std::size_t r = 0; r < size.rows; ++r, x += size.stride, dv += size.stride, dx += dx_stride)
+    for (std::size_t c = 0; c < size.columns; c += lanes()) {
+      const Float away = hn::Sub(hn::Load(floats, x + c), middle);
+      const Float result = hn::Mul(times, hn::NegMulAdd(away, slope, hn::Sub(hn::Load(floats, dv + c), less)));
+      hn::StoreU(hn::IfThenElseZero(within(c, size.columns), result), floats, dx + c);
+    }
+}
+
+#include "model/fused/column_loops.inc"
+
+/// `count` rows of output at once, so that a value is loaded once for all that it enters.
+template <int kernel, std::size_t count> HWY_INLINE void convolve_rows(const float* x, std::size_t x_stride, PlaneSize size,
+                                                                       const float (&weight)[kernel * kernel], float bias, float* y) {
+  for (std::size_t c = 0; c < size.columns; c += lanes()) {
+    Float sums[count];
+    for (std::size_t q = 0; q < count; ++q) sums[q] = hn::Set(floats, bias);
+    for (std::size_t i = 0; i < kernel + count - 1; ++i)
+      for (std::size_t j = 0; j < kernel; ++j) {
+        const Float value = hn::LoadU(floats, x + i * x_stride + c + j);
+        for (std::size_t q = 0; q < count; ++q)
+          if (i >= q && i - q < kernel) sums[q] = hn::MulAdd(value, hn::Set(floats, weight[(i - q) * kernel + j]), sums[q]);
+      }
+    for (std::size_t q = 0; q < count; ++q) hn::Store(sums[q], floats, y + q * size.stride + c);
+  }
+}
+
+template <int kernel>
+HWY_INLINE void convolve_by(const float* x, std::size_t x_stride, PlaneSize size, const float* given, bool flipped, float bias, float* y) {
+  float weight[kernel * kernel];
+  for (int i = 0; i < kernel * kernel; ++i) weight[i] = given[flipped ? kernel * kernel - 1 - i : i];
+  std::size_t r = 0;
+  for (; r + 4 <= size.rows; r += 4) convolve_rows<kernel, 4>(x + r * x_stride, x_stride, size, weight, bias, y + r * size.stride);
+  for (; r < size.rows; ++r) convolve_rows<kernel, 1>(x + r * x_stride, x_stride, size, weight, bias, y + r * size.stride);
+}
+
+void convolve(const float* x, std::size_t x_stride, PlaneSize size, const float* weight, int kernel, bool flipped, float bias, float* y) {
+  if (kernel == 3) convolve_by<3>(x, x_stride, size, weight, flipped, bias, y);
+  else convolve_by<5>(x, x_stride, size, weight, flipped, bias, y);
+}
+
+template <int kernel> HWY_INLINE void convolve_backward_weight_by(const float* x, std::size_t x_stride, const float* dy,
+                                                                  std::size_t dy_stride, PlaneSize size, float* parts) {
+  Float sums[kernel * kernel];
+  for (int i = 0; i < kernel * kernel; ++i) sums[i] = hn::Load(floats, parts + static_cast<std::size_t>(i) * plane_alignment);
+  for (std::size_t r = 0; r < size.rows; ++r)
+    for (std::size_t c = 0; c < size.columns; c += lanes()) {
+      const Float gradient = hn::LoadU(floats, dy + r * dy_stride + c);
+      for (std::size_t i = 0; i < kernel; ++i)
+        for (std::size_t j = 0; j < kernel; ++j)
+          sums[i * kernel + j] = hn::MulAdd(gradient, hn::LoadU(floats, x + (r + i) * x_stride + c + j), sums[i * kernel + j]);
+    }
+  for (int i = 0; i < kernel * kernel; ++i) hn::Store(sums[i], floats, parts + static_cast<std::size_t>(i) * plane_alignment);
+}
+
+void convolve_backward_weight(const float* x, std::size_t x_stride, const float* dy, std::size_t dy_stride, PlaneSize size, int kernel,
+                              float* parts) {
+  if (kernel == 3) convolve_backward_weight_by<3>(x, x_stride, dy, dy_stride, size, parts);
+  else convolve_backward_weight_by<5>(x, x_stride, dy, dy_stride, size, parts);
+}
+
+double sum_of_squares(const float* x, std::size_t count) {
+  constexpr std::size_t block = 4096; // floats summed in float32
+  double all = 0;
+  for (std::size_t first = 0; first < count; first += block) {
+    const std::size_t end = HWY_MIN(first + block, count);
+    Float sum = hn::Zero(floats);
+    for (std::size_t i = first; i < end; i += lanes()) {
+      const Float value = hn::Load(floats, x + i);
+      sum = hn::MulAdd(value, value, sum);
+    }
+    all += static_cast<double>(lane_sum(sum));
+  }
+  return all;
+}
+
+void update(const UpdateStep& step, std::size_t count, float* parameters, float* gradient, float* first_moment, float* second_moment,
+            float* average) {
+  const auto all = [](float value) HWY_ATTR { return hn::Set(floats, value); };
+  const Float clip = all(step.gradient_factor), decay = all(step.decay_factor), first_share = all(step.first_share),
+              second_keep = all(step.second_keep), second_share = all(1 - step.second_keep), root_factor = all(step.root_factor),
+              epsilon = all(step.epsilon), rate = all(step.rate), average_share = all(step.average_share);
+  for (std::size_t i = 0; i < count; i += lanes()) {
+    const Float g = hn::Mul(hn::Load(floats, gradient + i), clip);
+    const Float old_first = hn::Load(floats, first_moment + i);
+    const Float first = hn::MulAdd(hn::Sub(g, old_first), first_share, old_first);
+    const Float second = hn::MulAdd(hn::Mul(g, g), second_share, hn::Mul(hn::Load(floats, second_moment + i), second_keep));
+    const Float denominator = hn::MulAdd(hn::Sqrt(second), root_factor, epsilon);
+    const Float moved = hn::Sub(hn::Mul(hn::Load(floats, parameters + i), decay), hn::Div(hn::Mul(first, rate), denominator));
+    const Float old_average = hn::Load(floats, average + i);
+    hn::Store(g, floats, gradient + i);
+    hn::Store(first, floats, first_moment + i);
+    hn::Store(second, floats, second_moment + i);
+    hn::Store(moved, floats, parameters + i);
+    hn::Store(hn::MulAdd(hn::Sub(moved, old_average), average_share, old_average), floats, average + i);
+  }
+}
+
+} // namespace
+
+const VectorLoops& loops() {
+  static const VectorLoops all = {transpose,
+                                  pack,
+                                  unpack,
+                                  fill_rows,
+                                  repeat_row,
+                                  add_column_sums,
+                                  add,
+                                  softmax_columns,
+                                  softmax_columns_backward,
+                                  layer_norm,
+                                  layer_norm_backward,
+                                  moments,
+                                  activate,
+                                  activate_again,
+                                  activate_backward,
+                                  norm_backward,
+                                  column_moments,
+                                  gelu,
+                                  gelu_backward,
+                                  norm_backward_columns,
+                                  convolve,
+                                  convolve_backward_weight,
+                                  sum_of_squares,
+                                  update};
+  return all;
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace stdualx
+HWY_AFTER_NAMESPACE();
+#endif
+
+#if HWY_ONCE
+#include <array>
+
+namespace stdualx {
+
+namespace {
+struct InstructionSet {
+  std::string_view name;
+  std::int64_t target;
+  const VectorLoops& (*loops)();
+};
+/// Every version there is, the narrowest first.
+constexpr std::array sets = {InstructionSet{"sse4", HWY_SSE4, N_SSE4::loops}, InstructionSet{"avx2", HWY_AVX2, N_AVX2::loops},
+                             InstructionSet{"avx512", HWY_AVX3, N_AVX3::loops}};
+} // namespace
+
+std::span<const std::string_view> vector_instruction_sets() {
+  static const auto found = [] {
+    std::pair<std::array<std::string_view, sets.size()>, std::size_t> names{};
+    for (const InstructionSet& set : sets)
+      if ((hwy::SupportedTargets() & set.target) != 0) names.first[names.second++] = set.name;
+    return names;
+  }();
+  return {found.first.data(), found.second};
+}
+
+const VectorLoops* vector_loops(std::string_view instruction_set) {
+  for (const InstructionSet& set : sets)
+    if (set.name == instruction_set) return (hwy::SupportedTargets() & set.target) != 0 ? &set.loops() : nullptr;
+  return nullptr;
+}
+
+void Moments::join(const Moments& other) {
+  if (other.count == 0) return;
+  const double both = count + other.count, step = other.mean - mean;
+  mean += step * other.count / both;
+  squares += other.squares + step * step * count * other.count / both;
+  count = both;
+}
+
+} // namespace stdualx
+#endif
