@@ -108,9 +108,9 @@ TEST(Checkpoint, TidyingKeepsNewEpochsLaterAttemptsAndTheBestWeights) {
   std::vector<std::string> left;
   for (const auto& entry : fs::recursive_directory_iterator(folder.path))
     if (entry.is_regular_file()) left.push_back(fs::relative(entry.path(), folder.path).string());
-  EXPECT_THAT(left,
-              ::testing::UnorderedElementsAre(run_id + "/2/epoch-000005.safetensors", run_id + "/2/epoch-000006.safetensors", run_id + "/2/best.safetensors",
-                                              run_id + "/3/epoch-000004.safetensors", other_id + "/1/epoch-000001.safetensors"));
+  EXPECT_THAT(left, ::testing::UnorderedElementsAre(run_id + "/2/epoch-000005.safetensors", run_id + "/2/epoch-000006.safetensors",
+                                                    run_id + "/2/best.safetensors", run_id + "/3/epoch-000004.safetensors",
+                                                    other_id + "/1/epoch-000001.safetensors"));
 }
 
 } // namespace
