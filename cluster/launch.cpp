@@ -248,7 +248,7 @@ LaunchEnd launch(const LaunchOptions& options) {
     if (gave_up || wishes.asked >= 1 || restarts >= options.most_restarts) return leave(LaunchHow::died);
     ++restarts;
     crash = describe_wait_status(status);
-    options.say("mpirun ended before its work was done (" + describe_wait_status(status) + "); starting it again in " +
+    options.say("mpirun ended before its work was done (" + crash + "); starting it again in " +
                 std::to_string(static_cast<int>(back_off)) + " s (" + std::to_string(restarts) + " of " +
                 std::to_string(options.most_restarts) + " without a new epoch)");
     pollfd watched{signals.descriptor(), POLLIN, 0};

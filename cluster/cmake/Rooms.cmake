@@ -59,3 +59,12 @@ function(stdualx_tests room)
   set_target_properties(${room}_tests PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   gtest_discover_tests(${room}_tests TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS ${room})
 endfunction()
+
+# stdualx_reference_test(<name> <label> <script of tests/reference> <target>): a test that hands the target's file to a script, which compares what
+# it computes with independent modules of Python; skipped where these are not installed.
+function(stdualx_reference_test name label script target)
+  find_program(STDUALX_PYTHON python3 PATHS "${CMAKE_SOURCE_DIR}/.venv/bin" NO_DEFAULT_PATH)
+  find_program(STDUALX_PYTHON python3)
+  add_test(NAME ${name} COMMAND "${STDUALX_PYTHON}" "${CMAKE_SOURCE_DIR}/tests/reference/${script}" $<TARGET_FILE:${target}>)
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS ${label})
+endfunction()

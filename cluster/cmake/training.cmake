@@ -32,10 +32,7 @@ if(STDUALX_TESTS)
   # Independent references in Python: PyTorch's optimiser and schedule, scikit-learn's measures, NumPy's augmentation.
   add_executable(training_probe "${CMAKE_SOURCE_DIR}/tests/worker/training_probe.cpp")
   target_link_libraries(training_probe PRIVATE stdualx_options stdualx_training)
-  find_program(STDUALX_PYTHON python3 PATHS "${CMAKE_SOURCE_DIR}/.venv/bin" NO_DEFAULT_PATH)
-  find_program(STDUALX_PYTHON python3)
-  add_test(NAME training.reference COMMAND "${STDUALX_PYTHON}" "${CMAKE_SOURCE_DIR}/tests/reference/training_reference.py" $<TARGET_FILE:training_probe>)
-  set_tests_properties(training.reference PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 LABELS training)
+  stdualx_reference_test(training.reference training training_reference.py training_probe)
 endif()
 if(STDUALX_TESTS AND STDUALX_WITH_CUDA)
   # NCCL's control flow without a GPU: a stand-in takes libnccl's place at link time.
