@@ -2,6 +2,7 @@
 
 STDUALX_BUILD names the build folder. Only Python's standard library is needed.
 """
+import atexit
 import contextlib
 import gc
 import json
@@ -120,6 +121,20 @@ def wait_until(condition, seconds, what):
             return value
         time.sleep(0.01)
     raise AssertionError(f"waited {seconds} s in vain for: {what}")
+
+
+def preloaded(library):
+    """The environment that loads a library before all others. The loader parts LD_PRELOAD at blanks and colons: a path with one is linked to."""
+    path = pathlib.Path(library)
+    if set(" :") & set(str(path)):
+        folder = tempfile.mkdtemp(prefix="stdualx-preload-", dir="/tmp")
+        atexit.register(shutil.rmtree, folder, True)
+        path = pathlib.Path(folder, path.name)
+        path.symlink_to(library)
+    return {"LD_PRELOAD": str(path)}
+
+
+SAYS_NFS = preloaded(BUILD / "tests" / "libsays_nfs.so")  # every file system says that it is NFS (says_nfs.cpp)
 
 
 class Workplace(unittest.TestCase):

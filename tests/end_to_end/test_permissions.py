@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PROGRAM, STUB, Workplace, descendants
+from harness import PROGRAM, STUB, Workplace, descendants, preloaded
 
 SOMEBODY, COLLEAGUE, GROUP = 64001, 64002, 64000
 
@@ -118,7 +118,7 @@ class Quota(Workplace):
     def environment(self):
         environment = super().environment()
         if self.quota_path is not None:
-            environment |= {"LD_PRELOAD": str(self.library), "QUOTA_PATH": str(self.quota_path), "QUOTA_LEFT": str(self.left)}
+            environment |= preloaded(self.library) | {"QUOTA_PATH": str(self.quota_path), "QUOTA_LEFT": str(self.left)}
         return environment
 
     def under_quota(self, path, left, spec, *arguments):

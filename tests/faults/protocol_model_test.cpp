@@ -1,36 +1,16 @@
-// The protocol as a model: the real coordinator and the real group protocol among made-up agents, trainers, network and store, under
-// thousands of random sequences of events. Messages are late, sent twice, lost with their sender; trainers die, hang, crawl, diverge;
-// workers come and go; agents freeze for a while or for ever; the coordinator sleeps; the whole job is killed, or crashes of a poisonous
-// run, and is started again from what was committed. After each action
-// the invariants are checked that DESIGN promises. A failing seed is printed; STDUALX_MODEL_SEED=N repeats it alone, with its trace.
+// The protocol as a model: the real coordinator among made-up agents, trainers, network and store, under thousands of random sequences of
+// events. Messages are late, sent twice, lost with their sender; trainers die, hang, crawl, diverge; workers come and go; agents freeze for
+// a while or for ever; the coordinator sleeps; the whole job is killed, or crashes of a poisonous run, and is started again from what was
+// committed. After each action the invariants are checked that docs/promises.md states.
 #include "orchestrator/coordinator.h"
-#include "worker/group.h"
+#include "protocol_agents.h"
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <deque>
-#include <random>
-#include <sstream>
-#include <stdexcept>
+#include <map>
+#include <set>
+#include <tuple>
 
 namespace stdualx {
 namespace {
-
-class Broken : public std::runtime_error { // an invariant
-public:
-  using std::runtime_error::runtime_error;
-};
-
-struct Chance {
-  explicit Chance(std::uint64_t seed) : engine(seed) {}
-  double share() { return static_cast<double>(engine() >> 11) * 0x1p-53; }
-  bool one_in(double often) { return share() * often < 1; }
-  std::int64_t upto(std::int64_t most) { return static_cast<std::int64_t>(engine() % static_cast<std::uint64_t>(most + 1)); }
-  std::mt19937_64 engine;
-};
 
 /// What a store keeps, and the rules that it holds a writer to.
 struct ModelStore {
@@ -49,30 +29,9 @@ struct ModelStore {
   std::map<std::string, Run> runs;
 };
 
-struct Settings {
-  int workers = 2;
-  double deaths = 0, hangs = 0, crawls = 0, failures = 0, doubles = 0, job_deaths = 0, storage = 0, damage = 0, freezes = 0, purges = 0;
-  bool drains = false, stops = false;
-};
-
-/// An agent with its trainer, as worker/agent.cpp and worker/attempt.cpp behave.
-struct ModelWorker {
-  int rank = 0;
-  bool arrived = false, trainer = false, ready = false, gave_up = false, exited = false, hung = false;
-  int failed_starts = 0;
-  double frozen_until = 0;
-  double next = 0, pace = 1; // when it does its next piece of work, and how long one takes
-  std::deque<Assignment> queue;
-  std::optional<Assignment> current;
-  bool ended = false, draining = false;
-  std::int64_t epoch = 0, acknowledged = 0, told = 0, steps = 0;
-  double next_beat = 0;
-  std::deque<std::pair<double, Message>> to_coordinator, to_agent; // in order; each not before its time
-};
-
-class Simulation {
+class Simulation : ModelAgents {
 public:
-  Simulation(std::uint64_t seed, bool trace) : chance_(seed), trace_(trace) {
+  Simulation(std::uint64_t seed, bool trace) : ModelAgents(seed, trace) {
     settings_.workers = static_cast<int>(1 + chance_.upto(3));
     const auto maybe = [&](double share, double value) { return chance_.share() < share ? value : 0; };
     settings_.deaths = maybe(0.6, 0.03);
@@ -124,14 +83,6 @@ private:
     settings.workers = workers;
     return settings;
   }
-  void say(const std::string& text) const {
-    if (trace_) std::printf("%10.3f  %s\n", now_, text.c_str());
-  }
-  [[noreturn]] void broken(const std::string& text) const { throw Broken("at " + std::to_string(now_) + " s: " + text); }
-  void require(bool holds, const std::string& text) const {
-    if (!holds) broken(text);
-  }
-
   std::vector<KnownRun> known() {
     std::vector<KnownRun> list;
     for (const auto& planned : plan_.runs) {
@@ -287,7 +238,6 @@ private:
     const double earliest = worker.to_agent.empty() ? now_ : worker.to_agent.back().first;
     worker.to_agent.emplace_back(std::max(earliest, now_ + delay()), message);
   }
-  double delay() { return chance_.one_in(20) ? chance_.share() * 20 : chance_.share() * 0.01; }
 
   void carry_out(Coordinator& coordinator) {
     for (auto& action : coordinator.take_actions()) std::visit([this](const auto& what) { carry_out(what); }, action);
@@ -401,334 +351,14 @@ private:
     else deliver(send.rank, send.message());
   }
 
-  // ---- a worker
-
-  double next_of(const ModelWorker& worker) const {
-    double when = 1e18;
-    if (worker.frozen_until > now_)
-      return worker.to_coordinator.empty() ? worker.frozen_until : std::min(worker.frozen_until, worker.to_coordinator.front().first);
-    if (!worker.exited) when = std::min({when, worker.next, worker.arrived ? worker.next_beat : 1e18});
-    if (!worker.to_agent.empty() && !worker.exited) when = std::min(when, worker.to_agent.front().first);
-    if (!worker.to_coordinator.empty()) when = std::min(when, worker.to_coordinator.front().first);
-    return when;
-  }
-  void tell(ModelWorker& worker, const Message& message) {
-    const double earliest = worker.to_coordinator.empty() ? now_ : worker.to_coordinator.back().first;
-    worker.to_coordinator.emplace_back(std::max(earliest, now_ + delay()), message);
-  }
-  void end(ModelWorker& worker, const Assignment& assignment, const std::string& reason, const std::string& detail = "") {
-    tell(worker, Message::of("end", AttemptEnd{assignment.run_id, assignment.attempt, reason, detail, "", {}}));
-  }
-
-  void step(ModelWorker& worker) {
-    if (worker.exited || worker.frozen_until > now_) return;
-    if (!worker.arrived && now_ >= worker.next) {
-      worker.arrived = true;
-      tell(worker, Message::of("hello", Hello{"host" + std::to_string(worker.rank % 2)}));
-      start_trainer(worker);
-    }
-    while (!worker.to_agent.empty() && worker.to_agent.front().first <= now_ && worker.arrived && !worker.exited) {
-      const Message message = worker.to_agent.front().second;
-      worker.to_agent.pop_front();
-      take(worker, message);
-    }
-    if (worker.exited || !worker.arrived) return;
-    if (now_ >= worker.next_beat) {
-      worker.next_beat = now_ + 5;
-      tell(worker, Message::of("heartbeat", Heartbeat{worker.steps, 0}));
-    }
-    if (now_ >= worker.next) work(worker);
-  }
-
-  void start_trainer(ModelWorker& worker) {
-    worker.trainer = true;
-    worker.ready = worker.hung = false;
-    worker.steps = 0;
-    worker.next = now_ + 0.3 + delay();
-  }
-
-  void lose_trainer(ModelWorker& worker, const std::string& reason) {
-    say("rank " + std::to_string(worker.rank) + " loses its trainer: " + reason);
-    tell(worker, Message{"starting", Json::object()});
-    const bool was_ready = worker.ready;
-    if (worker.current && !worker.ended) {
-      worker.ended = true;
-      end(worker, *worker.current, reason, "it died");
-    }
-    worker.trainer = worker.ready = false;
-    if (!was_ready && ++worker.failed_starts >= 3) {
-      for (const auto& waiting : worker.queue) end(worker, waiting, "trainer_died");
-      worker.queue.clear();
-      tell(worker, Message::of("unusable", AttemptEnd{"", 0, "trainer_died", "none starts", "", {}}));
-      worker.gave_up = true;
-      worker.next = 1e18;
-      return;
-    }
-    start_trainer(worker);
-  }
-
-  void begin_next(ModelWorker& worker) {
-    if (worker.current || worker.queue.empty() || !worker.ready) return;
-    worker.current = worker.queue.front();
-    worker.queue.pop_front();
-    worker.ended = worker.draining = false;
-    worker.epoch = worker.told = worker.acknowledged = worker.current->resume_epoch;
-    worker.next = now_ + worker.pace * (0.5 + chance_.share());
-  }
-
-  void take(ModelWorker& worker, const Message& message) {
-    if (message.type == "assign") {
-      worker.queue.push_back(message.as<Assignment>());
-      if (worker.gave_up) {
-        for (const auto& waiting : worker.queue) end(worker, waiting, "trainer_died");
-        worker.queue.clear();
-      } else begin_next(worker);
-    } else if (message.type == "acknowledge") {
-      const auto acknowledge = message.as<Acknowledge>();
-      if (!worker.current || worker.current->run_id != acknowledge.run_id || worker.current->attempt != acknowledge.attempt) return;
-      if (acknowledge.epoch != 0) worker.acknowledged = std::max(worker.acknowledged, acknowledge.epoch);
-      else if (worker.ended) {
-        worker.current.reset();
-        begin_next(worker);
-      }
-    } else if (message.type == "abandon") {
-      const auto abandon = message.as<Abandon>();
-      if (worker.current && worker.current->run_id == abandon.run_id && worker.current->attempt == abandon.attempt && !worker.ended)
-        lose_trainer(worker, abandon.reason);
-    } else if (message.type == "drain") {
-      for (const auto& waiting : worker.queue) end(worker, waiting, "drained");
-      worker.queue.clear();
-      worker.draining = true;
-    } else if (message.type == "exit") {
-      worker.exited = true;
-    }
-  }
-
-  void work(ModelWorker& worker) {
-    worker.next = now_ + worker.pace * (0.2 + chance_.share());
-    if (!worker.trainer) {
-      worker.next = 1e18;
-      return;
-    }
-    if (!worker.ready) {
-      if (settings_.deaths > 0 && chance_.share() < settings_.deaths) return lose_trainer(worker, "trainer_died");
-      worker.ready = true;
-      worker.failed_starts = 0;
-      tell(worker, Message::of("ready", Placement{"host" + std::to_string(worker.rank % 2), 1, "cpu", "p", 1}));
-      begin_next(worker);
-      return;
-    }
-    if (worker.hung) return;
-    if (!worker.current || worker.ended) {
-      if (settings_.deaths > 0 && chance_.share() < settings_.deaths / 10) lose_trainer(worker, "trainer_died");
-      return;
-    }
-    ++worker.steps;
-    if (worker.current->run_id == poison_ && !worker.current->evaluate_only && chance_.one_in(2)) {
-      crashed_ = true;
-      return;
-    }
-    if (chance_.share() < settings_.freezes) {
-      worker.frozen_until = chance_.one_in(3) ? 1e17 : now_ + chance_.share() * 300;
-      say("the agent of rank " + std::to_string(worker.rank) + " freezes until " + std::to_string(worker.frozen_until));
-      return;
-    }
-    if (chance_.share() < settings_.hangs) {
-      say("rank " + std::to_string(worker.rank) + " hangs");
-      worker.hung = true;
-      return;
-    }
-    if (chance_.share() < settings_.crawls) worker.next = now_ + 40; // slow, but within its lease of a minute
-    if (chance_.share() < settings_.deaths) return lose_trainer(worker, "trainer_died");
-    const Assignment& assignment = *worker.current;
-    const auto finish = [&](const std::string& reason, const std::string& detail = "") {
-      worker.ended = true;
-      end(worker, assignment, reason, detail);
-    };
-    if (assignment.resume_epoch > 0 && !assignment.evaluate_only && worker.epoch == assignment.resume_epoch &&
-        worker.told == worker.epoch && chance_.share() < settings_.damage)
-      return finish("error", "checkpoint damaged: it is");
-    if (chance_.share() < settings_.failures) return finish(chance_.one_in(3) ? "not_finite" : "error", "as it goes");
-    if (chance_.share() < settings_.storage) return finish("storage", "the disk is full");
-    // A group's members go in step: the model lets only the first report, and the others end when the group's run is over or broken.
-    if (assignment.index != 0) return follow(worker, assignment);
-    if (assignment.ranks.size() > 1 && somebody_left(assignment)) return finish("group_broken");
-    if (assignment.evaluate_only) {
-      if (chance_.share() < settings_.purges / 10) return finish("error", "weights gone: they are");
-      evaluate(worker, assignment, "noise");
-      return finish("complete");
-    }
-    if (worker.epoch < assignment.run.training.epochs) {
-      if (worker.told > worker.acknowledged) return; // at most one ahead
-      if (worker.draining && worker.told > assignment.resume_epoch) return finish("drained");
-      EpochReport report;
-      report.run_id = assignment.run_id;
-      report.attempt = assignment.attempt;
-      report.epoch = worker.told = ++worker.epoch;
-      report.checkpoint_path = assignment.run_id + "/" + std::to_string(report.attempt) + "/" + std::to_string(report.epoch);
-      tell(worker, Message::of("epoch", report));
-      return;
-    }
-    if (chance_.share() >= settings_.failures) // or it forgets to
-      for (const EvaluationSpec& evaluation : assignment.evaluations) evaluate(worker, assignment, evaluation.condition);
-    finish("complete");
-  }
-
-  void evaluate(ModelWorker& worker, const Assignment& assignment, const std::string& condition) {
-    EvaluationReport report;
-    report.run_id = assignment.run_id;
-    report.attempt = assignment.attempt;
-    report.condition = condition;
-    tell(worker, Message::of("evaluation", report));
-  }
-
-  ModelWorker& member(std::int64_t rank) { return workers_[static_cast<std::size_t>(rank - 1)]; }
-  static bool is_at(const ModelWorker& worker, const Assignment& assignment) {
-    return worker.current && worker.current->group_id == assignment.group_id;
-  }
-  bool somebody_left(const Assignment& assignment) {
-    return std::any_of(assignment.ranks.begin(), assignment.ranks.end(), [&](std::int64_t rank) {
-      const ModelWorker& other = member(rank);
-      return other.gave_up || (is_at(other, assignment) && other.ended && other.rank != static_cast<int>(assignment.ranks.front()));
-    });
-  }
-  void follow(ModelWorker& worker, const Assignment& assignment) {
-    const ModelWorker& leader = member(assignment.ranks.front());
-    const bool leader_done = !is_at(leader, assignment) || leader.ended;
-    if (!leader_done && !somebody_left(assignment)) return;
-    const bool begun =
-        std::any_of(assignment.ranks.begin(), assignment.ranks.end(), [&](std::int64_t rank) { return is_at(member(rank), assignment); });
-    worker.ended = true;
-    const bool whole =
-        begun && is_at(leader, assignment) && leader.ended && leader.epoch >= assignment.run.training.epochs && !somebody_left(assignment);
-    end(worker, assignment, whole ? "complete" : leader.draining && is_at(leader, assignment) ? "drained" : "group_broken");
-  }
-
-  Chance chance_;
-  bool trace_;
-  Settings settings_;
   Plan plan_;
   ModelStore store_, pending_; // committed; with the open transaction
-  std::vector<ModelWorker> workers_;
   std::vector<std::pair<int, Message>> held_;
   std::set<std::tuple<std::string, std::int64_t, int>> assigned_runs_;
-  std::string poison_; // the run of which the job crashes; "": none
-  bool open_ = false, finish_seen_ = false, drained_ = false, crashed_ = false;
-  double now_ = 0;
+  bool open_ = false, finish_seen_ = false, drained_ = false;
 };
-
-std::optional<std::uint64_t> seed_from_environment() {
-  const char* text = std::getenv("STDUALX_MODEL_SEED");
-  if (text == nullptr) return std::nullopt;
-  return std::stoull(text);
-}
-
-template <class Model> void try_many(std::uint64_t count) {
-  const auto only = seed_from_environment();
-  const std::uint64_t first = only.value_or(1), last = only.value_or(count);
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
-    try {
-      Model(seed, only.has_value()).run();
-    } catch (const std::exception& error) {
-      FAIL() << error.what() << "\nrepeat it with STDUALX_MODEL_SEED=" << seed;
-    }
-  }
-}
 
 TEST(ProtocolModel, TheCoordinatorKeepsItsPromisesUnderFiveThousandRandomSequences) { try_many<Simulation>(5000); }
-
-/// Agents of one group and the contributions between them, in order for each pair, as late as chance wants.
-class GroupSimulation {
-public:
-  GroupSimulation(std::uint64_t seed, bool) : chance_(seed) {}
-
-  void run() {
-    const int size = static_cast<int>(2 + chance_.upto(3));
-    std::vector<int> ranks;
-    for (int i = 0; i < size; ++i) ranks.push_back(10 + i);
-    std::vector<Group> groups;
-    for (const int rank : ranks) groups.emplace_back(7, ranks, rank);
-    struct Flight {
-      int from, to;
-      std::int64_t sequence;
-      bool gone;
-    };
-    std::deque<Flight> flights;
-    std::vector<bool> waiting(ranks.size(), false), dead(ranks.size(), false), out(ranks.size(), false);
-    std::vector<std::int64_t> complete(ranks.size(), 0), broken_at(ranks.size(), -1);
-    const auto send = [&](std::size_t from, const std::vector<int>& to, std::int64_t sequence, bool gone) {
-      for (const int rank : to) flights.push_back({ranks[from], rank, sequence, gone});
-    };
-    const double death = chance_.share() * 0.05;
-    const std::int64_t rounds = 20;
-    for (int turn = 0; turn < 20'000; ++turn) {
-      const auto who = static_cast<std::size_t>(chance_.upto(size - 1));
-      Group& group = groups[who];
-      if (!dead[who] && !out[who] && chance_.share() < death) { // its trainer dies, in a collective or between two
-        dead[who] = true;
-        const std::vector<int> others = group.leave(); // first: it moves the number on
-        send(who, others, group.sequence(), true);
-        waiting[who] = false;
-      } else if (!dead[who] && !out[who] && !waiting[who] && complete[who] < rounds) {
-        const std::vector<int> to = group.contribute();
-        send(who, to, group.sequence(), false);
-        waiting[who] = true;
-      }
-      if (!flights.empty()) { // one message arrives; of a pair the oldest first
-        const auto pick = static_cast<std::size_t>(chance_.upto(static_cast<std::int64_t>(flights.size()) - 1));
-        std::size_t first = pick;
-        for (std::size_t i = 0; i < pick; ++i)
-          if (flights[i].from == flights[pick].from && flights[i].to == flights[pick].to) {
-            first = i;
-            break;
-          }
-        const Flight flight = flights[first];
-        flights.erase(flights.begin() + static_cast<std::ptrdiff_t>(first));
-        groups[static_cast<std::size_t>(flight.to - 10)].arrived(flight.from, flight.sequence, flight.gone);
-      }
-      for (std::size_t i = 0; i < groups.size(); ++i) {
-        if (!waiting[i] || dead[i]) continue;
-        const std::int64_t number = groups[i].sequence();
-        const Group::Outcome outcome = groups[i].take_outcome();
-        if (outcome == Group::Outcome::open) continue;
-        waiting[i] = false;
-        if (outcome == Group::Outcome::complete) {
-          if (number != complete[i]) throw Broken("a collective was skipped");
-          ++complete[i];
-        } else {
-          broken_at[i] = number;
-          out[i] = true;
-          const std::vector<int> others = groups[i].leave();
-          send(i, others, groups[i].sequence(), true);
-        }
-      }
-    }
-    // Whoever lives has left at one number, or all have done all rounds together.
-    std::set<std::int64_t> numbers;
-    bool any_dead = false;
-    for (std::size_t i = 0; i < ranks.size(); ++i) any_dead = any_dead || dead[i];
-    for (std::size_t i = 0; i < ranks.size(); ++i) {
-      if (dead[i]) continue;
-      if (waiting[i]) throw Broken("member " + std::to_string(ranks[i]) + " hangs in collective " + std::to_string(groups[i].sequence()));
-      if (complete[i] == rounds && broken_at[i] < 0) numbers.insert(rounds);
-      else numbers.insert(broken_at[i]);
-      if (!any_dead && complete[i] != rounds) throw Broken("a group without a death did not do its rounds");
-      if (broken_at[i] >= 0 && broken_at[i] != complete[i]) throw Broken("a member left at a number that it had completed");
-    }
-    if (numbers.size() > 1) {
-      std::string text = "members left at different numbers:";
-      for (std::size_t i = 0; i < ranks.size(); ++i)
-        text += " " + std::to_string(ranks[i]) + (dead[i] ? " dead" : "") + " did " + std::to_string(complete[i]) + ", left at " +
-                std::to_string(broken_at[i]) + ";";
-      throw Broken(text);
-    }
-  }
-
-private:
-  Chance chance_;
-};
-
-TEST(ProtocolModel, AGroupEndsForAllAtOneNumberWhoeverDiesWhen) { try_many<GroupSimulation>(3000); }
 
 } // namespace
 } // namespace stdualx

@@ -18,7 +18,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from test_faults import FaultInRealJob, random_seed, run_by_hand  # noqa: E402
-from harness import BUILD, descendants, ranks, wait_until  # noqa: E402
+from harness import SAYS_NFS, descendants, ranks, wait_until  # noqa: E402
 
 HOLDER = """
 import sqlite3, sys
@@ -41,7 +41,7 @@ while True:
 
 class Readers(FaultInRealJob):
     def environment(self):
-        return dict(super().environment(), LD_PRELOAD=str(BUILD / "tests" / "libsays_nfs.so"))
+        return super().environment() | SAYS_NFS
 
     @contextlib.contextmanager
     def held(self, store=None):

@@ -17,9 +17,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from test_faults import FaultInRealJob, random_seed, run_by_hand  # noqa: E402
-from harness import BUILD, descendants, read_stat, wait_until  # noqa: E402
+from harness import SAYS_NFS, descendants, read_stat, wait_until  # noqa: E402
 
-SAYS_NFS = BUILD / "tests" / "libsays_nfs.so"
 # Always: a commit with a rollback journal; the same while the store is being made, on a local disk; a WAL.
 FIXED = [("nfs", "store_file_sync", 20), ("local", "store_file_sync", 5), ("local", "store_file_write", 60)]
 POINTS = {"store_file_sync": 60, "store_file_write": 200, "store_before_write": 40, "store_before_commit": 12, "store_after_commit": 12,
@@ -45,7 +44,7 @@ class WholeKills(FaultInRealJob):
     def environment(self):
         environment = dict(super().environment(), PATH=self.path, XDG_CONFIG_HOME=str(self.folder), TMPDIR=str(self.temporary))
         if self.disk == "nfs":
-            environment["LD_PRELOAD"] = str(SAYS_NFS)
+            environment |= SAYS_NFS
         return environment
 
     def killed_at(self, point, nth, store):
