@@ -16,7 +16,7 @@ test: ## everything: unit tests, real MPI processes, real recordings
 	cmake --preset release -DSTDUALX_CUDA=AUTO -DSTDUALX_TESTS=ON
 	cmake --build $(BUILD)
 	.venv/bin/python experiments/datasets/watch_to_csv.py watch-data
-	ctest --test-dir $(BUILD) --output-on-failure
+	ctest --test-dir $(BUILD) --parallel 2 --output-on-failure
 
 build:
 	cmake --preset release
@@ -26,7 +26,7 @@ asan: ## unit tests under the address and undefined-behaviour sanitizers
 	cluster/bootstrap.sh test
 	cmake --preset asan
 	cmake --build build-asan
-	ctest --test-dir build-asan --output-on-failure -LE 'end_to_end|slurm'
+	ctest --test-dir build-asan --parallel 2 --output-on-failure -LE 'end_to_end|slurm'
 
 bench: ## timings, with the load beside them
 	cluster/bootstrap.sh test

@@ -7,10 +7,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,40 @@ TEST(Relay, PassesOnAllInOrderOverSeveralChildren) {
   }
   target.reset();
   EXPECT_EQ(read_all(reader.get()), said);
+  EXPECT_EQ(relay.error(), 0);
+}
+
+TEST(Relay, PassesOnAtTheEndHoweverMuchItHasInHand) {
+  auto [reader, target] = make_pipe();
+  Relay relay(target.get());
+  Descriptor child = relay.open();
+  const std::string text(4000, 'x');
+  ASSERT_EQ(::write(child.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  relay.move_on(); // takes all of it
+  child.reset();
+  relay.finish();
+  target.reset();
+  EXPECT_EQ(read_all(reader.get()), text);
+}
+
+TEST(Relay, KeepsWhatATargetThatDoesNotBlockIsTooFullForUntilTheNextChildEnds) {
+  auto [reader, target] = make_pipe();
+  ::fcntl(target.get(), F_SETFL, O_NONBLOCK); // as another program may have left a terminal
+  const std::string before(1 << 16, '.');     // all that a pipe holds
+  ASSERT_EQ(::write(target.get(), before.data(), before.size()), static_cast<ssize_t>(before.size()));
+  Relay relay(target.get());
+  Descriptor child = relay.open();
+  ASSERT_EQ(::write(child.get(), "first\n", 6), 6);
+  child.reset();
+  relay.finish();
+  std::string read(before.size(), '\0');
+  ASSERT_EQ(::read(reader.get(), read.data(), read.size()), static_cast<ssize_t>(read.size()));
+  child = relay.open();
+  ASSERT_EQ(::write(child.get(), "second\n", 7), 7);
+  child.reset();
+  relay.finish();
+  target.reset();
+  EXPECT_EQ(read_all(reader.get()), "first\nsecond\n");
   EXPECT_EQ(relay.error(), 0);
 }
 
@@ -109,6 +145,39 @@ TEST(Descendants, AreFoundThroughTheirParentsAndKnownByTheirLastWord) {
   EXPECT_EQ(count_with_last_word(ours, "the last word"), 1);
   EXPECT_EQ(count_with_last_word(ours, "word"), 0);
   for (const pid_t process : below) ::kill(process, SIGKILL);
+}
+
+/// "R", "S", "T" and so on, as proc(5) has them.
+std::string state_of(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  return text.substr(text.rfind(')') + 2, 1);
+}
+
+TEST(Suspend, StopsAllThatIsBelowAndThenContinuesEachOfIt) {
+  const pid_t launcher = ::fork();
+  if (launcher == 0) {
+    SpawnOptions options;
+    options.arguments = {"/bin/sh", "-c", "sleep 60 & wait"};
+    const ChildProcess shell = ChildProcess::spawn(options);
+    while (descendants(shell.pid()).empty()) ::usleep(1000);
+    suspend_with(shell.pid());
+    while (true) ::pause();
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(launcher, &status, WUNTRACED), launcher);
+  ASSERT_TRUE(WIFSTOPPED(status));
+  const std::vector<pid_t> below = descendants(launcher);
+  EXPECT_EQ(below.size(), 2u);
+  for (const pid_t process : below) EXPECT_EQ(state_of(process), "T");
+  ::kill(launcher, SIGCONT);
+  const auto is_stopped = [](pid_t process) { return state_of(process) == "T"; };
+  for (int i = 0; i < 1000 && std::any_of(below.begin(), below.end(), is_stopped); ++i) ::usleep(10'000);
+  EXPECT_TRUE(std::none_of(below.begin(), below.end(), is_stopped));
+  ::kill(launcher, SIGKILL);
+  for (const pid_t process : below) ::kill(process, SIGKILL);
+  ::waitpid(launcher, nullptr, 0);
 }
 
 } // namespace

@@ -239,6 +239,13 @@ TEST_F(SlurmStandIns, NodesThatAnswerAreNamedInSlurmsOrderAmongThoseThatDoNot) {
   EXPECT_EQ(answering_nodes("n[0-599]"), expected);
 }
 
+TEST_F(SlurmStandIns, AControllerThatIsAwaySaysNothingOfNodes) {
+  program("scontrol", "echo 'slurm_load_node error: Unable to contact slurm controller (connect failure)' >&2; exit 1");
+  EXPECT_EQ(answering_nodes("n1"), std::nullopt);
+  program("scontrol", "[ \"$2\" = config ] || exit 1; echo 'SlurmdPort = 1'");
+  EXPECT_EQ(answering_nodes("n1"), std::nullopt);
+}
+
 TEST_F(SlurmStandIns, SendingTellsWhyItFailed) {
   program("squeue", "");
   program("sbatch", "echo 'sbatch: error: the lab has no hours left' >&2; exit 1");
@@ -259,6 +266,16 @@ TEST_F(SlurmStandIns, ALostAnswerIsNoRefusalAndTheJobIsLookedForByItsScript) {
   EXPECT_EQ(send_batch_script("/shared/job.sh").id, "22");
   program("squeue", "");
   EXPECT_THAT(uncertainty(), AllOf(HasSubstr("thanks"), HasSubstr("named no number"), HasSubstr("stays in /shared")));
+}
+
+TEST_F(SlurmStandIns, AJobThatIsListedLateIsFoundAndARefusalIsAskedAboutOnce) {
+  program("sbatch", "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2; exit 1");
+  program("squeue", "[ \"$(grep -c ^squeue \"${0%/*}/calls\")\" -lt 3 ] || echo '22 /shared/job.sh'");
+  EXPECT_EQ(send_batch_script("/shared/job.sh", {}, "", std::chrono::milliseconds(10)).id, "22");
+  std::filesystem::remove(folder_ / "calls");
+  program("sbatch", "echo 'sbatch: error: the lab has no hours left' >&2; exit 1");
+  EXPECT_THAT(send_refusal(), HasSubstr("the lab has no hours left"));
+  EXPECT_THAT(calls(), SizeIs(2)) << "sbatch and squeue";
 }
 
 TEST_F(SlurmStandIns, WhateverIsNotCertainlyARefusalLeavesTheJobUncertain) {

@@ -171,8 +171,9 @@ protected:
            << "\n";
   }
 
-  /// One fault in the first start of a job, and what follows from it.
-  void disturb(const Fault& fault, std::int64_t drain_after) {
+  /// One fault in the first start of a job, and what follows from it. Where the job ends before it comes to the point that often (a commit
+  /// takes what is there: a slow machine makes fewer), `fault.nth` becomes how often it did, and nothing was tried.
+  void disturb(Fault& fault, std::int64_t drain_after) {
     SCOPED_TRACE("STDUALX_FAULT=" + fault_text(fault) + (drain_after < 0 ? "" : ", drained after " + std::to_string(drain_after)));
     const Folder folder;
     const Job job = small_job(folder.path);
@@ -183,8 +184,11 @@ protected:
       ASSERT_EQ(fault.action, FaultAction::hang);
       look_at_hung(job, start);
     }
-    const bool fired = start.killed() || start.reached() >= fault.nth;
-    ASSERT_TRUE(fired) << "the point was not reached; the job ended with " << start.exit_status() << " " << start.message();
+    if (!start.killed() && start.reached() < fault.nth) {
+      ASSERT_THAT(start.exit_status(), AnyOf(0, 75)) << start.message();
+      fault.nth = start.reached();
+      return;
+    }
     switch (fault.action) {
     case FaultAction::kill:
     case FaultAction::torn: ASSERT_TRUE(start.killed()) << start.exit_status() << " " << start.message(); break;
@@ -295,9 +299,14 @@ TEST_F(FaultMatrix, EveryPointAndActionEndsInTheStoreOfAnUndisturbedSweep) {
       for (const long nth : moments(facts.point, drain_after))
         for (const FaultAction action : fault_actions()) {
           if (!makes_sense(facts, action)) continue;
-          ++reached;
-          disturb({facts.point, nth, action}, drain_after);
-          if (HasFatalFailure()) return;
+          Fault fault{facts.point, nth, action};
+          long asked = 0;
+          do {
+            asked = fault.nth;
+            disturb(fault, drain_after);
+            if (HasFatalFailure()) return;
+          } while (fault.nth > 0 && fault.nth < asked);
+          reached += fault.nth > 0;
         }
     EXPECT_GT(reached, 0) << facts.name << " was never reached: the test disturbs nothing there";
   }

@@ -1,9 +1,11 @@
 """Sick runs and sick processes in real jobs: a run that takes its job down, an agent that is frozen, a trainer that does not die.
 """
+import contextlib
 import ctypes
 import os
 import pathlib
 import signal
+import sqlite3
 import sys
 import time
 import unittest
@@ -34,6 +36,19 @@ class Crashing(FaultInRealJob):
         self.wishes = {"marks": str(self.folder)}
         self.assertIn("1 runs to do, 3 complete", self.run_sweep(sweep, "--workers", 2))
         self.assertEqual(self.statuses(), {"COMPLETE": 4})
+
+    def test_a_later_evaluation_that_was_at_work_in_three_crashes_is_tried_once_more(self):
+        self.run_sweep(self.sweep(folds=[0], variants=["stdual_x"]), "--workers", 1)
+        with contextlib.closing(sqlite3.connect(self.store)) as store, store:
+            columns = [row[1] for row in store.execute("PRAGMA table_info(attempts)")]
+            changed = {"evaluate_only": "1", "end_reason": "'interrupted'", "end_detail": "'the job crashed: mpirun ended; '"}
+            for attempt in ("2", "3", "4"):
+                values = [attempt if column == "attempt" else changed.get(column, column) for column in columns]
+                store.execute(f"INSERT INTO attempts ({', '.join(columns)}) SELECT {', '.join(values)} FROM attempts WHERE attempt = 1")
+        text = self.run_sweep(self.sweep("later.json", folds=[0], variants=["stdual_x"], conditions=["noise/10/1"]), "--workers", 1)
+        self.assertIn("was at work in 3 crashes of the job", text)
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts WHERE attempt = 5"), [(1,)])
+        self.assertEqual(self.statuses(), {"COMPLETE": 1})
 
 
 class Hanging(FaultInRealJob):

@@ -6,6 +6,7 @@
 namespace stdualx {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 /// Workers 1, 2, ... on hosts of these names.
@@ -249,6 +250,79 @@ TEST(Blame, AWideGroupWaitsForAHostThatRestsOnlyWhileOthersAreAtWork) {
   }
   EXPECT_TRUE(bench.finished);
   EXPECT_EQ(bench.coordinator.count(RunStatus::complete), 3u);
+}
+
+TEST(Blame, AWideGroupIsGivenUpOnlyWhenNothingElseIsAtWorkThatCouldClearAHostThatRests) {
+  Bench bench(plan_of({2, 1, 1}, 9), 3);
+  bench.ready(1, "bad");
+  ASSERT_EQ(bench.at(1), bench.run(1)) << "two are left for the group";
+  bench.ready(2, "bad");
+  bench.end(1, "trainer_died", "no GPU");
+  ASSERT_EQ(bench.at(1), bench.run(0));
+  bench.end(1, "trainer_died", "no GPU");
+  bench.end(2, "group_broken"); // with this the host rests
+  EXPECT_EQ(bench.at(1) + bench.at(2), "");
+  EXPECT_EQ(bench.coordinator.count(RunStatus::waiting), 0u)
+      << "there are runs for the worker that is yet to come, which may clear the host";
+  bench.ready(3, "good");
+  bench.complete(3);
+  bench.tick(1);
+  EXPECT_EQ(bench.coordinator.count(RunStatus::waiting), 0u) << "one is still at work";
+  bench.complete(3);
+  EXPECT_EQ(bench.coordinator.count(RunStatus::waiting), 1u);
+  EXPECT_TRUE(bench.finished);
+}
+
+TEST(Blame, AHostOnTrialGetsNoPartOfAWideGroup) {
+  Bench bench(plan_of({2, 2, 1, 1}, 9), 3);
+  bench.ready(1, "bad");
+  bench.ready(2, "good");
+  bench.ready(3, "good");
+  ASSERT_THAT(bench.last(3).ranks, ElementsAre(2, 3));
+  bench.end(1, "trainer_died", "no GPU");
+  bench.end(1, "trainer_died", "no GPU");
+  bench.live(604, {1, 2, 3});
+  ASSERT_TRUE(bench.said("host bad is tried again"));
+  EXPECT_EQ(bench.at(1), "") << "both single runs failed there already";
+  bench.complete(2);
+  bench.end(3, "complete");
+  EXPECT_THAT(bench.last(3).ranks, ElementsAre(2, 3));
+  EXPECT_EQ(bench.last(3).run_id, bench.run(1));
+  EXPECT_EQ(bench.at(1), "");
+}
+
+TEST(Blame, AHostOnTrialGetsNoRunThatHasFailedElsewhere) {
+  Hosts bench(5, {"bad", "good", "good"});
+  bench.end(1, "trainer_died", "no GPU");
+  bench.end(1, "trainer_died", "no GPU");
+  for (const int rank : {2, 3, 2, 3}) bench.complete(rank);
+  const std::string last = bench.at(2);
+  ASSERT_NE(last, "");
+  ASSERT_EQ(bench.at(3), "");
+  bench.live(604, {1, 2, 3});
+  ASSERT_TRUE(bench.said("host bad is tried again"));
+  bench.end(2, "trainer_died", "killed by signal 9");
+  EXPECT_EQ(bench.at(1), "") << "a run that failed once is not put at risk";
+  EXPECT_EQ(bench.at(3), last);
+}
+
+TEST(Blame, WhatGotOnAtAHostBeforeItsRestIsNoProofAfterIt) {
+  CoordinatorOptions options = Bench::options(2);
+  options.cache_directory = "/scratch/cache";
+  Bench bench(plan_of({1, 1, 1, 1, 1, 1}, 9), options);
+  bench.ready(1, "sick");
+  bench.ready(2, "new");
+  bench.epoch(1, 1);
+  bench.end(1, "storage", "/scratch/cache/x.windows: the window cache cannot be written: No space left on device");
+  bench.live(604, {1, 2});
+  const std::string tried = bench.at(1);
+  ASSERT_NE(tried, "");
+  bench.end(1, "trainer_died", "no GPU");
+  bench.end(2, "not_finite", "epoch 1"); // makes room, and says nothing of the host
+  ASSERT_EQ(bench.at(2), tried);
+  bench.end(2, "trainer_died", "no GPU");
+  bench.live(20, {1, 2});
+  EXPECT_EQ(bench.at(1), "") << "where nobody got on the run is not known to be at fault";
 }
 
 TEST(Blame, RecipesThatDivergeBlameNoHost) {

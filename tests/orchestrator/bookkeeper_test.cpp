@@ -2,6 +2,7 @@
 // early.
 #include "orchestrator/bookkeeper.h"
 
+#include "experiments/spec/fault.h"
 #include "results/database.h"
 #include "results/reader.h"
 
@@ -143,6 +144,19 @@ TEST_F(HeldUp, TooMuchThatWaitsEndsTheJobAndSaysWhy) {
     EXPECT_THAT(message, HasSubstr("too much waits in memory to be written"));
     other.reset();
   }
+}
+
+TEST_F(HeldUp, TheLongerTheSeldomerItIsTried) {
+  hold("BEGIN");
+  ready(0);
+  books->carry_out();
+  set_fault(Fault{FaultPoint::store_before_commit, 1000000, FaultAction::kill}); // only counts
+  for (const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(400); std::chrono::steady_clock::now() < end;)
+    books->commit_if_due(false);
+  const long tries = fault_count();
+  set_fault(std::nullopt);
+  EXPECT_GE(tries, 2);
+  EXPECT_LT(tries, 20) << "1 ms between the first two, 200 at the end";
 }
 
 TEST_F(HeldUp, NobodysLeaseRunsWhileMessagesCannotLeave) {

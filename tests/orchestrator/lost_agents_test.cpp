@@ -123,6 +123,26 @@ TEST(LostAgent, OneThatWakesGetsWorkOnceItHasEndedWhatWasTakenFromIt) {
   EXPECT_EQ(bench.assigned[1].size(), 3u);
 }
 
+TEST(LostAgent, OneThatWokeMayMakeUpAGroupAgain) {
+  Bench bench(plan_of({2, 1}), 3);
+  bench.ready(1, "frozen");
+  bench.ready(2, "two");
+  bench.ready(3, "three");
+  ASSERT_THAT(bench.last(2).ranks, ElementsAre(2, 3));
+  const Assignment taken = bench.last(1);
+  bench.live(100, {2, 3});
+  ASSERT_EQ(bench.coordinator.lost(), 1u);
+  bench.tell(1, {"starting", Json::object()});
+  bench.tell(1, Message::of("end", AttemptEnd{taken.run_id, taken.attempt, "lease_expired", "", ""}));
+  bench.ready(1, "frozen");
+  bench.complete(1);
+  bench.tell(2, Message::of("unusable", AttemptEnd{"", 0, "trainer_died", "none starts", ""}));
+  bench.end(2, "trainer_died", "killed by signal 9");
+  bench.end(3, "group_broken");
+  EXPECT_EQ(bench.coordinator.count(RunStatus::waiting), 0u);
+  EXPECT_THAT(bench.last(1).ranks, ElementsAre(1, 3));
+}
+
 TEST(LostAgent, OneThatWakesAndCannotStartATrainerStaysUnusable) {
   Bench bench(plan_of({1, 1, 1, 1}), 2);
   bench.ready(1, "frozen");

@@ -50,6 +50,32 @@ TEST(LostNode, WhatCannotBeReadOrAskedCountsNeitherWay) {
   EXPECT_TRUE(node.look(false, "still", now + 63)) << "nobody committed in all that time";
 }
 
+TEST(LostNode, AControllerThatIsAwayWhileTheStoreStandsStillIsNoLostNode) {
+  LostNode node;
+  double now = 0;
+  EXPECT_FALSE(is_lost(node, now, 3600, std::nullopt, [] { return "still"; }));
+  EXPECT_FALSE(node.is_suspected());
+  EXPECT_FALSE(is_lost(node, now, 12, false, [] { return "still"; }));
+  EXPECT_FALSE(is_lost(node, now, 15, std::nullopt, [] { return "still"; }));
+  EXPECT_FALSE(node.look(false, "still", now)) << "misses before and after it are five, but not yet thirty seconds old";
+  EXPECT_TRUE(node.look(false, "still", now + 3));
+}
+
+TEST(LostNode, TheLastOfFiveMissesIsEnoughWhereTheStoreStoodStillMeanwhile) {
+  LostNode node;
+  for (int look = 0; look < 4; ++look) EXPECT_FALSE(node.look(false, "still", 10.0 * look));
+  EXPECT_TRUE(node.look(false, "still", 40));
+}
+
+TEST(LostNode, AnAnswerOfSlurmdBeginsTheStillnessAnewToo) {
+  LostNode node;
+  EXPECT_FALSE(node.look(false, "still", 0));
+  EXPECT_FALSE(node.look(true, std::nullopt, 100));
+  double now = 103;
+  EXPECT_FALSE(is_lost(node, now, 30, false, [] { return "still"; })) << "nobody looked whether it committed while slurmd answered";
+  EXPECT_TRUE(node.look(false, "still", now));
+}
+
 TEST(LostNode, FewMissesAreNoLostNodeHoweverLongTheyLast) {
   LostNode node;
   for (int look = 0; look < LostNode::most_misses - 1; ++look) EXPECT_FALSE(node.look(false, "still", 100.0 * look));

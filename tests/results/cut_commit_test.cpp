@@ -8,14 +8,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <map>
+#include <thread>
 
 #include "experiments/spec/fault.h"
 #include "results/backup.h"
+#include "results/cut_commit.h"
 #include "results/database.h"
 #include "results/ledger.h"
 
@@ -182,6 +185,60 @@ TEST_F(CutCommitTest, ACoordinatorElsewhereThatMovesIsLeftAlone) {
   EXPECT_THAT(message_of<RefusedError>([&] { Store::open_for_writing(file, options); }), HasSubstr("its heartbeat goes on"));
   Reader reader(file);
   EXPECT_EQ(integer_at(reader, "SELECT count(*) FROM runs WHERE status = 'COMPLETE'"), 2) << "its commit stands";
+}
+
+TEST_F(CutCommitTest, ACoordinatorElsewhereThatBeatsAfterItWasJudgedIsWatchedAnew) {
+  cut(moments[1], ProcessIdentity{"another-host", "another boot", 7, 7});
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int looks = 0;
+    StoreOptions options = with_rollback_journal();
+    options.sleep = [&](std::chrono::milliseconds) {
+      if (++looks > 20) ::_exit(7); // a second lease
+    };
+    set_fault(Fault{FaultPoint::coordinator_before_claim, 1, FaultAction::hang});
+    try {
+      Store::open_for_writing(file, options);
+    } catch (const std::exception&) {
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, WUNTRACED), child);
+  ASSERT_TRUE(WIFSTOPPED(status));
+  Database(file, SQLITE_OPEN_READWRITE, 1000).script("UPDATE coordinators SET heartbeat = heartbeat + 1");
+  ::kill(child, SIGCONT);
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7) << "it was replaced though it lives";
+}
+
+TEST_F(CutCommitTest, AChangeOfTheStoreOrOfItsJournalIsOne) {
+  for (const char* suffix : {"", "-journal"}) {
+    for (const char* name : {"results.db", "results.db-journal"}) std::filesystem::remove(folder / name);
+    cut(moments[1]);
+    const auto found = CutCommit::found_at(file);
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->is_unchanged());
+    const std::filesystem::path changed = file.string() + suffix;
+    std::filesystem::last_write_time(changed, std::filesystem::last_write_time(changed) + std::chrono::seconds(1));
+    EXPECT_FALSE(found->is_unchanged()) << changed;
+  }
+}
+
+TEST_F(CutCommitTest, NoCopyCountsWhoseFilesChangeMeanwhile) {
+  cut(moments[1]);
+  std::filesystem::resize_file(file, 64 << 20); // so that the other thread gets its turn during a copy
+  std::atomic<bool> done{false};
+  std::thread writer([&] { // on a file system whose locks do not tell of it
+    const std::filesystem::path journal = file.string() + "-journal";
+    for (auto time = std::filesystem::last_write_time(journal); !done; std::this_thread::yield())
+      std::filesystem::last_write_time(journal, time += std::chrono::seconds(1));
+  });
+  EXPECT_THAT(message_of<StorageError>([&] { CutCommit::found_at(file); }), HasSubstr("it is being written"));
+  done = true;
+  writer.join();
+  EXPECT_THAT(contents(temporary.path()), IsEmpty());
 }
 
 TEST_F(CutCommitTest, CopiesChecksAndMergesTakeWhatWasRecordedBefore) {

@@ -308,5 +308,16 @@ TEST(Journal, TheStoreIsInTheModeThatItsFileSystemAsksForAndOneFileAtRest) {
   EXPECT_EQ(file_system_name("/proc"), "unknown") << "what has no name here gets no WAL";
 }
 
+TEST(Journal, NobodyWaitsForAWalThatIsThere) {
+  TemporaryFolder folder;
+  int asked = 0;
+  StoreOptions options;
+  options.journal = JournalMode::wal;
+  options.keep_waiting = [&](std::chrono::milliseconds) { return ++asked < 10; };
+  Store store = Store::open_for_writing(folder / "results.db", options);
+  EXPECT_EQ(store.journal_mode(), JournalMode::wal);
+  EXPECT_EQ(asked, 0);
+}
+
 } // namespace
 } // namespace stdualx

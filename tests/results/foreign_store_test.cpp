@@ -15,6 +15,7 @@
 
 #include "experiments/spec/run_path.h"
 #include "results/backup.h"
+#include "results/database.h"
 #include "results/format.h"
 #include "results/ledger.h"
 #include "results/tables.h"
@@ -372,6 +373,15 @@ TEST_F(ForeignStores, CallNothingByTheirOwnViewsThatCouldDoHarm) {
   EXPECT_NE(message_of<InputError>([&] { reader.query("SELECT * FROM v_set"); }), "no error");
 }
 
+TEST_F(ForeignStores, AreNotTrustedBeforeTheirSchemaIsChecked) {
+  {
+    Forger forger(base);
+    forger.sql("CREATE VIEW v_set AS SELECT * FROM pragma_journal_mode('OFF')");
+  }
+  Database raw(base, SQLITE_OPEN_READONLY, 0);
+  EXPECT_THAT(message_of<StorageError>([&] { raw.text("SELECT * FROM v_set"); }), HasSubstr("unsafe use of virtual table"));
+}
+
 /// Rows of the other store as a person would forge them, then what came over.
 class ForeignRows : public ForeignStores {
 protected:
@@ -438,9 +448,10 @@ TEST_F(ForeignRows, WhatDoesNotHoldTogetherCostsItsRunAlone) {
        {"DELETE FROM attempts" + whose, "UPDATE attempts SET attempt = 9223372036854775807" + whose,
         "UPDATE evaluation_parts SET classes = 1000000000000" + whose, "UPDATE evaluation_parts SET classes = -1" + whose,
         "UPDATE evaluation_parts SET condition = '../x'" + part, "UPDATE predictions SET predicted = 77" + part,
-        "UPDATE predictions SET label = -1" + part, "DELETE FROM predictions" + part, "UPDATE confusion SET windows = 1000000000000" + part,
-        "UPDATE OR IGNORE attention SET query = 1000000000000" + part, "UPDATE attempts SET end_reason = 'because'" + whose,
-        "UPDATE epochs SET epoch = -epoch" + whose, "UPDATE runs SET status = 'DONE'" + whose}) {
+        "UPDATE predictions SET label = -1" + part, "UPDATE predictions SET label = 2" + part, "DELETE FROM predictions" + part,
+        "UPDATE confusion SET windows = 1000000000000" + part, "UPDATE OR IGNORE attention SET query = 1000000000000" + part,
+        "UPDATE attempts SET end_reason = 'because'" + whose, "UPDATE epochs SET epoch = -epoch" + whose,
+        "UPDATE runs SET status = 'DONE'" + whose}) {
     const Merged merged = merged_after(change);
     EXPECT_THAT(merged.notes, ::testing::Contains(AllOf(HasSubstr("run " + run_id.substr(0, 10)), HasSubstr("not merged: ")))) << change;
     EXPECT_EQ(runs_here(), 8) << change;

@@ -105,6 +105,21 @@ TEST_F(Locks, OneThatMayWaitIsAskedAndACommitThatIsGivenUpIsDropped) {
   EXPECT_EQ(epochs(), 1);
 }
 
+TEST_F(Locks, OneThatMayWaitIsAskedWhenItsWriteCannotBeginToo) {
+  std::optional<Database> other;
+  int asked = 0;
+  StoreOptions waiting = options();
+  waiting.keep_waiting = [&](std::chrono::milliseconds) {
+    if (++asked == 10) other.reset(); // longer than the patience of one who is not asked
+    return asked < 1000;
+  };
+  Store store = Store::open_for_writing(file, waiting);
+  other.emplace(file, SQLITE_OPEN_READWRITE, 0);
+  other->script("BEGIN IMMEDIATE");
+  EXPECT_EQ(store.register_sweep(a_plan({a_run()})), 1);
+  EXPECT_GE(asked, 10);
+}
+
 TEST_F(Locks, AStartWaitsForAReader) {
   { Store store = Store::open_for_writing(file, options()); }
   std::optional<HeldRead> reader(file);
@@ -141,6 +156,7 @@ TEST_F(Locks, ACoordinatorThatIsOnlyKeptWaitingIsNotTakenOver) {
   ASSERT_TRUE(store.try_begin());
   store.heartbeat();
   StoreOptions ours = options();
+  ours.patience = 400ms; // were these seconds, ctest would end this
   ours.sleep = [](std::chrono::milliseconds) {};
   EXPECT_THAT(message_of<RefusedError>([&] { Store::open_for_writing(file, ours); }), HasSubstr("its write lock was not given back"));
   EXPECT_FALSE(store.try_commit());
@@ -159,23 +175,63 @@ TEST_F(Locks, ACoordinatorThatIsOnlyKeptWaitingIsNotTakenOver) {
   EXPECT_THAT(message_of<RefusedError>([&] { Store::open_for_writing(file, ours); }), HasSubstr("its heartbeat goes on"));
 }
 
+TEST_F(Locks, AHolderWhoMayHaveBeenKeptFromItsHeartbeatByWhatKeptUsWaitingIsWatchedAnew) {
+  StoreOptions theirs = options();
+  theirs.identity.host = "another-host";
+  Store store = Store::open_for_writing(file, theirs);
+  std::optional<Database> third(std::in_place, file, SQLITE_OPEN_READWRITE, 0);
+  third->script("BEGIN IMMEDIATE"); // neither of them can write now
+  StoreOptions ours = options();
+  ours.patience = 20s;
+  int looks = 0;
+  std::thread ends;
+  ours.sleep = [&](std::chrono::milliseconds) {
+    if (++looks == 20) // of the first lease the last
+      ends = std::thread([&] {
+        std::this_thread::sleep_for(1s); // meanwhile ours waits for the lock
+        third.reset();
+      });
+    if (looks == 22) store.heartbeat();
+  };
+  EXPECT_THAT(message_of<RefusedError>([&] { Store::open_for_writing(file, ours); }), HasSubstr("its heartbeat goes on"));
+  EXPECT_EQ(looks, 22);
+  ends.join();
+  store.heartbeat(); // still the holder
+}
+
 TEST_F(Locks, WhoIsInTheWayIsNamed) {
   { Store store = Store::open_for_writing(file, options()); }
   EXPECT_THAT(who_holds(file), HasSubstr("a process on another host"));
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const HeldRead read(file);
+  const auto child_that = [&](const auto& holds) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      holds();
+      ::_exit(0);
+    }
+    char word = 0;
+    EXPECT_EQ(::read(ends[0], &word, 1), 1);
+    return child;
+  };
+  const auto tell_and_stay = [&] {
     if (::write(ends[1], "r", 1) == 1) ::pause();
-    ::_exit(0);
-  }
-  char word = 0;
-  ASSERT_EQ(::read(ends[0], &word, 1), 1);
-  EXPECT_THAT(who_holds(file), HasSubstr("process " + std::to_string(child) + " ("));
+  };
+  const pid_t reads = child_that([&] {
+    const HeldRead read(file);
+    tell_and_stay();
+  });
+  const pid_t has_it_open = child_that([&] {
+    const Database database(file, SQLITE_OPEN_READONLY, 0);
+    tell_and_stay();
+  });
+  EXPECT_THAT(who_holds(file), HasSubstr("process " + std::to_string(reads) + " ("));
   EXPECT_THAT(who_holds(file), HasSubstr("on this host"));
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
+  EXPECT_THAT(who_holds(file), ::testing::Not(HasSubstr(std::to_string(has_it_open)))) << "it holds no lock";
+  for (const pid_t child : {reads, has_it_open}) {
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
 }
 
 TEST_F(Locks, ASnapshotOfOurOwnKeepsNobodyWaitingAndSeesOneState) {

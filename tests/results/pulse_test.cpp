@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "fixture.h"
+#include "results/database.h"
 
 namespace stdualx {
 namespace {
@@ -32,6 +35,41 @@ TEST(StorePulse, EachHeartbeatChangesItWithEitherJournalAndAReaderDoesNot) {
     Reader(file).query("SELECT count(*) FROM coordinators", {});
     EXPECT_EQ(store_pulse(file), before);
   }
+}
+
+TEST(StorePulse, ACommitThatLeavesSizeAndTimeOfChangeAsTheyWereIsSeenByItsCounter) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder / "results.db";
+  StoreOptions options;
+  options.journal = JournalMode::rollback;
+  Store store = Store::open_for_writing(file, options);
+  const auto size = std::filesystem::file_size(file);
+  const auto time = std::filesystem::last_write_time(file);
+  const auto before = store_pulse(file);
+  store.heartbeat();
+  std::filesystem::last_write_time(file, time); // as coarse as some servers' are
+  ASSERT_EQ(std::filesystem::file_size(file), size);
+  EXPECT_NE(store_pulse(file), before);
+}
+
+TEST(StorePulse, ACommitIntoTheMiddleOfAWalIsSeenByItsTime) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder / "results.db", wal = file.string() + "-wal";
+  StoreOptions options;
+  options.journal = JournalMode::wal;
+  Store store = Store::open_for_writing(file, options);
+  for (int beat = 0; beat < 10; ++beat) store.heartbeat();
+  const auto size = std::filesystem::file_size(wal);
+  Database(file, SQLITE_OPEN_READWRITE, 1000).text("PRAGMA wal_checkpoint(RESTART)"); // from here on it is written from its start again
+  store.heartbeat();
+  const auto before = store_pulse(file);
+  const auto time = std::filesystem::last_write_time(wal);
+  do { // the kernel's clock of files goes in steps
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    store.heartbeat();
+  } while (std::filesystem::last_write_time(wal) == time);
+  ASSERT_EQ(std::filesystem::file_size(wal), size);
+  EXPECT_NE(store_pulse(file), before);
 }
 
 TEST(StorePulse, WhatCannotBeReadIsUnknownAndNotStill) {

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <functional>
+#include <optional>
 
 #include "results/backup.h"
 #include "results/database.h"
@@ -294,6 +295,44 @@ TEST_F(Repair, MergingTakesOverWhatIsNewAndAgainNothing) {
   EXPECT_EQ(reader.query("SELECT * FROM epochs").rows, epochs.rows);
 }
 
+TEST_F(Repair, MergingGivesFilesTheNumberThatTheirAttemptHasHere) {
+  {
+    Store other = Store::open_for_writing(folder / "other.db");
+    other.register_sweep(a_plan({begun}, "other"));
+    other.begin_attempt(begun_id, a_place("node9"), 1);
+    for (const std::int64_t epoch : {1, 2}) other.record_epoch(an_epoch(begun_id, 1, epoch));
+  }
+  Store store = Store::open_for_writing(file);
+  Copies copies;
+  EXPECT_THAT(store.merge(folder / "other.db", copies.copy()).notes, IsEmpty());
+  EXPECT_THAT(copies.made, ::testing::Contains(begun_id + "/2/epoch-2"));
+  EXPECT_EQ(store.live_checkpoints(begun_id).back().path, begun_id + "/2/epoch-2");
+}
+
+TEST_F(Repair, MergingTakesOverTheNewestWeightsAlone) {
+  const RunSpec third = a_run(2);
+  const std::string id = run_identity(third);
+  const auto weights = [&](const std::string& attempt) {
+    return Artifact{"weights", id + "/" + attempt + "/best.safetensors", sha256_hex(attempt), 10};
+  };
+  {
+    Store other = Store::open_for_writing(folder / "other.db");
+    other.register_sweep(a_plan({third}, "other"));
+    other.begin_attempt(id, a_place(), 1);
+    other.record_epoch(an_epoch(id, 1, 1));
+    other.end_attempt({id, 1, "drained", "", "", {weights("1")}}, RunStatus::interrupted);
+    other.begin_attempt(id, a_place(), 1, 1);
+    other.record_epoch(an_epoch(id, 2, 2));
+    other.record_evaluation(an_evaluation(id, 2));
+    other.end_attempt({id, 2, "complete", "", "", {weights("2")}}, RunStatus::complete);
+  }
+  Store store = Store::open_for_writing(file);
+  Copies copies;
+  EXPECT_THAT(store.merge(folder / "other.db", copies.copy()).notes, IsEmpty());
+  EXPECT_THAT(copies.made, ElementsAre(weights("2").path));
+  EXPECT_EQ(store.run_states(std::vector{id}).at(0).weights, weights("2"));
+}
+
 TEST_F(Repair, MergingLeavesRunsOfOtherBitsAndEvaluationsOfOtherNumbersAsTheyAre) {
   const auto other_file = folder / "other.db";
   {
@@ -328,6 +367,21 @@ TEST_F(Repair, MergingRefusesTheStoreItselfAndOneThatIsBeingWritten) {
   theirs.release();
   EXPECT_EQ(mine.merge(folder / "theirs.db", Copies().copy()).runs, 0);
   EXPECT_THAT(message_of<InputError>([&] { mine.merge(folder / "none.db", Copies().copy()); }), HasSubstr("there is no store"));
+}
+
+TEST_F(Repair, MergingRefusesAStoreThatTheNextWriterTakesWhileTheOneBeforeIsWatched) {
+  const auto other_file = folder / "other.db";
+  StoreOptions theirs;
+  theirs.identity = {"otherhost", "boot", 7, 8};
+  std::optional<Store> writer(Store::open_for_writing(other_file, theirs)), next;
+  StoreOptions options;
+  options.sleep = [&](std::chrono::milliseconds) {
+    if (next) return;
+    writer.reset();
+    next.emplace(Store::open_for_writing(other_file));
+  };
+  Store mine = Store::open_for_writing(folder / "mine.db", options);
+  EXPECT_THAT(message_of<RefusedError>([&] { mine.merge(other_file, Copies().copy()); }), HasSubstr("is writing it (it runs)"));
 }
 
 } // namespace

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shlex
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -165,6 +166,15 @@ class Submission(Workplace):
             self.assertEqual("121 s" in said and "not one epoch was recorded" in said, requeued == 0, said)
             self.assertEqual("Slurm starts job 7 again" in said, requeued == 1, said)
             self.assertEqual(self.calls("scontrol"), ["7"] * requeued)
+
+    def test_epochs_that_are_computed_again_for_lost_weights_are_progress(self):
+        self.run_sweep(self.sweep(folds=[0], variants=["stdual_x"]), "--workers", 1)  # stand-ins keep no weights
+        self.wishes["epoch_ms"] = 700
+        self.submit(self.sweep("later.json", folds=[0], variants=["stdual_x"], conditions=["noise/10/1"]), "--workers-per-node", 1, "--time", "2:01", "--warning-seconds", 60)
+        process = self.start_script(self.sent()[-1], SLURM_JOB_ID="7")
+        wait_until(lambda: self.ask("SELECT count(*) FROM replays") != [(0,)], 60, "an epoch that is computed again")
+        os.kill(process.pid, signal.SIGUSR1)
+        self.assertIn("Slurm starts job 7 again", self.finish(process, 75))
 
     def test_tries_that_record_no_epoch_end_after_the_fifth_with_the_reason(self):
         self.wishes["start"] = "hang"
@@ -412,6 +422,7 @@ class Submission(Workplace):
         self.run_sweep(whole, "--workers", 2, "--quiet")  # takes it back
         self.assertIn("tiny: 4 of 4 runs complete", self.finish(self.start("watch", "--seconds", 0.1, "--sweep", identity[:12])))
         self.assertNotIn("Retired", self.finish(self.start("status")))
+
     def test_slurm_is_asked_once_for_all_who_look_at_a_store_and_not_at_all_where_a_fresh_answer_lies(self):
         self.submit(self.sweep(), "--nodes", 1, "--workers-per-node", 1, "--time", "1:00:00")
         self.stand_in("squeue", "echo '7|PENDING|Priority|'")
@@ -431,6 +442,30 @@ class Submission(Workplace):
         self.finish(self.start("cancel"))  # what is done to a job depends on what it does now
         self.assertEqual(len(self.words("squeue")), 5)
         self.assertEqual([path.name for path in answers.parent.iterdir() if path.name.startswith("slurm-jobs")], ["slurm-jobs.json"])
+
+    def test_the_guard_has_a_running_job_of_a_silent_node_requeued_and_none_that_slurm_requeued_itself(self):
+        self.stand_in("scontrol", 'case "$*" in *config) echo SlurmdPort = 1;; *requeue*) ;; *) echo "NodeName=n1 NodeAddr=127.0.0.1 Port=1";; esac')  # nobody listens there
+        self.stand_in("squeue", 'case "$*" in *jobs=7*) echo "7|RUNNING|None|n1";; *) echo "8|PENDING|BeginTime|";; esac')
+        guards = [subprocess.Popen([PROGRAM, "guard", "n1", job, str(self.folder), str(self.store)], env=self.environment(), stdin=subprocess.DEVNULL) for job in ("7", "8")]
+        for guard in guards:
+            self.addCleanup(guard.wait)
+            self.addCleanup(guard.kill)
+        self.assertEqual([guard.wait(120) for guard in guards], [0, 0])
+        self.assertEqual([words for words in self.words("scontrol") if "requeue" in words], ["requeue 7"])
+        log, = self.folder.glob("*7*")
+        self.assertIn("node n1, where this ran, does not answer any more: Slurm starts job 7 again", log.read_text(encoding="utf-8"))
+
+    def test_the_guard_is_started_on_another_node_than_the_one_that_it_watches(self):
+        with socket.create_server(("127.0.0.1", 0)) as slurmd:
+            nodes = "\\n".join(f"NodeName={name} NodeAddr=127.0.0.1 Port={slurmd.getsockname()[1]}" for name in ("n1", "n2"))
+            self.stand_in("scontrol", f'case "$*" in *config) echo SlurmdPort = 1;; *) printf "{nodes}\\n";; esac')
+            self.stand_in("srun", "sleep 60")
+            self.submit(self.sweep(), "--workers-per-node", 1)
+            script, = self.sent()
+            self.start_script(script, SLURM_JOB_ID="7", SLURMD_NODENAME="n1", SLURM_JOB_NODELIST="n[1-2]", SLURM_JOB_NUM_NODES="2")
+            guards = wait_until(lambda: [words for words in self.called_with("srun") if "guard" in words], 60, "the guard's step")
+        self.assertIn("--nodelist=n2", guards[0])
+        self.assertEqual(guards[0][-5:], ["guard", "n1", "7", str(script.parent), str(self.store)])
 
     def test_the_guard_takes_a_controller_that_is_away_for_no_lost_node(self):
         self.stand_in("scontrol", "[ $1 != requeue ] || exit 0; exit 1")
