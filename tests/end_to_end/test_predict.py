@@ -12,7 +12,7 @@ from test_training import RealTraining
 class Predict(RealTraining):
     def setUp(self):
         super().setUp()
-        self.manifest = self.folder / "data" / "manifest.json"
+        self.manifest = self.folder / "tiny" / "manifest.json"
         self.run_sweep(self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 3, "batch_size": 16}}), "--workers", 1)
         (self.run_id, path), = self.ask("SELECT run_id, path FROM artifacts WHERE kind = 'weights'")
         self.weights = self.folder / "results.db.d" / path
