@@ -1,10 +1,5 @@
 // Named tensors in a safetensors file, readable from Python, numpy and every other tool that knows the format.
-//
-//   file   := length header data
-//   length := uint64, little-endian: bytes of header
-//   header := JSON object: name -> {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, and
-//             "__metadata__" -> {text: text}; padded with spaces so that data starts at a multiple of 8
-//   data   := the tensors' bytes, little-endian, row-major, without gaps, in the order of the header's offsets
+// The grammar is in experiments/spec/safetensors.h.
 #pragma once
 
 #include "model/network.h"
@@ -30,8 +25,7 @@ struct SafetensorsFile {
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {}, const std::function<void(std::string_view)>& see = {});
 
-/// Throws StorageError that names the file and what is damaged: shorter than it says, a header that is no JSON, a tensor
-/// whose offsets do not match its type and shape, overlap or leave gaps.
+/// Throws as open_safetensors.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 
 } // namespace stdualx

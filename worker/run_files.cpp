@@ -6,6 +6,7 @@
 #include "experiments/spec/fault.h"
 #include "experiments/spec/run_path.h"
 #include "experiments/spec/run_spec.h"
+#include "experiments/spec/safetensors.h"
 #include "experiments/spec/sha256.h"
 
 #include <algorithm>
@@ -103,20 +104,16 @@ bool is_gone(const fs::path& store_directory, const std::string& path) {
   }
 }
 
-namespace {
-/// What may not be read is not damaged.
-[[noreturn]] void throw_read_error(const fs::path& file, int error) {
-  const std::string text = "cannot read " + file.string() + ": " + std::strerror(error);
-  if (error == EACCES || error == EPERM) throw PermissionError(text + "; ask whoever owns it (chmod g+r, where a group shares it)");
-  throw StorageError(text);
-}
-} // namespace
-
 FileHash hash_of(const fs::path& file) {
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream.is_open() && (errno == ENOENT || errno == ENOTDIR)) throw FileGone(file.string() + " is not there");
-  if (!stream.is_open()) throw_read_error(file, errno);
+  if (!stream.is_open()) {
+    const std::string text = "cannot read " + file.string() + ": " + std::strerror(errno);
+    // What may not be read is not damaged.
+    if (errno == EACCES || errno == EPERM) throw PermissionError(text + "; ask whoever owns it (chmod g+r, where a group shares it)");
+    throw StorageError(text);
+  }
   FileHash hash;
   Sha256 digest;
   std::vector<char> block(std::size_t{1} << 20);
@@ -129,44 +126,9 @@ FileHash hash_of(const fs::path& file) {
   return hash;
 }
 
-namespace {
-Json read_header(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream.is_open()) throw_read_error(file, errno);
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(file, error);
-  std::uint64_t header_bytes = 0; // little-endian, as the format says and the machine is
-  stream.read(reinterpret_cast<char*>(&header_bytes), sizeof header_bytes);
-  constexpr std::uint64_t longest_header = 100'000'000; // the format's own limit
-  if (!stream || error || header_bytes > std::min(size - sizeof header_bytes, longest_header))
-    throw StorageError(file.string() + " is no safetensors file, or it is cut");
-  std::string header(header_bytes, '\0');
-  stream.read(header.data(), static_cast<std::streamsize>(header_bytes));
-  Json json = Json::parse(header, nullptr, false);
-  if (!stream || !json.is_object()) throw StorageError(file.string() + " is no safetensors file: its header is no JSON object");
-  const std::uint64_t data_bytes = size - sizeof header_bytes - header_bytes;
-  std::uint64_t end = 0;
-  for (const auto& [name, tensor] : json.items())
-    if (name != "__metadata__" && tensor.is_object() && tensor.contains("data_offsets")) {
-      const Json& offsets = tensor["data_offsets"];
-      if (offsets.is_array() && offsets.size() == 2 && offsets[1].is_number_unsigned())
-        end = std::max(end, offsets[1].get<std::uint64_t>());
-    }
-  if (end != data_bytes)
-    throw StorageError(file.string() + " holds " + std::to_string(data_bytes) + " bytes of tensors, its header says " +
-                       std::to_string(end));
-  return json;
-}
-} // namespace
-
 Metadata read_metadata(const fs::path& file) {
-  const Json json = read_header(file);
-  const Json entries = json.value("__metadata__", Json::object());
-  Metadata metadata;
-  if (entries.is_object())
-    for (const auto& [key, value] : entries.items())
-      if (value.is_string()) metadata[key] = value.get<std::string>();
-  return metadata;
+  std::ifstream stream;
+  return open_safetensors(file, stream).metadata;
 }
 
 Json history_of(const Metadata& metadata) {

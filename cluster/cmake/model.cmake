@@ -27,13 +27,20 @@ if(STDUALX_TESTS)
   target_precompile_headers(model_gpu_tests REUSE_FROM model_tests)
 endif()
 
-# Kernels of fused layers: float32 on cores, without torch. Highway has the loops for each instruction set, LIBXSMM the products. No program uses
-# them yet (ARCHITECTURE, "Training").
-if(STDUALX_TESTS AND STDUALX_WITH_FUSED AND NOT CMAKE_CXX_FLAGS MATCHES "fsanitize") # Python loads the module, without the sanitizer
+# Kernels of fused layers: float32 on cores, without torch. Highway has the loops for each instruction set, LIBXSMM the products.
+if(STDUALX_WITH_FUSED)
   stdualx_library(stdualx_kernels FOLDER model
     SOURCES fused/attention_kernel.cpp fused/matrix_product.cpp fused/stdat_kernel.cpp fused/stem_kernel.cpp fused/vector_loops.cpp
     PRIVATE_LINKS library::highway library::xsmm)
+  # Forward alone, of weights in a file.
+  stdualx_library(stdualx_inference FOLDER model SOURCES inference/inference.cpp inference/linear.cpp LINKS stdualx_spec PRIVATE_LINKS stdualx_kernels)
+  set_source_files_properties("${CMAKE_SOURCE_DIR}/model/inference/inference.cpp" PROPERTIES COMPILE_OPTIONS -O3)
+endif()
+if(STDUALX_TESTS AND STDUALX_WITH_FUSED AND NOT CMAKE_CXX_FLAGS MATCHES "fsanitize") # Python loads the modules, without the sanitizer
   add_library(fused_probe MODULE "${CMAKE_SOURCE_DIR}/tests/model/fused_probe.cpp")
   target_link_libraries(fused_probe PRIVATE stdualx_options stdualx_kernels)
   stdualx_reference_test(model.fused_reference model fused_layers.py fused_probe)
+  add_library(inference_probe MODULE "${CMAKE_SOURCE_DIR}/tests/model/inference_probe.cpp")
+  target_link_libraries(inference_probe PRIVATE stdualx_options stdualx_inference stdualx_kernels)
+  stdualx_reference_test(model.inference_reference model inference.py inference_probe)
 endif()

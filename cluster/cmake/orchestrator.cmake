@@ -2,9 +2,13 @@
 stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp lost_node.cpp progress.cpp simulator.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
-  SOURCES loop.cpp output.cpp recovery.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/jobs.cpp commands/preflight.cpp commands/profile.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
+  SOURCES loop.cpp output.cpp recovery.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/jobs.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
           commands/retry.cpp commands/tsne.cpp standing.cpp
   LINKS stdualx_decisions stdualx_agent stdualx_build stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
+if(STDUALX_WITH_FUSED)
+  target_link_libraries(stdualx_orchestrator PRIVATE stdualx_inference)
+  target_compile_definitions(stdualx_orchestrator PRIVATE STDUALX_WITH_FUSED)
+endif()
 add_executable(stdualx orchestrator/main.cpp)
 target_link_libraries(stdualx PRIVATE stdualx_orchestrator stdualx_options)
 set_target_properties(stdualx PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON) # a site's own MPI stays where it is
