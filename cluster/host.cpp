@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -195,6 +196,10 @@ int count_cores() {
 }
 
 std::string list_cores() { return field_of(text_of("/proc/self/status"), "Cpus_allowed_list:"); }
+double peak_resident_bytes() {
+  const std::string kilobytes = field_of(text_of("/proc/self/status"), "VmHWM:");
+  return kilobytes.empty() ? std::nan("") : 1024 * std::strtod(kilobytes.c_str(), nullptr);
+}
 
 int default_workers() {
   const int gpus = count_gpus();

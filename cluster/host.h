@@ -54,6 +54,8 @@ std::vector<Gpu> parse_nvidia_smi(const std::string& text);
 int count_cores();
 /// Which ones, as a list: "0-3,8". They are what the allocation or the person gave; trainers inherit them.
 std::string list_cores();
+/// The largest resident set of this process since it began its program, bytes (Linux's VmHWM); NaN where it cannot be read.
+double peak_resident_bytes();
 
 /// Workers that `run` starts unless told: one for each GPU that it may use, else one for each core. Throws as count_gpus.
 int default_workers();

@@ -6,6 +6,7 @@ stdualx_library(stdualx_orchestrator FOLDER orchestrator
           commands/retry.cpp commands/tsne.cpp standing.cpp
   LINKS stdualx_decisions stdualx_agent stdualx_build stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
 if(STDUALX_WITH_FUSED)
+  target_sources(stdualx_orchestrator PRIVATE "${CMAKE_SOURCE_DIR}/orchestrator/commands/trained.cpp")
   target_link_libraries(stdualx_orchestrator PRIVATE stdualx_inference)
   target_compile_definitions(stdualx_orchestrator PRIVATE STDUALX_WITH_FUSED)
 endif()

@@ -1,4 +1,5 @@
 // `stdualx bench`: what trained networks cost to use, on this machine, into the store and beside the paper's numbers.
+#include "cluster/host.h"
 #include "experiments/spec/assignment.h"
 #include "orchestrator/commands/command.h"
 #include "results/rows.h"
@@ -9,11 +10,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <iostream>
 #include <mutex>
+#include <optional>
+#include <random>
 #include <thread>
+
+#ifdef STDUALX_WITH_FUSED
+#include "model/fused/vector_loops.h"
+#include "orchestrator/commands/trained.h"
+#endif
 
 namespace stdualx {
 
@@ -70,6 +79,45 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
   return from_json<EfficiencyReport>(ask_trainer("--measure", to_json_all(assignment), "measuring run " + measured.run_id.substr(0, 10)));
 }
 
+#ifdef STDUALX_WITH_FUSED
+/// The same network without libtorch, in this process (model/inference), as its trainer measures it (worker/inference_cost.h); nothing
+/// where that form lacks the network.
+std::optional<EfficiencyReport> measure_without_torch(const Measured& measured, const std::filesystem::path& store_directory,
+                                                      const EfficiencyReport& with_torch) {
+  const Trained trained = read_trained(store_directory / measured.weights.path);
+  if (!lacks_inference(trained.run.model, trained.shape).empty()) return std::nullopt;
+  Inference network(trained.run.model, trained.shape, trained.weights);
+  const auto values = static_cast<std::size_t>(trained.shape.sensors * trained.shape.steps * trained.shape.channels);
+  std::mt19937 engine(1);
+  std::normal_distribution<float> noise;
+  std::vector<float> windows, logits;
+  const auto seconds_of = [&](std::size_t batch) {
+    while (windows.size() < batch * values) windows.push_back(noise(engine));
+    logits.resize(batch * static_cast<std::size_t>(trained.shape.classes));
+    const auto start = std::chrono::steady_clock::now();
+    network(windows.data(), batch, logits.data());
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const auto sorted_seconds = [&](std::size_t batch, int times) {
+    for (int i = 0; i < times / 10 + 1; ++i) seconds_of(batch);
+    std::vector<double> seconds;
+    for (int i = 0; i < times; ++i) seconds.push_back(seconds_of(batch));
+    std::sort(seconds.begin(), seconds.end());
+    return seconds;
+  };
+  EfficiencyReport report{measured.run_id, with_torch.host, "cpu without libtorch", "", 1, {}};
+  report.platform = "float32, loops for " + std::string(vector_instruction_sets().back());
+  const std::vector<double> one = sorted_seconds(1, 300);
+  report.metrics = {
+      {"latency_median", one[one.size() / 2]}, {"latency_p99", one[one.size() * 99 / 100]}, {"process_peak_bytes", peak_resident_bytes()}};
+  for (const std::size_t batch : {8U, 64U, 256U}) {
+    const std::vector<double> many = sorted_seconds(batch, 10);
+    report.metrics.push_back({"windows_per_second_" + std::to_string(batch), static_cast<double>(batch) / many[many.size() / 2]});
+  }
+  return report;
+}
+#endif
+
 /// Does `work` while a thread counts the store's heartbeat on, so that no other host takes it for abandoned. Only that thread may use the
 /// store meanwhile. What the heartbeat throws (the fence is lost) is thrown after the work.
 template <class Work> void beside_a_heartbeat(Store& store, Work&& work) {
@@ -120,6 +168,11 @@ int bench_command(const Command& command, const std::vector<std::string>& argume
     EfficiencyReport measured;
     beside_a_heartbeat(store, [&] { measured = measure(run, store_directory(path), threads); });
     store.record_efficiency(measured);
+#ifdef STDUALX_WITH_FUSED
+    std::optional<EfficiencyReport> alone;
+    beside_a_heartbeat(store, [&] { alone = measure_without_torch(run, store_directory(path), measured); });
+    if (alone) store.record_efficiency(*alone);
+#endif
   }
   store.release();
   Reader reader(path);

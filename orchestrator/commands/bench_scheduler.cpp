@@ -1,10 +1,9 @@
 // `stdualx bench scheduler`: the schedule at a scale that no machine here has, on a simulated cluster (simulator.h).
+#include "cluster/host.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/simulator.h"
 
 #include <fmt/format.h>
-
-#include <sys/resource.h>
 
 #include <chrono>
 #include <utility>
@@ -13,12 +12,6 @@
 namespace stdualx {
 
 namespace {
-
-std::int64_t peak_bytes() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss * std::int64_t{1024};
-}
 
 constexpr std::pair<const char*, SchedulePolicy> policies[] = {
     {"widest, then longest first; others fill (what jobs use)", SchedulePolicy::fill},
@@ -86,7 +79,7 @@ int bench_scheduler(const Command& command, const std::vector<std::string>& argu
                                   done.wrongly_blamed, done.failures_until_found, done.failures_on_bad_host});
     if (values.count("all") == 0) break;
   }
-  titled.notes.push_back(fmt::format("peak memory of this process: {:.0f} MiB", static_cast<double>(peak_bytes()) / 1048576));
+  titled.notes.push_back(fmt::format("peak memory of this process: {:.0f} MiB", peak_resident_bytes() / 1048576));
   std::vector<TitledTable> tables{titled};
   if (has_bad) tables.push_back(blame);
   std::cout << format_tables(tables, output_format(values));

@@ -15,39 +15,13 @@
 #include <span>
 
 #ifdef STDUALX_WITH_FUSED
-#include "model/inference/inference.h"
+#include "orchestrator/commands/trained.h"
 #endif
 
 namespace stdualx {
 
 #ifdef STDUALX_WITH_FUSED
 namespace {
-
-/// A finished run's weights with what they were trained on.
-struct Trained {
-  std::filesystem::path file;
-  FloatTensors weights;
-  RunSpec run;
-  InputShape shape;
-  DatasetInfo dataset; // at the rate of the windows
-};
-
-Trained read_trained(const std::filesystem::path& file) {
-  Trained trained{file, read_float_tensors(file), {}, {}, {}};
-  const auto& metadata = trained.weights.metadata;
-  const auto json = [&](const char* key) {
-    const auto found = metadata.find(key);
-    const Json value = found == metadata.end() ? Json() : Json::parse(found->second, nullptr, false);
-    if (!value.is_object())
-      throw InputError(file.string() + ": its metadata has no '" + key +
-                       "': it is not the best.safetensors of a run (`stdualx explain RUN` names that)");
-    return value;
-  };
-  trained.run = from_identity_json<RunSpec>(json("identity"));
-  trained.shape = from_json<InputShape>(json("shape"));
-  trained.dataset = from_json<DatasetInfo>(json("dataset"));
-  return trained;
-}
 
 /// The file that was named, or that of the run that was.
 std::filesystem::path weights_file(const std::string& named, const options::variables_map& values) {

@@ -36,6 +36,9 @@ class Paper(Workplace):
                          [(condition, 48) for condition in ("clean", "missing_samples/0.1/last/1", "missing_samples/0.1/last/2", "noise/10/1")])
         (run,), = self.ask("SELECT run_id FROM runs WHERE dataset = 'uci-har' AND variant = 'stdual_x' AND protocol = 'official'")
         self.finish(self.start("bench", run))
+        measured = dict(self.ask("SELECT device, count(*) FROM efficiency WHERE value > 0 GROUP BY device"))
+        self.assertGreaterEqual(measured["cpu"], 9)
+        self.assertIn(measured.get("cpu without libtorch"), (None, 6))  # a build without Highway has none
 
         # Attention rows sum to one; a sensor does not look at itself.
         for total, own in self.ask("SELECT sum(weight), total(weight * (query = key)) FROM attention GROUP BY evaluation_id, person, label, query"):
