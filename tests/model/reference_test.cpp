@@ -279,14 +279,15 @@ TEST(Reference, AgreesPartByPart) {
         const std::vector<std::int64_t> on_plane = {leading, batch, plane.steps, plane.channels};
         if (with_stem)
           part(
-              "stem", {leading, batch, shape.steps, shape.channels}, [&](const at::Tensor& x) { return stem(x, context); }, false);
+              "stem", {leading, batch, shape.steps, shape.channels}, [&](const at::Tensor& x) { return stem_plain(stem, x, context); },
+              false);
         part(
             "position", on_plane, [&](const at::Tensor& x) { return position(x); }, true);
         part(
             "stdat", on_plane,
             [&](const at::Tensor& x) {
               at::Tensor y = x;
-              for (const StdatLayer& layer : layers) y = layer(y, plane, context);
+              for (const StdatLayer& layer : layers) y = stdat_plain(layer, y, plane, context);
               return y;
             },
             true);
