@@ -129,7 +129,7 @@ ModelOutput StdualX::forward(const at::Tensor& windows, const StepContext& conte
   x = stem_of(net.stem, x, context);
   if (net.config.stdat && net.config.position) x = net.position(x);
   for (const StdatLayer& layer : net.stdat_layers) x = stdat(layer, x, net.encoder, context);
-  const at::Tensor vectors = net.vector(x, context); // [M, B, d]
+  const at::Tensor vectors = vector_of(net.vector, x, context); // [M, B, d]
 
   // The sensors together: [R, B, S, d].
   ModelOutput output;

@@ -2,6 +2,7 @@
 #include "model/fused/matrix_product.h"
 #include "model/fused/stdat_fused.h"
 #include "model/fused/stem_fused.h"
+#include "model/fused/vector_fused.h"
 #include "model/fused/vector_loops.h"
 
 #include <ATen/core/Tensor.h>
@@ -16,6 +17,9 @@ std::string_view why_no_vector_loops() { return "in this build: libhwy-dev or li
 void limit_products(std::string_view) {}
 
 at::Tensor stdat_fused(const StdatLayer&, const at::Tensor&, const StepContext&) {
+  throw std::logic_error("a build without fused layers was to run one");
+}
+at::Tensor vector_fused(const SensorVector&, const at::Tensor&, const StepContext&) {
   throw std::logic_error("a build without fused layers was to run one");
 }
 at::Tensor stem_fused(const Stem&, const at::Tensor&, const StepContext&) {

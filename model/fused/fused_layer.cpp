@@ -13,7 +13,7 @@ struct Node : torch::autograd::Function<Node> {
                             const c10::intrusive_ptr<FusedLayer>& layer, bool training) {
     const at::Tensor x = given.contiguous();
     const std::vector<at::Tensor> parameters = list.vec();
-    at::Tensor kept = at::empty({x.size(0), training ? layer->kept_floats(x) : 0}, x.options());
+    at::Tensor kept = at::empty({x.size(0), training || layer->keeps_always() ? layer->kept_floats(x) : 0}, x.options());
     at::Tensor y = at::empty(layer->output_sizes(x), x.options());
     layer->forward(x, parameters, kept, y);
     if (!training) return y;

@@ -17,9 +17,11 @@ public:
   virtual std::vector<std::int64_t> output_sizes(const at::Tensor& x) const = 0;
   /// Floats a leading index that forward in training keeps for backward.
   virtual std::int64_t kept_floats(const at::Tensor& x) const = 0;
+  /// Whether forward wants them outside training too.
+  virtual bool keeps_always() const { return false; }
   /// Whether backward makes dx.
   virtual bool has_input_gradient() const = 0;
-  /// `kept`: [leading, kept_floats]; [leading, 0] outside training. Writes y.
+  /// `kept`: [leading, kept_floats]; [leading, 0] outside training, but where keeps_always(). Writes y.
   virtual void forward(const at::Tensor& x, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor& y) = 0;
   /// Writes dx, which is undefined where has_input_gradient() is false, and the parameters' gradients.
   virtual void backward(const at::Tensor& x, const at::Tensor& dy, const std::vector<at::Tensor>& parameters, at::Tensor& kept,

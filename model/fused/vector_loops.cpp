@@ -12,6 +12,15 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+// Arrays of vectors are registers only where every loop over them is unrolled, which -O3 alone does not do.
+#ifndef UNROLLED_FOR
+#if defined(__clang__)
+#define UNROLLED_FOR _Pragma("unroll") for
+#else
+#define UNROLLED_FOR _Pragma("GCC unroll 32") for
+#endif
+#endif
+
 #if HWY_TARGET != HWY_SCALAR // which this compiler offers below sse4; there the plain layers run
 HWY_BEFORE_NAMESPACE();
 namespace stdualx {
@@ -197,7 +206,7 @@ void activate(const float* x, PlaneSize size, float factor, float shift, const D
   for (std::size_t r = 0; r < size.rows; ++r, x += size.stride, y += y_stride) {
     for (std::size_t c = 0; c < size.columns; c += lanes(), bits += bit_bytes()) {
       const Float value = hn::MulAdd(hn::Load(floats, x + c), times, plus);
-      Mask passes = hn::And(hn::Gt(value, zero), within(c, size.columns));
+      Mask passes = hn::And(hn::Not(hn::Le(value, zero)), within(c, size.columns)); // what is no number passes, too
       if (drops) {
         const auto word = hn::BitCast(integers, hn::Xor(hn::LoadU(words, drawn + r * size.columns + c), sign));
         passes = hn::And(passes, hn::RebindMask(floats, hn::Not(hn::Lt(word, limit))));
@@ -254,14 +263,14 @@ template <int kernel, std::size_t count> HWY_INLINE void convolve_rows(const flo
                                                                        const float (&weight)[kernel * kernel], float bias, float* y) {
   for (std::size_t c = 0; c < size.columns; c += lanes()) {
     Float sums[count];
-    for (std::size_t q = 0; q < count; ++q) sums[q] = hn::Set(floats, bias);
-    for (std::size_t i = 0; i < kernel + count - 1; ++i)
-      for (std::size_t j = 0; j < kernel; ++j) {
+    UNROLLED_FOR (std::size_t q = 0; q < count; ++q) sums[q] = hn::Set(floats, bias);
+    UNROLLED_FOR (std::size_t i = 0; i < kernel + count - 1; ++i)
+      UNROLLED_FOR (std::size_t j = 0; j < kernel; ++j) {
         const Float value = hn::LoadU(floats, x + i * x_stride + c + j);
-        for (std::size_t q = 0; q < count; ++q)
+        UNROLLED_FOR (std::size_t q = 0; q < count; ++q)
           if (i >= q && i - q < kernel) sums[q] = hn::MulAdd(value, hn::Set(floats, weight[(i - q) * kernel + j]), sums[q]);
       }
-    for (std::size_t q = 0; q < count; ++q) hn::Store(sums[q], floats, y + q * size.stride + c);
+    UNROLLED_FOR (std::size_t q = 0; q < count; ++q) hn::Store(sums[q], floats, y + q * size.stride + c);
   }
 }
 
@@ -282,15 +291,15 @@ void convolve(const float* x, std::size_t x_stride, PlaneSize size, const float*
 template <int kernel> HWY_INLINE void convolve_backward_weight_by(const float* x, std::size_t x_stride, const float* dy,
                                                                   std::size_t dy_stride, PlaneSize size, double* all) {
   Float sums[kernel * kernel];
-  for (Float& sum : sums) sum = hn::Zero(floats);
+  UNROLLED_FOR (Float& sum : sums) sum = hn::Zero(floats);
   for (std::size_t r = 0; r < size.rows; ++r)
     for (std::size_t c = 0; c < size.columns; c += lanes()) {
       const Float gradient = hn::LoadU(floats, dy + r * dy_stride + c);
-      for (std::size_t i = 0; i < kernel; ++i)
-        for (std::size_t j = 0; j < kernel; ++j)
+      UNROLLED_FOR (std::size_t i = 0; i < kernel; ++i)
+        UNROLLED_FOR (std::size_t j = 0; j < kernel; ++j)
           sums[i * kernel + j] = hn::MulAdd(gradient, hn::LoadU(floats, x + (r + i) * x_stride + c + j), sums[i * kernel + j]);
     }
-  for (int i = 0; i < kernel * kernel; ++i) all[i] += static_cast<double>(lane_sum(sums[i]));
+  UNROLLED_FOR (int i = 0; i < kernel * kernel; ++i) all[i] += static_cast<double>(lane_sum(sums[i]));
 }
 
 void convolve_backward_weight(const float* x, std::size_t x_stride, const float* dy, std::size_t dy_stride, PlaneSize size, int kernel,

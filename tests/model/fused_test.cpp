@@ -2,6 +2,7 @@
 // once more with each word of STDUALX_ISA (cluster/cmake/model.cmake).
 #include "model/fused/stdat_fused.h"
 #include "model/fused/stem_fused.h"
+#include "model/fused/vector_fused.h"
 #include "model/fused/vector_loops.h"
 #include "model/kernels.h"
 
@@ -12,6 +13,7 @@
 
 #include <cstdlib>
 #include <functional>
+#include <limits>
 
 namespace stdualx {
 namespace {
@@ -216,6 +218,50 @@ TEST_F(FusedLayers, StemAgreesWithThePlainOneInFloat64) {
           {2 * c.sensors, c.batch, c.steps, c.channels}, {.training = training}, false,
           [&](const at::Tensor& x, const StepContext& context) { return stem_fused(stem, x, context); },
           [&](const at::Tensor& x, const StepContext& context) { return stem_plain(truth, x, context); });
+    }
+}
+
+TEST_F(FusedLayers, HideNothingThatIsNoNumber) {
+  const at::NoGradGuard evaluation;
+  const at::Tensor x = at::ones({2, 2, 32, 32});
+  for (const std::int64_t temporal_heads : {2, 16}) {
+    Twins twins;
+    ModelConfig config;
+    config.temporal_heads = temporal_heads;
+    const EncoderShape shape = shape_of(1, 32, 32);
+    const StdatLayer layer(twins.single, "stdat.0", config, shape);
+    const SensorVector vector(twins.single, config, shape);
+    for (const NamedTensor& named : twins.single.parameters) {
+      if (named.name.ends_with("attention.in_bias")) continue; // that of the keys leaves no trace
+      const at::Tensor saved = named.tensor.clone();
+      named.tensor.fill_(std::numeric_limits<float>::quiet_NaN());
+      EXPECT_TRUE(vector_fused(vector, stdat_fused(layer, x, {}), {}).isnan().any().item<bool>()) << named.name;
+      named.tensor.copy_(saved);
+    }
+  }
+}
+
+struct VectorCase {
+  std::int64_t sensors, batch, steps, channels, hidden, width;
+};
+
+TEST_F(FusedLayers, VectorAgreesWithThePlainOneInFloat64) {
+  for (const VectorCase& c :
+       {VectorCase{3, 6, 32, 32, 256, 64}, {7, 2, 128, 6, 256, 64}, {1, 5, 31, 9, 30, 20}, {2, 1, 7, 3, 5, 3}, {1, 257, 4, 4, 8, 8}})
+    for (const bool training : {true, false}) {
+      SCOPED_TRACE(::testing::Message() << c.sensors << " sensors, batch " << c.batch << ", " << c.steps << " x " << c.channels
+                                        << ", hidden " << c.hidden << ", width " << c.width << ", training " << training);
+      ModelConfig config;
+      config.vector_hidden = c.hidden;
+      config.sensor_width = c.width;
+      const EncoderShape shape = shape_of(c.sensors, c.steps, c.channels);
+      Twins twins;
+      const SensorVector vector(twins.single, config, shape), truth(twins.exact, config, shape);
+      twins.stir();
+      twins.compare(
+          {2 * c.sensors, c.batch, c.steps, c.channels}, {.training = training, .epoch = 2, .step = 9, .first_sample = 64}, true,
+          [&](const at::Tensor& x, const StepContext& context) { return vector_fused(vector, x, context); },
+          [&](const at::Tensor& x, const StepContext& context) { return vector_plain(truth, x, context); });
     }
 }
 

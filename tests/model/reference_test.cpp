@@ -292,7 +292,7 @@ TEST(Reference, AgreesPartByPart) {
             },
             true);
         part(
-            "vector", on_plane, [&](const at::Tensor& x) { return vector(x, context); }, true);
+            "vector", on_plane, [&](const at::Tensor& x) { return vector_plain(vector, x, context); }, true);
         part(
             "cross_sensor_attention", {replicas, batch, shape.sensors, model.sensor_width},
             [&](const at::Tensor& z) { return attention(z, nullptr); }, false);
