@@ -10,17 +10,23 @@ constexpr float log2_of_e = 1.44269504f; // scores are in units of ln 2
 }
 
 std::size_t attention_kept_floats(std::size_t tokens, std::size_t width, std::size_t heads) {
-  return plane_floats(plane_of(width, tokens)) + heads * padded(tokens);
+  if (tokens > most_few_tokens) return plane_floats(plane_of(width, tokens)) + heads * padded(tokens);
+  return tokens * 4 * padded(width) + plane_alignment + heads * tokens * plane_alignment; // queries, values, keys, output; shares
 }
 
 AttentionKernel::AttentionKernel(std::size_t tokens, std::size_t width, std::size_t heads, const VectorLoops& loops)
-    : tokens_(tokens), width_(width), heads_(heads), head_width_(width / heads), narrow_(width / heads <= widest_attended),
+    : tokens_(tokens), width_(width), heads_(heads), head_width_(width / heads), few_(tokens <= most_few_tokens),
+      narrow_(width / heads <= widest_attended), block_(few_ ? padded(width) : width),
       scale_(log2_of_e / std::sqrt(static_cast<float>(width / heads))), loops_(loops), tall_(plane_of(tokens, width)),
-      wide_(plane_of(width, tokens)), stacked_(plane_of(3 * width, tokens)), joined_(plane_of(tokens, 3 * width)),
+      wide_(plane_of(width, tokens)), stacked_(plane_of(3 * block_, tokens)), joined_(plane_of(tokens, 3 * block_)),
       scores_size_(plane_of(tokens, tokens)), square_(plane_of(width, width)), head_{head_width_, tokens, wide_.stride},
-      in_weight_(plane_of(3 * width, width)), out_weight_(square_), in_bias_(3 * width), out_bias_(width), qvk_t_(stacked_), do_t_(wide_),
-      products_(wide_.stride), din_weight_(plane_of(3 * width, width)), din_bias_(joined_.stride), dout_weight_t_(square_),
+      in_weight_(plane_of(3 * block_, width)), out_weight_(square_), in_bias_(3 * block_), out_bias_(square_.stride), qvk_t_(stacked_),
+      do_t_(wide_), products_(wide_.stride), din_weight_(plane_of(3 * block_, width)), din_bias_(joined_.stride), dout_weight_t_(square_),
       dout_bias_(square_.stride) {
+  if (few_) {
+    make_few_products();
+    return;
+  }
   const std::size_t n = tokens, w = head_width_, across = tall_.stride, along = wide_.stride, side = square_.stride,
                     pair = scores_size_.stride, all = joined_.stride;
   project_ = MatrixProduct(
@@ -64,21 +70,55 @@ AttentionKernel::AttentionKernel(std::size_t tokens, std::size_t width, std::siz
                                 .adds = true});
 }
 
+void AttentionKernel::make_few_products() {
+  in_weight_t_ = FloatArray(plane_of(width_, 3 * block_));
+  out_weight_t_ = FloatArray(square_);
+  y_ = FloatArray(tall_);
+  gradient_ = FloatArray(plane_floats(joined_) + plane_alignment);
+  do_ = FloatArray(plane_floats(tall_) + plane_alignment);
+  const std::size_t n = tokens_, side = square_.stride, across = tall_.stride, all = joined_.stride;
+  project_ = MatrixProduct(
+      {.rows = n, .columns = 3 * block_, .inner = width_, .a_stride = across, .b_stride = all, .c_stride = all, .adds = true});
+  output_ = MatrixProduct(
+      {.rows = n, .columns = width_, .inner = width_, .a_stride = across, .b_stride = side, .c_stride = across, .adds = true});
+  d_output_ = MatrixProduct({.rows = n, .columns = width_, .inner = width_, .a_stride = across, .b_stride = side, .c_stride = across});
+  d_input_ = MatrixProduct({.rows = n, .columns = width_, .inner = 3 * block_, .a_stride = all, .b_stride = side, .c_stride = across});
+  d_in_weight_ = MatrixProduct({.rows = 3 * block_,
+                                .columns = width_,
+                                .inner = n,
+                                .a_stride = all,
+                                .b_stride = across,
+                                .c_stride = side,
+                                .a_transposed = true,
+                                .adds = true});
+  d_out_weight_ = MatrixProduct({.rows = width_,
+                                 .columns = width_,
+                                 .inner = n,
+                                 .a_stride = across,
+                                 .b_stride = across,
+                                 .c_stride = side,
+                                 .a_transposed = true,
+                                 .adds = true});
+}
+
 void AttentionKernel::load(const AttentionTensors<const float>& weights) {
   const auto block = [&](std::size_t from, std::size_t to, float factor) { // thirds of the stored weights: queries, keys, values
     for (std::size_t r = 0; r < width_; ++r) {
       for (std::size_t c = 0; c < width_; ++c)
-        in_weight_.data()[(to * width_ + r) * square_.stride + c] = factor * weights.in_weight[(from * width_ + r) * width_ + c];
-      in_bias_.data()[to * width_ + r] = factor * weights.in_bias[from * width_ + r];
+        in_weight_.data()[(to * block_ + r) * square_.stride + c] = factor * weights.in_weight[(from * width_ + r) * width_ + c];
+      in_bias_.data()[to * block_ + r] = factor * weights.in_bias[from * width_ + r];
     }
   };
   block(0, 0, scale_);
   block(2, 1, 1);
   block(1, 2, 1);
-  std::fill_n(in_bias_.data() + 2 * width_, width_, 0.0f); // of keys
+  std::fill_n(in_bias_.data() + 2 * block_, width_, 0.0f); // of keys
   loops_.pack(weights.out_weight, square_, out_weight_.data());
   for (std::size_t r = 0; r < width_; ++r) out_bias_.data()[r] = weights.out_bias[r];
   for (FloatArray* sum : {&din_weight_, &din_bias_, &dout_weight_t_, &dout_bias_}) sum->clear();
+  if (!few_) return;
+  loops_.transpose(in_weight_.data(), {3 * block_, width_, square_.stride}, in_weight_t_.data(), joined_.stride);
+  loops_.transpose(out_weight_.data(), square_, out_weight_t_.data(), square_.stride);
 }
 
 void AttentionKernel::project(const float* x_t) {
@@ -86,7 +126,8 @@ void AttentionKernel::project(const float* x_t) {
   project_(in_weight_.data(), x_t, qvk_t_.data());
 }
 
-void AttentionKernel::forward(const float* x_t, float* kept, float* y_t) {
+void AttentionKernel::forward(const float* x, const float* x_t, float* kept, float* y_t) {
+  if (few_) return few_forward(x, kept, y_t);
   project(x_t);
   float* const o_t = kept;
   const float *const q_t = qvk_t_.data(), *const v_t = q_t + width_ * wide_.stride, *const k_t = v_t + width_ * wide_.stride;
@@ -107,11 +148,34 @@ void AttentionKernel::forward(const float* x_t, float* kept, float* y_t) {
 }
 
 void AttentionKernel::backward(const float* x, const float* x_t, const float* dy, const float* dy_t, const float* kept, float* dx) {
+  if (few_) return few_backward(x, dy, kept, dx);
   project(x_t);
   d_output_(out_weight_.data(), dy_t, do_t_.data());
   if (narrow_) narrow_heads_backward(x, kept, dx);
   else heads_by_products_backward(x, kept, dx);
   d_out_weight_(kept, dy, dout_weight_t_.data());
+  loops_.add_column_sums(dy, tall_, dout_bias_.data());
+}
+
+void AttentionKernel::few_forward(const float* x, float* kept, float* y_t) {
+  float *const qvk = kept, *const o = qvk + tokens_ * joined_.stride, *const shares = o + tokens_ * tall_.stride + plane_alignment;
+  loops_.repeat_row(in_bias_.data(), joined_, qvk);
+  project_(x, in_weight_t_.data(), qvk);
+  loops_.attend_few(qvk, {tokens_, width_, joined_.stride}, block_, head_width_, o, tall_.stride, shares);
+  loops_.repeat_row(out_bias_.data(), tall_, y_.data());
+  output_(o, out_weight_t_.data(), y_.data());
+  loops_.transpose(y_.data(), tall_, y_t, wide_.stride);
+}
+
+void AttentionKernel::few_backward(const float* x, const float* dy, const float* kept, float* dx) {
+  const float *const qvk = kept, *const o = qvk + tokens_ * joined_.stride, *const shares = o + tokens_ * tall_.stride + plane_alignment;
+  d_output_(dy, out_weight_.data(), do_.data());
+  loops_.attend_few_backward(qvk, {tokens_, width_, joined_.stride}, block_, head_width_, shares, do_.data(), tall_.stride,
+                             gradient_.data());
+  d_input_(gradient_.data(), in_weight_.data(), dx);
+  d_in_weight_(gradient_.data(), x, din_weight_.data());
+  d_out_weight_(o, dy, dout_weight_t_.data());
+  loops_.add_column_sums(gradient_.data(), joined_, din_bias_.data());
   loops_.add_column_sums(dy, tall_, dout_bias_.data());
 }
 
@@ -158,8 +222,8 @@ void AttentionKernel::store(const AttentionTensors<float>& gradients) const {
   const auto block = [&](std::size_t from, std::size_t to, float factor, float bias_factor) {
     for (std::size_t r = 0; r < width_; ++r) {
       for (std::size_t c = 0; c < width_; ++c)
-        gradients.in_weight[(to * width_ + r) * width_ + c] = factor * din_weight_.data()[(from * width_ + r) * square_.stride + c];
-      gradients.in_bias[to * width_ + r] = bias_factor * din_bias_.data()[from * width_ + r];
+        gradients.in_weight[(to * width_ + r) * width_ + c] = factor * din_weight_.data()[(from * block_ + r) * square_.stride + c];
+      gradients.in_bias[to * width_ + r] = bias_factor * din_bias_.data()[from * block_ + r];
     }
   };
   block(0, 0, scale_, scale_);

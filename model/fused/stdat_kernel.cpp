@@ -97,11 +97,11 @@ void StdatKernel::attend(const float* x, const Kept& of) {
     return;
   }
   loops_.transpose(x, size_, x_t_.data(), turned_.stride);
-  if (channel_) channel_->forward(x, of.channel, sum);
+  if (channel_) channel_->forward(x_t_.data(), x, of.channel, sum);
   else std::memset(sum, 0, plane_floats(size_) * sizeof(float));
   loops_.add(x, size_, sum);
   if (temporal_) {
-    temporal_->forward(x_t_.data(), of.temporal, side_t_.data());
+    temporal_->forward(x, x_t_.data(), of.temporal, side_t_.data());
     loops_.transpose(side_t_.data(), turned_, side_.data(), size_.stride);
     loops_.add(side_.data(), size_, sum);
   }

@@ -104,6 +104,7 @@ void add(const float* x, PlaneSize size, float* to) {
 }
 
 #include "model/fused/attention_loops.inc"
+#include "model/fused/few_tokens_loops.inc"
 
 /// Mean and 1 / deviation of a row.
 HWY_INLINE void row_moments(const float* x, PlaneSize size, float& mean, float& inverse_deviation) {
@@ -362,6 +363,8 @@ const VectorLoops& loops() {
                                   softmax_columns_backward,
                                   attend,
                                   attend_backward,
+                                  attend_few,
+                                  attend_few_backward,
                                   layer_norm,
                                   layer_norm_backward,
                                   moments,

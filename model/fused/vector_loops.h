@@ -42,6 +42,8 @@ struct DropoutDraw {
 
 /// The widest head that attend() has.
 constexpr std::size_t widest_attended = 4;
+/// The most tokens for which attend_few() is worth while: beyond, they fill a vector.
+constexpr std::size_t most_few_tokens = 10;
 /// Floats of scratch that attend_backward() wants.
 constexpr std::size_t attend_floats(PlaneSize head) { return 2 * head.rows * head.columns * plane_alignment; }
 
@@ -96,6 +98,12 @@ struct VectorLoops {
   /// its rows. `parts`: attend_floats(head).
   void (*attend_backward)(const float* q, const float* k, const float* v, const float* d_o, PlaneSize head, const float* log_sums,
                           const float* products, float* parts, float* dq, float* dk, float* dv);
+  /// All heads, each `width` wide, of at most most_few_tokens tokens: `tokens` is [tokens, all heads' width], a row's stride that of qvk,
+  /// where queries, values and keys lie `block` floats behind one another. shares: [heads, tokens, plane_alignment], what softmax gives.
+  void (*attend_few)(const float* qvk, PlaneSize tokens, std::size_t block, std::size_t width, float* o, std::size_t o_stride,
+                     float* shares);
+  void (*attend_few_backward)(const float* qvk, PlaneSize tokens, std::size_t block, std::size_t width, const float* shares,
+                              const float* d_o, std::size_t o_stride, float* dqvk);
 
   /// Layer norm of each row: y = (x - mean) / sqrt(variance + 1e-5) * weight + bias. weight and bias have the stride's length.
   void (*layer_norm)(const float* x, PlaneSize size, const float* weight, const float* bias, float* y);
