@@ -102,18 +102,20 @@ std::string device_text(at::Device device) {
 }
 
 std::string numeric_platform(at::Device device) {
+  const std::string kernels = kernels_in_use() == "plain" ? "" : ", " + kernels_in_use(); // of a GPU's runs, those of augmentation
   const std::string libraries = std::string("torch ") + TORCH_VERSION;
 #ifdef STDUALX_WITH_CUDA
   if (device.is_cuda()) {
     const auto* properties = at::cuda::getDeviceProperties(device.index());
     return std::string(properties->name) + ", compute capability " + std::to_string(properties->major) + "." +
-           std::to_string(properties->minor) + ", " + libraries + ", CUDA " + std::to_string(CUDART_VERSION);
+           std::to_string(properties->minor) + ", " + libraries + ", CUDA " + std::to_string(CUDART_VERSION) +
+           (kernels.empty() ? "" : kernels + " augmentation");
   }
 #endif
   return device.str() + " " + processor() + ", " + at::get_cpu_capability() + ", " + libraries + ", MKL " + mkl_version() +
          limit_of("MKL_ENABLE_INSTRUCTIONS") +
          (std::getenv("ONEDNN_MAX_CPU_ISA") == nullptr ? "" : ", oneDNN" + limit_of("ONEDNN_MAX_CPU_ISA")) + ", glibc " +
-         ::gnu_get_libc_version() + (kernels_in_use() == "plain" ? "" : ", " + kernels_in_use() + " layers");
+         ::gnu_get_libc_version() + (kernels.empty() ? "" : kernels + " layers");
 }
 
 Placement this_placement(at::Device device) {

@@ -88,7 +88,7 @@ TEST(TrainerCheck, MissingOrNotStarting) {
   facts.layers = "fused avx2";
   EXPECT_THAT(judge_trainer(facts), AllRight());
   facts.layers = "plain";
-  EXPECT_THAT(judge_trainer(facts), Contains(Is(Verdict::note, "about half as fast")));
+  EXPECT_THAT(judge_trainer(facts), Contains(Is(Verdict::note, "less than half as fast")));
 }
 
 TEST(TrainerCheck, ABuildWithCudaBesideTheDriver) {
