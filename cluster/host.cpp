@@ -134,6 +134,9 @@ TrainerFacts look_at_trainer(const std::string& program) {
     return facts;
   }
   if (!facts.help) facts.missing = program + " is not there";
+  const std::string before = "cores: ";
+  if (const std::size_t place = facts.help ? facts.help->output.find(before) : std::string::npos; place != std::string::npos)
+    facts.layers = facts.help->output.substr(place + before.size(), facts.help->output.find(" (", place) - place - before.size());
   // What it is linked with stands in the file by name. To ask the program would need the library that may not load.
   const std::string contents = text_of(program);
   facts.cuda = contents.find("libtorch_cuda.so") != std::string::npos;

@@ -29,6 +29,7 @@ struct TrainerFacts {
   std::optional<Finished> help; // `--help`
   bool cuda = false;            // built with CUDA
   int cuda_major = 0;           // of which version; 0: not known
+  std::string layers = {};      // for float32 on cores, as it says: "plain", "fused avx512"; "": not known
 };
 TrainerFacts look_at_trainer(const std::string& program);
 

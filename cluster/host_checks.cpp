@@ -91,6 +91,10 @@ std::vector<Finding> judge_trainer(const TrainerFacts& trainer) {
     findings.push_back(
         wrong(check, trainer.program + " does not start: " + (help.timed_out ? "it did not end within a minute" : words_of(help)),
               "a library that is named there is missing on this host: install with cmake --install, which takes libtorch along"));
+  if (trainer.layers == "plain")
+    findings.push_back(note("training on cores", "plain layers: a core trains less than half as fast as with fused ones",
+                            "install libhwy-dev and libxsmm-dev and build again; on x86-64, and without STDUALX_KERNELS=plain"));
+  else if (!trainer.layers.empty()) findings.push_back(right("training on cores", trainer.layers + " layers"));
   return findings;
 }
 

@@ -117,7 +117,8 @@ SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std:
     spawn.arguments.insert(spawn.arguments.end(), {"--mca", "plm_slurm_args", "--overlap"});
   }
   // To other hosts mpirun takes nothing of the environment that it is not told to.
-  if (std::getenv("STDUALX_ISA") != nullptr) spawn.arguments.insert(spawn.arguments.end(), {"-x", "STDUALX_ISA"});
+  for (const char* name : {"STDUALX_ISA", "STDUALX_KERNELS"})
+    if (std::getenv(name) != nullptr) spawn.arguments.insert(spawn.arguments.end(), {"-x", name});
   // A host that falls silent, its power cut, is noticed after 10 + 4 x 5 s, and not after 300 + 9 x 20 s; a link may be down for less.
   // Of Open MPI 4 and of the PRRTE in 5; what a person set stands.
   for (const auto& [name, value] :

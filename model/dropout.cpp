@@ -58,4 +58,18 @@ at::Tensor Dropout::operator()(const at::Tensor& x, const StepContext& context) 
   return x * mask;
 }
 
+DropoutDraw Dropout::draw(const StepContext& context, std::int64_t leading, std::int64_t leading_count) const {
+  if (!context.training || !context.dropout || rate == 0) return {{0, 0}, 0, 0, 0, 0, 0, 1};
+  const double threshold = std::round(rate * 0x1p32);
+  const std::int64_t sensors = leading_count / keys.size(0), replica = leading / sensors;
+  const auto* key = keys.const_data_ptr<std::int64_t>() + 2 * replica;
+  return {{static_cast<std::uint32_t>(key[0]), static_cast<std::uint32_t>(key[1])},
+          context.epoch,
+          context.step,
+          static_cast<std::uint32_t>(context.first_sample),
+          static_cast<std::uint32_t>(leading % sensors),
+          static_cast<std::uint32_t>(threshold),
+          static_cast<float>(1.0 / (1.0 - threshold * 0x1p-32))};
+}
+
 } // namespace stdualx

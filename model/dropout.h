@@ -5,6 +5,7 @@
 #pragma once
 
 #include "model/batch_group.h"
+#include "model/fused/vector_loops.h"
 #include "model/initialisation.h"
 
 #include <cstdint>
@@ -20,6 +21,10 @@ public:
   /// x: [R * sensors, B, ...] -> the same: each value kept with 1 - probability and scaled by 1 / (1 - probability).
   /// The identity outside training, without `context.dropout`, and at probability 0.
   at::Tensor operator()(const at::Tensor& x, const StepContext& context) const;
+
+  /// What fused layers draw by, for a leading index out of `leading_count`: its mask's words at the batch's first row; a threshold of 0 and
+  /// a scale of 1 where operator() is the identity.
+  DropoutDraw draw(const StepContext& context, std::int64_t leading, std::int64_t leading_count) const;
 
 private:
   double rate = 0;

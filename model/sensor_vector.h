@@ -5,22 +5,27 @@
 #include "model/encoder_shape.h"
 #include "model/initialisation.h"
 
+#include <memory>
+
 namespace stdualx {
 
-class SensorVector {
-public:
+struct VectorKernels;
+
+struct SensorVector {
   SensorVector() = default;
   SensorVector(Initialiser& initialiser, const ModelConfig& config, const EncoderShape& shape);
 
-  /// x: [M, B, L, C] -> [M, B, d]: flatten (channels fastest), Linear, ReLU, Dropout, Linear, ReLU.
-  /// Without STDAT: flatten, Linear, ReLU, Linear (MODEL.md, Ablations).
-  at::Tensor operator()(const at::Tensor& x, const StepContext& context) const;
-
-private:
   Linear hidden; // L * C -> vector_hidden() of the widest sensor
   Linear output; // -> d
   Dropout dropout;
-  bool plain = false; // without STDAT
+  bool encoded = true;                            // with STDAT
+  mutable std::shared_ptr<VectorKernels> kernels; // of the fused form, made at its first use
 };
+
+/// x: [M, B, L, C] -> [M, B, d]: flatten (channels fastest), Linear, ReLU, Dropout, Linear, ReLU. Without STDAT: flatten, Linear, ReLU,
+/// Linear (MODEL.md, Ablations). The plain form: any type and device.
+at::Tensor vector_plain(const SensorVector& vector, const at::Tensor& x, const StepContext& context);
+/// The form that fits: model/kernels.h.
+at::Tensor vector_of(const SensorVector& vector, const at::Tensor& x, const StepContext& context);
 
 } // namespace stdualx

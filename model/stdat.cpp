@@ -1,6 +1,9 @@
 // One STDAT layer. See the header.
 #include "model/stdat.h"
 
+#include "model/fused/stdat_fused.h"
+#include "model/kernels.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -76,13 +79,19 @@ StdatLayer::StdatLayer(Initialiser& initialiser, const std::string& name, const 
   }
 }
 
-at::Tensor StdatLayer::operator()(const at::Tensor& x, const EncoderShape& shape, const StepContext& context) const {
+at::Tensor stdat_plain(const StdatLayer& layer, const at::Tensor& x, const EncoderShape& shape, const StepContext& context) {
   at::Tensor y = x;
-  if (temporal) y = y + temporal_attention(x);
-  if (channel) y = y + channel_attention(x.transpose(2, 3), key_mask).transpose(2, 3);
-  if (temporal || channel) y = attention_norm(y, shape.mask);
-  if (convolution) y = convolution_norm(y + block(y, shape.mask, context), shape.mask);
+  if (layer.temporal) y = y + layer.temporal_attention(x);
+  if (layer.channel) y = y + layer.channel_attention(x.transpose(2, 3), layer.key_mask).transpose(2, 3);
+  if (layer.temporal || layer.channel) y = layer.attention_norm(y, shape.mask);
+  if (layer.convolution) y = layer.convolution_norm(y + layer.block(y, shape.mask, context), shape.mask);
   return y;
+}
+
+at::Tensor stdat(const StdatLayer& layer, const at::Tensor& x, const EncoderShape& shape, const StepContext& context) {
+  const bool one_plane = !layer.convolution || layer.block.stages[1].weight.size(1) == 1;
+  if (one_plane && !shape.mask.defined() && fused_kernels_fit(x, context)) return stdat_fused(layer, x, context);
+  return stdat_plain(layer, x, shape, context);
 }
 
 } // namespace stdualx

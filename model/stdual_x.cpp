@@ -68,7 +68,7 @@ struct StdualX::Layers {
   at::Tensor asinh_order; // int64 [1, 1, S, 1, 2 C]; undefined when all have all, or without asinh channels
   Stem stem;
   Position position;
-  std::vector<StdatLayer> stdat;
+  std::vector<StdatLayer> stdat_layers;
   SensorVector vector;
   CrossSensorAttention cross_sensor_attention;
   Head head;
@@ -84,7 +84,7 @@ struct StdualX::Layers {
     stem = Stem(initialiser, config, input);
     if (config.stdat && config.position) position = Position(initialiser, config, encoder);
     for (std::int64_t i = 0; config.stdat && i < config.stdat_layers; ++i)
-      stdat.emplace_back(initialiser, "stdat." + std::to_string(i), config, encoder);
+      stdat_layers.emplace_back(initialiser, "stdat." + std::to_string(i), config, encoder);
     vector = SensorVector(initialiser, config, encoder);
     if (config.cross_sensor_attention) cross_sensor_attention = CrossSensorAttention(initialiser, config, shape.sensors);
     head = Head(initialiser, config, shape.sensors * config.sensor_width, shape.classes);
@@ -126,10 +126,10 @@ ModelOutput StdualX::forward(const at::Tensor& windows, const StepContext& conte
 
   // Each sensor by itself: [M, B, L, C], m = replica * sensors + sensor.
   at::Tensor x = net.with_derived_channels(windows).transpose(1, 2).flatten(0, 1);
-  x = net.stem(x, context);
+  x = stem_of(net.stem, x, context);
   if (net.config.stdat && net.config.position) x = net.position(x);
-  for (const StdatLayer& layer : net.stdat) x = layer(x, net.encoder, context);
-  const at::Tensor vectors = net.vector(x, context); // [M, B, d]
+  for (const StdatLayer& layer : net.stdat_layers) x = stdat(layer, x, net.encoder, context);
+  const at::Tensor vectors = vector_of(net.vector, x, context); // [M, B, d]
 
   // The sensors together: [R, B, S, d].
   ModelOutput output;

@@ -1,6 +1,9 @@
 // The stem, as grouped convolutions: a group for each leading index.
 #include "model/stem.h"
 
+#include "model/fused/stem_fused.h"
+#include "model/kernels.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -28,17 +31,22 @@ Stem::Stem(Initialiser& initialiser, const ModelConfig& config, const EncoderSha
   }
 }
 
-at::Tensor Stem::operator()(const at::Tensor& x, const StepContext& context) const {
-  if (layers.empty()) return x;
+at::Tensor stem_plain(const Stem& stem, const at::Tensor& x, const StepContext& context) {
+  if (stem.layers.empty()) return x;
   const std::int64_t leading = x.size(0), batch = x.size(1);
   // Grouped convolution takes [B, M * channels, L].
   at::Tensor joined = x.permute({1, 0, 3, 2}).reshape({batch, leading * x.size(3), x.size(2)});
-  for (const Layer& layer : layers) {
-    joined = at::conv1d(joined, layer.weight.flatten(0, 1), layer.bias.flatten(), stride, layer.weight.size(3) / 2, 1, leading);
+  for (const Stem::Layer& layer : stem.layers) {
+    joined = at::conv1d(joined, layer.weight.flatten(0, 1), layer.bias.flatten(), stem.stride, layer.weight.size(3) / 2, 1, leading);
     joined = at::gelu(layer.norm.joined(joined, context));
   }
-  const std::int64_t channels = layers.back().weight.size(1);
+  const std::int64_t channels = stem.layers.back().weight.size(1);
   return joined.view({batch, leading, channels, joined.size(2)}).permute({1, 0, 3, 2}).contiguous();
+}
+
+at::Tensor stem_of(const Stem& stem, const at::Tensor& x, const StepContext& context) {
+  return !stem.layers.empty() && !x.requires_grad() && fused_kernels_fit(x, context) ? stem_fused(stem, x, context)
+                                                                                     : stem_plain(stem, x, context);
 }
 
 } // namespace stdualx

@@ -5,19 +5,17 @@
 #include "model/encoder_shape.h"
 #include "model/initialisation.h"
 
+#include <memory>
 #include <vector>
 
 namespace stdualx {
 
-class Stem {
-public:
+struct StemKernels;
+
+struct Stem {
   Stem() = default;
   Stem(Initialiser& initialiser, const ModelConfig& config, const EncoderShape& input);
 
-  /// x: [M, B, L, channels] -> [M, B, stem_steps, stem_channels]: layers of [Conv1d, BatchNorm, GELU].
-  at::Tensor operator()(const at::Tensor& x, const StepContext& context) const;
-
-private:
   struct Layer {
     at::Tensor weight; // [M, out, in, kernel]
     at::Tensor bias;   // [M, out]
@@ -25,6 +23,13 @@ private:
   };
   std::vector<Layer> layers;
   std::int64_t stride = 1;
+  mutable std::shared_ptr<StemKernels> kernels; // of the fused form, made at its first use
 };
+
+/// x: [M, B, L, channels] -> [M, B, stem_steps, stem_channels]: layers of [Conv1d, BatchNorm, GELU]; x itself without layers. The plain
+/// form: any type, device and group.
+at::Tensor stem_plain(const Stem& stem, const at::Tensor& x, const StepContext& context);
+/// The form that fits: model/kernels.h.
+at::Tensor stem_of(const Stem& stem, const at::Tensor& x, const StepContext& context);
 
 } // namespace stdualx

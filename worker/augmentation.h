@@ -43,6 +43,9 @@ public:
   WindowDraws draw(SamplePlace place) const;
   /// Standard normals of jitter number 4 * element to 4 * element + 3; numbers count over [sensors, steps, channels].
   std::array<float, 4> jitter_normals(SamplePlace place, std::uint32_t element) const;
+  /// All of a window's, by number, and what fills the last vector. By the vector loops where fused layers are in use (model/kernels.h):
+  /// equal to jitter_normals but for rounding.
+  std::vector<float> jitter_of(SamplePlace place) const;
 
 private:
   void warp(std::span<const float> input, std::span<float> output, const WindowDraws& draws) const;

@@ -23,6 +23,12 @@ public:
   void update(at::Tensor& parameters, const at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config, double learning_rate,
               double beta1);
 
+  /// What follows a gradient in one pass, for float32 on cores (model/kernels.h): clip_by_norm with config.clip_norm, update(), and
+  /// `average` [size] moved by `average_share` of its distance to the new parameters. `gradient` is scaled in place. Differs from the three
+  /// by rounding alone. Returns the gradient's norm before, a scalar.
+  at::Tensor update_fused(at::Tensor& parameters, at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config,
+                          double learning_rate, double beta1, at::Tensor& average, double average_share);
+
   at::Tensor first_moment;  // [size]
   at::Tensor second_moment; // [size]
   std::int64_t steps = 0;

@@ -3,6 +3,7 @@
 
 #include "experiments/spec/errors.h"
 #include "experiments/spec/run_spec.h"
+#include "model/kernels.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -14,6 +15,7 @@
 #endif
 
 #include <gnu/libc-version.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <climits>
@@ -100,24 +102,32 @@ std::string device_text(at::Device device) {
 }
 
 std::string numeric_platform(at::Device device) {
+  const std::string kernels = kernels_in_use() == "plain" ? "" : ", " + kernels_in_use(); // of a GPU's runs, those of augmentation
   const std::string libraries = std::string("torch ") + TORCH_VERSION;
 #ifdef STDUALX_WITH_CUDA
   if (device.is_cuda()) {
     const auto* properties = at::cuda::getDeviceProperties(device.index());
     return std::string(properties->name) + ", compute capability " + std::to_string(properties->major) + "." +
-           std::to_string(properties->minor) + ", " + libraries + ", CUDA " + std::to_string(CUDART_VERSION);
+           std::to_string(properties->minor) + ", " + libraries + ", CUDA " + std::to_string(CUDART_VERSION) +
+           (kernels.empty() ? "" : kernels + " augmentation");
   }
 #endif
   return device.str() + " " + processor() + ", " + at::get_cpu_capability() + ", " + libraries + ", MKL " + mkl_version() +
          limit_of("MKL_ENABLE_INSTRUCTIONS") +
          (std::getenv("ONEDNN_MAX_CPU_ISA") == nullptr ? "" : ", oneDNN" + limit_of("ONEDNN_MAX_CPU_ISA")) + ", glibc " +
-         ::gnu_get_libc_version();
+         ::gnu_get_libc_version() + (kernels.empty() ? "" : kernels + " layers");
 }
 
 Placement this_placement(at::Device device) {
   char host[HOST_NAME_MAX + 1] = {};
   ::gethostname(host, sizeof host - 1);
   return {host, ::getpid(), device_text(device), numeric_platform(device), at::get_num_threads()};
+}
+
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20); // the most that it takes
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  ::mallopt(M_TOP_PAD, 16 << 20);
 }
 
 void make_deterministic(at::Device device) {

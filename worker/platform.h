@@ -20,12 +20,17 @@ at::Device training_device();
 /// "cpu", or the GPU's name and UUID.
 std::string device_text(at::Device device);
 
-/// Device model, instruction set in use, library versions: what must be equal, beside what a run's identity already holds
-/// (threads, group size), for equal bits. "cpu Intel(R) Xeon(R) ... (6/143/8), AVX512, torch 2.11.0, MKL 2024.2.2, glibc 2.36".
+/// Device model, instruction set in use, library versions, whether fused layers run (model/kernels.h): what must be equal, beside what a
+/// run's identity already holds (threads, group size), for equal bits. "cpu Intel(R) Xeon(R) ... (6/143/8), AVX512, torch 2.11.0, MKL
+/// 2024.2.2, glibc 2.36".
 std::string numeric_platform(at::Device device);
 
 /// This process: host, pid, device, numeric platform, threads.
 Placement this_placement(at::Device device);
+
+/// Has the C library keep what is freed, up to 32 MiB a piece: a step frees and asks for the same memory again, and a tenth of its time
+/// went into pages that the system had to clear.
+void keep_freed_memory();
 
 /// Makes CUDA choose deterministic kernels that compute float32 as float32; call before the first tensor. Nothing to do on a CPU.
 void make_deterministic(at::Device device);

@@ -2,6 +2,7 @@
 #include "cluster/build.h"
 #include "experiments/spec/errors.h"
 #include "experiments/spec/shown_text.h"
+#include "model/kernels.h"
 #include "worker/inference_cost.h"
 #include "worker/network_size.h"
 #include "worker/platform.h"
@@ -76,13 +77,15 @@ void print_sizes(const std::string& path) {
 int main(int count, char** values) {
   using stdualx::ExitStatus;
   const std::vector<std::string> arguments(values + 1, values + count);
-  if (arguments.size() == 1 && (arguments[0] == "--help" || arguments[0] == "-h")) {
-    std::fputs(usage, stdout);
-    return 0;
-  }
   try {
+    if (arguments.size() == 1 && (arguments[0] == "--help" || arguments[0] == "-h")) {
+      std::printf("%s  Layers for float32 on this host's cores: %s (STDUALX_KERNELS=plain|fused).\n", usage,
+                  stdualx::kernels_in_use().c_str());
+      return 0;
+    }
     const Options options = parse(arguments);
     stdualx::limit_instruction_set();
+    stdualx::keep_freed_memory();
     if (options.what == "--sizes") {
       print_sizes(options.file);
       return 0;

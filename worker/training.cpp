@@ -1,6 +1,7 @@
 // The training step, readable from top to bottom: train_step(). Then the epoch, prediction, and the state.
 #include "worker/training.h"
 
+#include "model/kernels.h"
 #include "worker/schedule.h"
 
 #include <ATen/ATen.h>
@@ -79,10 +80,18 @@ StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::s
   // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
   const at::NoGradGuard no_gradients;
   if (communicator_.size() > 1) communicator_.all_reduce_sum(gradient_);
-  const at::Tensor norm = clip_by_norm(gradient_, config.clip_norm);
   const SchedulePoint point = one_cycle(config, optimizer_.steps, steps_per_epoch() * config.epochs);
-  optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, point.learning_rate, point.momentum);
-  averages_.update(parameters_.values(), buffers_.values(), config.ema_decay, optimizer_.steps - 1);
+  at::Tensor norm; // of the gradient before clipping
+  if (fused_kernels_fit(gradient_, context)) {
+    const double moves = 1 - average_decay(config.ema_decay, optimizer_.steps);
+    norm = optimizer_.update_fused(parameters_.values(), gradient_, parameters_.decayed(), config, point.learning_rate, point.momentum,
+                                   averages_.parameters, moves);
+    averages_.buffers.lerp_(buffers_.values(), moves);
+  } else {
+    norm = clip_by_norm(gradient_, config.clip_norm);
+    optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, point.learning_rate, point.momentum);
+    averages_.update(parameters_.values(), buffers_.values(), config.ema_decay, optimizer_.steps - 1);
+  }
   progress_.steps = optimizer_.steps;
   return {(terms.cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
 }

@@ -28,7 +28,7 @@ if(STDUALX_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-# The fused layers' kernels (model/fused); may be missing.
+# Fast training on cores (model/fused); may be missing: then there are the plain layers alone.
 find_path(STDUALX_HIGHWAY_INCLUDE hwy/highway.h)
 find_library(STDUALX_HIGHWAY hwy)
 find_path(STDUALX_XSMM_INCLUDE libxsmm.h)
@@ -45,5 +45,8 @@ if(STDUALX_HIGHWAY_INCLUDE AND STDUALX_HIGHWAY AND STDUALX_XSMM_INCLUDE AND STDU
   add_library(library::xsmm INTERFACE IMPORTED GLOBAL)
   target_include_directories(library::xsmm SYSTEM INTERFACE "${STDUALX_XSMM_INCLUDE}")
   target_link_libraries(library::xsmm INTERFACE "${STDUALX_XSMM}" "${STDUALX_XSMM_WITHOUT_BLAS}" Threads::Threads ${CMAKE_DL_LIBS} m)
+  # The second has a sgemm_ that ends the program when it is called, for programs that have no BLAS. A program that showed it to its shared
+  # libraries would give it to torch, in place of torch's own.
+  target_link_options(library::xsmm INTERFACE -Wl,--exclude-libs,libxsmm.a:libxsmmnoblas.a)
 endif()
 message(STATUS "fused layers (Highway, LIBXSMM): ${STDUALX_WITH_FUSED}")

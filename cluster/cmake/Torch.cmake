@@ -19,6 +19,16 @@ target_link_libraries(torch::cpu INTERFACE "${STDUALX_TORCH_CPU}" "${STDUALX_TOR
 # The wheel's CUDA-side libraries are found by the loader through the wheel's own RPATH, not by the linker.
 target_link_options(torch::cpu INTERFACE -Wl,--allow-shlib-undefined)
 
+# The OpenMP that torch itself runs on: a wheel brings one of its own, and a process must not have two.
+add_library(torch::openmp INTERFACE IMPORTED)
+file(GLOB stdualx_torch_openmp "${STDUALX_TORCH_LIB}/libgomp*.so*")
+if(stdualx_torch_openmp)
+  list(GET stdualx_torch_openmp 0 stdualx_torch_openmp)
+else()
+  set(stdualx_torch_openmp gomp)
+endif()
+target_link_libraries(torch::openmp INTERFACE "${stdualx_torch_openmp}")
+
 set(STDUALX_WITH_CUDA OFF)
 if(NOT STDUALX_CUDA STREQUAL "OFF")
   find_program(STDUALX_NVCC nvcc HINTS ENV CUDA_HOME PATH_SUFFIXES bin)

@@ -11,7 +11,7 @@
 namespace stdualx {
 
 /// Raised by whoever changes what a run computes; the pinned state hash in tests/worker notices when it was forgotten.
-inline constexpr std::int64_t training_code_version = 1;
+inline constexpr std::int64_t training_code_version = 2;
 
 /// How recordings are cut. 0 means "as the data set's catalogue entry says"; a planned run never holds 0, but as the rate, whose 0
 /// stays: recordings as they are.

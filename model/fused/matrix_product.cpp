@@ -8,6 +8,10 @@
 
 namespace stdualx {
 
+void limit_products(std::string_view instruction_set) {
+  libxsmm_set_target_arch(instruction_set == "avx512" ? "skx" : std::string(instruction_set).c_str()); // their name of it: Skylake's
+}
+
 MatrixProduct::MatrixProduct(const Shape& shape) {
   const auto number = [](std::size_t value) { return static_cast<libxsmm_blasint>(value); };
   const libxsmm_blasint lda = number(shape.b_stride), ldb = number(shape.a_stride), ldc = number(shape.c_stride);

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 namespace stdualx {
+
+/// Keeps products that are made from here on from better instructions than those of sse4, avx2 or avx512. For the whole process.
+void limit_products(std::string_view instruction_set);
 
 /// c = a b, or c += a b, of one shape: a [rows, inner], b [inner, columns], c [rows, columns], each row `stride` floats apart.
 class MatrixProduct {

@@ -2,6 +2,7 @@
 #include "model/fused/stdat_kernel.h"
 
 #include <cmath>
+#include <utility>
 
 namespace stdualx {
 
@@ -11,22 +12,33 @@ constexpr double momentum = 0.1;
 
 /// Bytes for the bits of a plane, whichever the vectors, and what reading eight bytes at the last ones wants.
 std::size_t bit_floats(PlaneSize size) { return padded(size.rows * size.stride / 4 / sizeof(float) + 2); }
+
+std::size_t temporal_floats(const StdatShape& shape) {
+  return shape.temporal ? attention_kept_floats(shape.steps, shape.channels, shape.temporal_heads) : 0;
+}
+std::size_t channel_floats(const StdatShape& shape) {
+  return shape.channel ? attention_kept_floats(shape.channels, shape.steps, shape.channel_heads) : 0;
+}
+/// What is kept of one plane.
+std::size_t kept_floats(const StdatShape& shape, PlaneSize size) {
+  return 4 * plane_floats(size) + 3 * bit_floats(size) + temporal_floats(shape) + channel_floats(shape);
+}
 } // namespace
 
 std::size_t stdat_kept_floats(const StdatShape& shape, std::size_t rows) {
   const PlaneSize size = plane_of(shape.steps, shape.channels);
-  return rows * (4 * plane_floats(size) + 3 * bit_floats(size)) + plane_alignment; // and three means and variances
+  return rows * kept_floats(shape, size) + plane_alignment; // and three means and variances
 }
 
 StdatKernel::StdatKernel(const StdatShape& shape, const VectorLoops& loops)
     : shape_(shape), loops_(loops), size_(plane_of(shape.steps, shape.channels)), turned_(plane_of(shape.channels, shape.steps)),
       attention_weight_(size_.stride), attention_bias_(size_.stride), convolution_weight_(size_.stride), convolution_bias_(size_.stride),
       dattention_weight_(size_.stride), dattention_bias_(size_.stride), dconvolution_weight_(size_.stride),
-      dconvolution_bias_(size_.stride), weight_parts_(25 * plane_alignment), x_(size_), x_t_(turned_), side_(size_), side_t_(turned_),
-      dx_t_(turned_), dx_row_(size_), out_(size_), work_(size_), rim3_(padded(size_.rows + 2) * rim_stride(3) + plane_alignment),
+      dconvolution_bias_(size_.stride), x_(size_), x_t_(turned_), side_(size_), side_t_(turned_), dx_t_(turned_), dx_row_(size_),
+      out_(size_), work_(size_), rim3_(padded(size_.rows + 2) * rim_stride(3) + plane_alignment),
       rim5_(padded(size_.rows + 4) * rim_stride(5) + plane_alignment), drim3_(rim3_.size()), drim5_(rim5_.size()),
       words_(dropout_floats(shape.steps * shape.channels)), sum_(size_), middle_(size_), second_(size_), third_(size_),
-      bits_(3 * bit_floats(size_)) {
+      bits_(3 * bit_floats(size_)), attended_(temporal_floats(shape) + channel_floats(shape)) {
   if (shape.temporal) temporal_.emplace(shape.steps, shape.channels, shape.temporal_heads, loops);
   if (shape.channel) channel_.emplace(shape.channels, shape.steps, shape.channel_heads, loops);
 }
@@ -38,11 +50,11 @@ float* StdatKernel::inside(FloatArray& rimmed, std::size_t kernel) const {
 }
 
 StdatKernel::Kept StdatKernel::kept_of(float* kept, std::size_t row) const {
-  const std::size_t plane_size = plane_floats(size_), bits = bit_floats(size_);
-  float* const first = kept + row * (4 * plane_size + 3 * bits);
-  Kept all{first, first + plane_size, first + 2 * plane_size, first + 3 * plane_size, {}};
-  for (std::size_t stage = 0; stage < 3; ++stage) all.bits[stage] = reinterpret_cast<std::uint8_t*>(first + 4 * plane_size + stage * bits);
-  return all;
+  float* next = kept + row * kept_floats(shape_, size_);
+  const auto take = [&](std::size_t floats) { return std::exchange(next, next + floats); };
+  const auto plane = [&] { return take(plane_floats(size_)); };
+  const auto bits = [&] { return reinterpret_cast<std::uint8_t*>(take(bit_floats(size_))); };
+  return {plane(), plane(), plane(), plane(), take(temporal_floats(shape_)), take(channel_floats(shape_)), {bits(), bits(), bits()}};
 }
 
 void StdatKernel::load(const StdatTensors<const float>& weights) {
@@ -78,21 +90,22 @@ StdatKernel::Norm StdatKernel::norm_of(std::size_t stage, const StdatTensors<con
 }
 
 /// sum = x + both attentions; middle = its layer norm.
-void StdatKernel::attend(const float* x, float* sum, float* middle) {
+void StdatKernel::attend(const float* x, const Kept& of) {
+  float* const sum = of.sum;
   if (!temporal_ && !channel_) {
-    std::memcpy(middle, x, plane_floats(size_) * sizeof(float));
+    std::memcpy(of.middle, x, plane_floats(size_) * sizeof(float));
     return;
   }
   loops_.transpose(x, size_, x_t_.data(), turned_.stride);
-  if (channel_) channel_->forward(x_t_.data(), x, sum);
+  if (channel_) channel_->forward(x_t_.data(), x, of.channel, sum);
   else std::memset(sum, 0, plane_floats(size_) * sizeof(float));
   loops_.add(x, size_, sum);
   if (temporal_) {
-    temporal_->forward(x, x_t_.data(), side_t_.data());
+    temporal_->forward(x, x_t_.data(), of.temporal, side_t_.data());
     loops_.transpose(side_t_.data(), turned_, side_.data(), size_.stride);
     loops_.add(side_.data(), size_, sum);
   }
-  loops_.layer_norm(sum, size_, attention_weight_.data(), attention_bias_.data(), middle);
+  loops_.layer_norm(sum, size_, attention_weight_.data(), attention_bias_.data(), of.middle);
 }
 
 void StdatKernel::forward(const float* x, const StdatStep& step, const StdatTensors<const float>& weights,
@@ -100,7 +113,13 @@ void StdatKernel::forward(const float* x, const StdatStep& step, const StdatTens
   load(weights);
   const std::size_t values = size_.rows * size_.columns;
   const auto own = [&](std::size_t row) {
-    return step.training ? kept_of(kept, row) : Kept{sum_.data(), middle_.data(), second_.data(), third_.data(), {}};
+    return step.training ? kept_of(kept, row) : Kept{sum_.data(),
+                                                     middle_.data(),
+                                                     second_.data(),
+                                                     third_.data(),
+                                                     attended_.data(),
+                                                     attended_.data() + temporal_floats(shape_),
+                                                     {}};
   };
   const auto draw_of = [&](std::size_t stage, std::size_t row) {
     DropoutDraw draw = step.dropout[stage];
@@ -158,7 +177,7 @@ void StdatKernel::forward(const float* x, const StdatStep& step, const StdatTens
   };
   for (std::size_t row = 0; row < step.rows; ++row) {
     const Kept of = step.training ? own(row) : without_bits(own(row));
-    attend(plane(x + row * values, x_), of.sum, of.middle);
+    attend(plane(x + row * values, x_), of);
     if (!shape_.convolution) loops_.unpack(of.middle, size_, y + row * values);
     else if (step.training) first.join(loops_.moments(of.middle, size_));
     else stage_one(of, row), stage_two(of, row), stage_three(of, row);
@@ -187,24 +206,24 @@ void StdatKernel::forward(const float* x, const StdatStep& step, const StdatTens
 }
 
 /// dx of a plane from dmiddle, the gradient behind the attentions' layer norm.
-void StdatKernel::attend_backward(const float* x, const float* sum, const float* dmiddle, float* dx) {
+void StdatKernel::attend_backward(const float* x, const Kept& of, const float* dmiddle, float* dx) {
   if (!temporal_ && !channel_) {
     std::memcpy(dx, dmiddle, plane_floats(size_) * sizeof(float));
     return;
   }
   float* const dsum = side_.data();
-  loops_.layer_norm_backward(sum, dmiddle, size_, attention_weight_.data(), dsum, dattention_weight_.data(), dattention_bias_.data());
+  loops_.layer_norm_backward(of.sum, dmiddle, size_, attention_weight_.data(), dsum, dattention_weight_.data(), dattention_bias_.data());
   loops_.transpose(x, size_, x_t_.data(), turned_.stride);
   loops_.transpose(dsum, size_, side_t_.data(), turned_.stride);
   if (channel_) {
-    channel_->backward(x_t_.data(), x, side_t_.data(), dsum, dx_t_.data());
+    channel_->backward(x_t_.data(), x, side_t_.data(), dsum, of.channel, dx_t_.data());
     loops_.transpose(dx_t_.data(), turned_, dx, size_.stride);
   } else {
     std::memset(dx, 0, plane_floats(size_) * sizeof(float));
   }
   loops_.add(dsum, size_, dx);
   if (temporal_) {
-    temporal_->backward(x, x_t_.data(), dsum, side_t_.data(), work_.data());
+    temporal_->backward(x, x_t_.data(), dsum, side_t_.data(), of.temporal, work_.data());
     loops_.add(work_.data(), size_, dx);
   }
 }
@@ -250,7 +269,7 @@ void StdatKernel::backward(const float* x, const float* dy, const StdatStep& ste
     const auto through = [&](std::size_t stage, int kernel, FloatArray& rim, FloatArray& drim, float* Kept::*normalised,
                              float* Kept::*before) {
       const auto width = static_cast<std::size_t>(kernel);
-      weight_parts_.clear();
+      std::array<double, 25> weight_sums{};
       const auto mean_of = [&](std::size_t i) { return static_cast<float>(sums[stage][i] / count); };
       for (std::size_t row = 0; row < step.rows; ++row) {
         const Kept of = kept_of(kept, row);
@@ -260,18 +279,14 @@ void StdatKernel::backward(const float* x, const float* dy, const StdatStep& ste
         loops_.activate_again(of.*before, size_, norms[stage - 1].factor, norms[stage - 1].shift, scale[stage - 1], of.bits[stage - 1],
                               inside(rim, width), rim_stride(width));
         loops_.convolve_backward_weight(rim.data(), rim_stride(width), inside(drim, width), rim_stride(width), size_, kernel,
-                                        weight_parts_.data());
+                                        weight_sums.data());
         loops_.convolve(drim.data(), rim_stride(width), size_, weights.stages[stage].weight, kernel, true, 0, work_.data());
         double some[2];
         loops_.activate_backward(work_.data(), size_, scale[stage - 1], of.bits[stage - 1], of.*before, norms[stage - 1].mean,
                                  norms[stage - 1].inverse_deviation, dv, some);
         add_sums(stage - 1, some);
       }
-      for (std::size_t i = 0; i < width * width; ++i) {
-        float sum = 0;
-        for (std::size_t part = 0; part < plane_alignment; ++part) sum += weight_parts_.data()[i * plane_alignment + part];
-        gradients.stages[stage].weight[i] = sum;
-      }
+      for (std::size_t i = 0; i < width * width; ++i) gradients.stages[stage].weight[i] = static_cast<float>(weight_sums[i]);
       *gradients.stages[stage].bias = 0; // batch norm takes it away again
     };
     through(2, 5, rim5_, drim5_, &Kept::third, &Kept::second);
@@ -303,7 +318,7 @@ void StdatKernel::backward(const float* x, const float* dy, const StdatStep& ste
     }
     const bool direct = is_plane(dx + row * values);
     float* const row_of_dx = direct ? dx + row * values : dx_row_.data();
-    attend_backward(plane(x + row * values, x_), of.sum, dmiddle, row_of_dx);
+    attend_backward(plane(x + row * values, x_), of, dmiddle, row_of_dx);
     if (!direct) loops_.unpack(row_of_dx, size_, dx + row * values);
   }
   if (temporal_) temporal_->store(gradients.temporal);

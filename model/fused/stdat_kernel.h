@@ -3,7 +3,7 @@
 //
 // Batch norm needs the whole batch three times, so the convolution block goes over all planes once for each of its convolutions. Kept for
 // backward are, a plane: the sum before and the values behind the attentions' layer norm, what comes out of the second and third
-// convolution, and a bit an activation.
+// convolution, a bit an activation, and what the attentions keep.
 #pragma once
 
 #include "model/fused/attention_kernel.h"
@@ -65,7 +65,7 @@ private:
     float factor, shift, mean, inverse_deviation;
   };
   struct Kept { // of one plane
-    float *sum, *middle, *second, *third;
+    float *sum, *middle, *second, *third, *temporal, *channel;
     std::array<std::uint8_t*, 3> bits;
   };
   Kept kept_of(float* kept, std::size_t row) const;
@@ -73,8 +73,8 @@ private:
   void load(const StdatTensors<const float>& weights);
   bool is_plane(const float* packed) const;
   const float* plane(const float* packed, FloatArray& room) const;
-  void attend(const float* x, float* sum, float* middle);
-  void attend_backward(const float* x, const float* sum, const float* dmiddle, float* dx);
+  void attend(const float* x, const Kept& of);
+  void attend_backward(const float* x, const Kept& of, const float* dmiddle, float* dx);
   float* inside(FloatArray& rimmed, std::size_t kernel) const;
   std::size_t rim_stride(std::size_t kernel) const;
 
@@ -82,10 +82,10 @@ private:
   const VectorLoops& loops_;
   PlaneSize size_, turned_;
   std::optional<AttentionKernel> temporal_, channel_;
-  FloatArray attention_weight_, attention_bias_, convolution_weight_, convolution_bias_;                    // of the layer norms, padded
-  FloatArray dattention_weight_, dattention_bias_, dconvolution_weight_, dconvolution_bias_, weight_parts_; // sums of their gradients
+  FloatArray attention_weight_, attention_bias_, convolution_weight_, convolution_bias_;     // of the layer norms, padded
+  FloatArray dattention_weight_, dattention_bias_, dconvolution_weight_, dconvolution_bias_; // sums of their gradients
   FloatArray x_, x_t_, side_, side_t_, dx_t_, dx_row_, out_, work_, outer_, inner_, rim3_, rim5_, drim3_, drim5_, words_, sum_, middle_,
-      second_, third_, bits_;
+      second_, third_, bits_, attended_;
 };
 
 } // namespace stdualx

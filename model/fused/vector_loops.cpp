@@ -12,6 +12,15 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+// Arrays of vectors are registers only where every loop over them is unrolled, which -O3 alone does not do.
+#ifndef UNROLLED_FOR
+#if defined(__clang__)
+#define UNROLLED_FOR _Pragma("unroll") for
+#else
+#define UNROLLED_FOR _Pragma("GCC unroll 32") for
+#endif
+#endif
+
 #if HWY_TARGET != HWY_SCALAR // which this compiler offers below sse4; there the plain layers run
 HWY_BEFORE_NAMESPACE();
 namespace stdualx {
@@ -80,41 +89,22 @@ void add_column_sums(const float* x, PlaneSize size, float* sums) {
   }
 }
 
+void add_row_sums(const float* x, PlaneSize size, float* sums) {
+  for (std::size_t r = 0; r < size.rows; ++r, x += size.stride) {
+    Float sum = hn::Zero(floats);
+    for (std::size_t c = 0; c < size.columns; c += lanes())
+      sum = hn::Add(sum, hn::IfThenElseZero(within(c, size.columns), hn::Load(floats, x + c)));
+    sums[r] += lane_sum(sum);
+  }
+}
+
 void add(const float* x, PlaneSize size, float* to) {
   for (std::size_t i = 0; i < size.rows * size.stride; i += lanes())
     hn::Store(hn::Add(hn::Load(floats, to + i), hn::Load(floats, x + i)), floats, to + i);
 }
 
-void softmax_columns(float* x, PlaneSize size) {
-  for (std::size_t c = 0; c < size.columns; c += lanes()) {
-    Float largest = hn::Load(floats, x + c);
-    for (std::size_t r = 1; r < size.rows; ++r) largest = hn::Max(largest, hn::Load(floats, x + r * size.stride + c));
-    Float sum = hn::Zero(floats);
-    for (std::size_t r = 0; r < size.rows; ++r) {
-      float* place = x + r * size.stride + c;
-      const Float e = hn::Exp(floats, hn::Sub(hn::Load(floats, place), largest));
-      sum = hn::Add(sum, e);
-      hn::Store(e, floats, place);
-    }
-    const Float factor = hn::Div(hn::Set(floats, 1.0f), sum);
-    for (std::size_t r = 0; r < size.rows; ++r) {
-      float* place = x + r * size.stride + c;
-      hn::Store(hn::Mul(hn::Load(floats, place), factor), floats, place);
-    }
-  }
-}
-
-void softmax_columns_backward(const float* y, float* dy, PlaneSize size) {
-  for (std::size_t c = 0; c < size.columns; c += lanes()) {
-    Float sum = hn::Zero(floats);
-    for (std::size_t r = 0; r < size.rows; ++r)
-      sum = hn::MulAdd(hn::Load(floats, y + r * size.stride + c), hn::Load(floats, dy + r * size.stride + c), sum);
-    for (std::size_t r = 0; r < size.rows; ++r) {
-      float* place = dy + r * size.stride + c;
-      hn::Store(hn::Mul(hn::Load(floats, y + r * size.stride + c), hn::Sub(hn::Load(floats, place), sum)), floats, place);
-    }
-  }
-}
+#include "model/fused/attention_loops.inc"
+#include "model/fused/few_tokens_loops.inc"
 
 /// Mean and 1 / deviation of a row.
 HWY_INLINE void row_moments(const float* x, PlaneSize size, float& mean, float& inverse_deviation) {
@@ -203,48 +193,7 @@ Moments moments(const float* x, PlaneSize size) {
   return {count, mean, static_cast<double>(lane_sum(squares))};
 }
 
-using Word = hn::Vec<Words>;
-
-/// High and low halves of the products of 32-bit words.
-HWY_INLINE void multiply(Word a, Word b, Word& high, Word& low) {
-  const hn::Repartition<std::uint64_t, Words> wide;
-  const auto even = hn::MulEven(a, b);
-  const auto odd = hn::MulEven(hn::BitCast(words, hn::ShiftRight<32>(hn::BitCast(wide, a))), b);
-  low = hn::OddEven(hn::BitCast(words, hn::ShiftLeft<32>(odd)), hn::BitCast(words, even));
-  high = hn::OddEven(hn::BitCast(words, odd), hn::BitCast(words, hn::ShiftRight<32>(even)));
-}
-
-/// The word of each value of a plane in their order, at `out`: Philox4x32-10 as in experiments/spec/random.h, laid out as
-/// model/kernels/dropout_mask.h says.
-HWY_INLINE void draw_words(const DropoutDraw& draw, std::size_t values, std::uint32_t* HWY_RESTRICT out) {
-  const std::size_t blocks = (values + 3) / 4;
-  const auto first = draw.sensor * static_cast<std::uint32_t>(blocks);
-  const Word multiplier0 = hn::Set(words, 0xD2511F53u), multiplier1 = hn::Set(words, 0xCD9E8D57u);
-  for (std::size_t j = 0; j < blocks; j += lanes()) {
-    Word c0 = hn::Iota(words, first + static_cast<std::uint32_t>(j)), c1 = hn::Set(words, draw.sample), c2 = hn::Set(words, draw.step),
-         c3 = hn::Set(words, draw.epoch);
-    std::uint32_t key0 = draw.key[0], key1 = draw.key[1];
-    for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {
-      Word high0, low0, high1, low1;
-      multiply(c0, multiplier0, high0, low0);
-      multiply(c2, multiplier1, high1, low1);
-      c0 = hn::Xor(hn::Xor(high1, c1), hn::Set(words, key0));
-      c2 = hn::Xor(hn::Xor(high0, c3), hn::Set(words, key1));
-      c1 = low1;
-      c3 = low0;
-    }
-    const Word drawn[4] = {c0, c1, c2, c3};
-    if (j + lanes() <= blocks) {
-      for (std::size_t i = 0; i < 4; ++i) hn::StoreU(drawn[i], words, out + i * blocks + j);
-    } else { // the next quarter begins where this one ends
-      HWY_ALIGN std::uint32_t rest[plane_alignment];
-      for (std::size_t i = 0; i < 4; ++i) {
-        hn::Store(drawn[i], words, rest);
-        std::memcpy(out + i * blocks + j, rest, (blocks - j) * sizeof rest[0]);
-      }
-    }
-  }
-}
+#include "model/fused/random_loops.inc"
 
 void activate(const float* x, PlaneSize size, float factor, float shift, const DropoutDraw& draw, float* scratch, float* y,
               std::size_t y_stride, std::uint8_t* bits) {
@@ -258,7 +207,7 @@ void activate(const float* x, PlaneSize size, float factor, float shift, const D
   for (std::size_t r = 0; r < size.rows; ++r, x += size.stride, y += y_stride) {
     for (std::size_t c = 0; c < size.columns; c += lanes(), bits += bit_bytes()) {
       const Float value = hn::MulAdd(hn::Load(floats, x + c), times, plus);
-      Mask passes = hn::And(hn::Gt(value, zero), within(c, size.columns));
+      Mask passes = hn::And(hn::Not(hn::Le(value, zero)), within(c, size.columns)); // what is no number passes, too
       if (drops) {
         const auto word = hn::BitCast(integers, hn::Xor(hn::LoadU(words, drawn + r * size.columns + c), sign));
         passes = hn::And(passes, hn::RebindMask(floats, hn::Not(hn::Lt(word, limit))));
@@ -315,14 +264,14 @@ template <int kernel, std::size_t count> HWY_INLINE void convolve_rows(const flo
                                                                        const float (&weight)[kernel * kernel], float bias, float* y) {
   for (std::size_t c = 0; c < size.columns; c += lanes()) {
     Float sums[count];
-    for (std::size_t q = 0; q < count; ++q) sums[q] = hn::Set(floats, bias);
-    for (std::size_t i = 0; i < kernel + count - 1; ++i)
-      for (std::size_t j = 0; j < kernel; ++j) {
+    UNROLLED_FOR (std::size_t q = 0; q < count; ++q) sums[q] = hn::Set(floats, bias);
+    UNROLLED_FOR (std::size_t i = 0; i < kernel + count - 1; ++i)
+      UNROLLED_FOR (std::size_t j = 0; j < kernel; ++j) {
         const Float value = hn::LoadU(floats, x + i * x_stride + c + j);
-        for (std::size_t q = 0; q < count; ++q)
+        UNROLLED_FOR (std::size_t q = 0; q < count; ++q)
           if (i >= q && i - q < kernel) sums[q] = hn::MulAdd(value, hn::Set(floats, weight[(i - q) * kernel + j]), sums[q]);
       }
-    for (std::size_t q = 0; q < count; ++q) hn::Store(sums[q], floats, y + q * size.stride + c);
+    UNROLLED_FOR (std::size_t q = 0; q < count; ++q) hn::Store(sums[q], floats, y + q * size.stride + c);
   }
 }
 
@@ -341,23 +290,23 @@ void convolve(const float* x, std::size_t x_stride, PlaneSize size, const float*
 }
 
 template <int kernel> HWY_INLINE void convolve_backward_weight_by(const float* x, std::size_t x_stride, const float* dy,
-                                                                  std::size_t dy_stride, PlaneSize size, float* parts) {
+                                                                  std::size_t dy_stride, PlaneSize size, double* all) {
   Float sums[kernel * kernel];
-  for (int i = 0; i < kernel * kernel; ++i) sums[i] = hn::Load(floats, parts + static_cast<std::size_t>(i) * plane_alignment);
+  UNROLLED_FOR (Float& sum : sums) sum = hn::Zero(floats);
   for (std::size_t r = 0; r < size.rows; ++r)
     for (std::size_t c = 0; c < size.columns; c += lanes()) {
       const Float gradient = hn::LoadU(floats, dy + r * dy_stride + c);
-      for (std::size_t i = 0; i < kernel; ++i)
-        for (std::size_t j = 0; j < kernel; ++j)
+      UNROLLED_FOR (std::size_t i = 0; i < kernel; ++i)
+        UNROLLED_FOR (std::size_t j = 0; j < kernel; ++j)
           sums[i * kernel + j] = hn::MulAdd(gradient, hn::LoadU(floats, x + (r + i) * x_stride + c + j), sums[i * kernel + j]);
     }
-  for (int i = 0; i < kernel * kernel; ++i) hn::Store(sums[i], floats, parts + static_cast<std::size_t>(i) * plane_alignment);
+  UNROLLED_FOR (int i = 0; i < kernel * kernel; ++i) all[i] += static_cast<double>(lane_sum(sums[i]));
 }
 
 void convolve_backward_weight(const float* x, std::size_t x_stride, const float* dy, std::size_t dy_stride, PlaneSize size, int kernel,
-                              float* parts) {
-  if (kernel == 3) convolve_backward_weight_by<3>(x, x_stride, dy, dy_stride, size, parts);
-  else convolve_backward_weight_by<5>(x, x_stride, dy, dy_stride, size, parts);
+                              double* sums) {
+  if (kernel == 3) convolve_backward_weight_by<3>(x, x_stride, dy, dy_stride, size, sums);
+  else convolve_backward_weight_by<5>(x, x_stride, dy, dy_stride, size, sums);
 }
 
 double sum_of_squares(const float* x, std::size_t count) {
@@ -379,7 +328,7 @@ void update(const UpdateStep& step, std::size_t count, float* parameters, float*
             float* average) {
   const auto all = [](float value) HWY_ATTR { return hn::Set(floats, value); };
   const Float clip = all(step.gradient_factor), decay = all(step.decay_factor), first_share = all(step.first_share),
-              second_keep = all(step.second_keep), second_share = all(1 - step.second_keep), root_factor = all(step.root_factor),
+              second_keep = all(step.second_keep), second_share = all(step.second_share), root_factor = all(step.root_factor),
               epsilon = all(step.epsilon), rate = all(step.rate), average_share = all(step.average_share);
   for (std::size_t i = 0; i < count; i += lanes()) {
     const Float g = hn::Mul(hn::Load(floats, gradient + i), clip);
@@ -407,8 +356,15 @@ const VectorLoops& loops() {
                                   repeat_row,
                                   add_column_sums,
                                   add,
+                                  add_row_sums,
                                   softmax_columns,
+                                  scale_columns,
+                                  column_products,
                                   softmax_columns_backward,
+                                  attend,
+                                  attend_backward,
+                                  attend_few,
+                                  attend_few_backward,
                                   layer_norm,
                                   layer_norm_backward,
                                   moments,
@@ -423,7 +379,8 @@ const VectorLoops& loops() {
                                   convolve,
                                   convolve_backward_weight,
                                   sum_of_squares,
-                                  update};
+                                  update,
+                                  normals};
   return all;
 }
 
@@ -457,6 +414,8 @@ std::span<const std::string_view> vector_instruction_sets() {
   }();
   return {found.first.data(), found.second};
 }
+
+std::string_view why_no_vector_loops() { return "for this processor: it lacks SSE 4"; }
 
 const VectorLoops* vector_loops(std::string_view instruction_set) {
   for (const InstructionSet& set : sets)

@@ -40,6 +40,13 @@ struct DropoutDraw {
   float scale;             // of what is kept
 };
 
+/// The widest head that attend() has.
+constexpr std::size_t widest_attended = 4;
+/// The most tokens for which attend_few() is worth while: beyond, they fill a vector.
+constexpr std::size_t most_few_tokens = 10;
+/// Floats of scratch that attend_backward() wants.
+constexpr std::size_t attend_floats(PlaneSize head) { return 2 * head.rows * head.columns * plane_alignment; }
+
 /// Floats of scratch that the loops over a dropout's plane of `values` want.
 constexpr std::size_t dropout_floats(std::size_t values) { return padded((values + 3) / 4) * 4 + 4 * plane_alignment; }
 
@@ -49,6 +56,7 @@ struct UpdateStep {
   float decay_factor;    // 1 - learning rate * weight decay
   float first_share;     // 1 - beta1
   float second_keep;     // beta2
+  float second_share;    // 1 - beta2, to all its digits
   float root_factor;     // 1 / sqrt(1 - beta2^steps)
   float epsilon;
   float rate;          // learning rate / (1 - beta1^steps)
@@ -70,10 +78,32 @@ struct VectorLoops {
   /// to += x, over the whole plane.
   void (*add)(const float* x, PlaneSize size, float* to);
 
-  /// Each column becomes its softmax over the rows, in place.
-  void (*softmax_columns)(float* x, PlaneSize size);
-  /// dx = y * (dy - sum over rows of y * dy) in place of dy, where y is a softmax over the rows.
-  void (*softmax_columns_backward)(const float* y, float* dy, PlaneSize size);
+  /// sums[r] += sum over columns of x[r][c].
+  void (*add_row_sums)(const float* x, PlaneSize size, float* sums);
+
+  /// Softmax over the rows of each column in powers of two, x in units of ln 2, without its division: x becomes 2^(x - largest), times
+  /// factors[c] the softmax. log_sums[c]: what x must be less of, so that 2^ of it is the softmax at once. Both have the stride's length.
+  void (*softmax_columns)(float* x, PlaneSize size, float* log_sums, float* factors);
+  /// x[r][c] *= factors[c].
+  void (*scale_columns)(const float* factors, PlaneSize size, float* x);
+  /// sums[c] = sum over rows of x[r][c] * y[r][c].
+  void (*column_products)(const float* x, const float* y, PlaneSize size, float* sums);
+  /// x becomes its softmax by softmax_columns' log_sums, and dy, of the softmax, the gradient of x. products[c]: sum over rows of dy times
+  /// the softmax.
+  void (*softmax_columns_backward)(float* x, float* dy, PlaneSize size, const float* log_sums, const float* products);
+  /// One narrow head whole: queries, keys, values and output are planes [width, tokens] of `head`'s size, width 1 to 4, scores in units of
+  /// ln 2, and never stored. log_sums as softmax_columns'.
+  void (*attend)(const float* q, const float* k, const float* v, PlaneSize head, float* o, float* log_sums);
+  /// The gradients of queries, keys and values from that of the output. products: column_products of o and d_o. d_o is 0 in the padding of
+  /// its rows. `parts`: attend_floats(head).
+  void (*attend_backward)(const float* q, const float* k, const float* v, const float* d_o, PlaneSize head, const float* log_sums,
+                          const float* products, float* parts, float* dq, float* dk, float* dv);
+  /// All heads, each `width` wide, of at most most_few_tokens tokens: `tokens` is [tokens, all heads' width], a row's stride that of qvk,
+  /// where queries, values and keys lie `block` floats behind one another. shares: [heads, tokens, plane_alignment], what softmax gives.
+  void (*attend_few)(const float* qvk, PlaneSize tokens, std::size_t block, std::size_t width, float* o, std::size_t o_stride,
+                     float* shares);
+  void (*attend_few_backward)(const float* qvk, PlaneSize tokens, std::size_t block, std::size_t width, const float* shares,
+                              const float* d_o, std::size_t o_stride, float* dqvk);
 
   /// Layer norm of each row: y = (x - mean) / sqrt(variance + 1e-5) * weight + bias. weight and bias have the stride's length.
   void (*layer_norm)(const float* x, PlaneSize size, const float* weight, const float* bias, float* y);
@@ -115,20 +145,26 @@ struct VectorLoops {
   /// where `x` points at the rim's corner. `flipped` turns the kernel round (the gradient of the image).
   void (*convolve)(const float* x, std::size_t x_stride, PlaneSize size, const float* weight, int kernel, bool flipped, float bias,
                    float* y);
-  /// Sums of dy[r][c] * x[r + i][c + j], `plane_alignment` parts of each, which the caller adds up: parts [kernel * kernel,
-  /// plane_alignment]. `dy` is 0 in the padding of its rows, and has its own stride.
+  /// Adds the sums of dy[r][c] * x[r + i][c + j] to sums[i * kernel + j]. `dy` is 0 in the padding of its rows, and has its own stride.
   void (*convolve_backward_weight)(const float* x, std::size_t x_stride, const float* dy, std::size_t dy_stride, PlaneSize size, int kernel,
-                                   float* parts);
+                                   double* sums);
 
   /// Sum of the squares of `count` values, which is a multiple of plane_alignment.
   double (*sum_of_squares)(const float* x, std::size_t count);
   /// One pass over `count` values (a multiple of plane_alignment): the gradient is scaled, then moments, parameters and average move.
   void (*update)(const UpdateStep& step, std::size_t count, float* parameters, float* gradient, float* first_moment, float* second_moment,
                  float* average);
+
+  /// Standard normals of Philox's elements 0, 1, ...: to[4 e] to to[4 e + 3] of element e, as Augmentation::jitter_normals has them.
+  /// Written are padded(elements) elements.
+  void (*normals)(const std::uint32_t (&key)[2], std::uint32_t epoch, std::uint32_t step, std::uint32_t sample, std::size_t elements,
+                  float* to);
 };
 
 /// The names of the instruction sets that this processor has loops for, the narrowest first: sse4, avx2, avx512.
 std::span<const std::string_view> vector_instruction_sets();
+/// Where there are none: why, behind "there are no fused layers".
+std::string_view why_no_vector_loops();
 /// The loops for one of these; nullptr: none of that name, or the processor lacks it.
 const VectorLoops* vector_loops(std::string_view instruction_set);
 

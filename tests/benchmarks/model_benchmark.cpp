@@ -1,5 +1,5 @@
-// Windows a second of the network's step and of evaluation, at UCI-HAR's shape (3 sensors, 128 steps, 3 channels, 6 classes), on two
-// cores and on a GPU where there is one.
+// Windows a second of the network's step and of evaluation, at UCI-HAR's shape (3 sensors, 128 steps, 3 channels, 6 classes), on one
+// core and two, and on a GPU where there is one. With the layers that STDUALX_KERNELS names.
 // Run alone, and compare with an interleaved run of another build: on a shared machine single readings vary widely.
 #include "model/loss.h"
 #include "model/stdual_x.h"
@@ -24,7 +24,7 @@ ModelConfig faithful() {
 
 void run(benchmark::State& state, const ModelConfig& config, bool training, at::DeviceType device = at::kCPU) {
   if (device == at::kCUDA && !at::globalContext().hasCUDA()) return state.SkipWithError("needs a GPU");
-  at::set_num_threads(2);
+  at::set_num_threads(device == at::kCPU ? static_cast<int>(state.range(1)) : 2);
   at::globalContext().setAllowTF32CuDNN(false); // as a trainer does
   const std::int64_t batch = state.range(0);
   const InputShape shape{.sensors = 3, .steps = 128, .channels = 3, .classes = 6, .sensor_channels = {}};
@@ -47,9 +47,19 @@ void run(benchmark::State& state, const ModelConfig& config, bool training, at::
   state.SetItemsProcessed(state.iterations() * batch);
 }
 
-BENCHMARK_CAPTURE(run, train_default, ModelConfig{}, true)->Arg(64)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(run, train_faithful, faithful(), true)->Arg(64)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(run, evaluate_default, ModelConfig{}, false)->Arg(1)->Arg(64)->Arg(512)->UseRealTime()->Unit(benchmark::kMillisecond);
+/// Batch and threads. Beside the time that passed, the processor's of all threads: what other programs took is not in it.
+void on_cores(benchmark::internal::Benchmark* bench, std::initializer_list<std::int64_t> batches) {
+  for (const std::int64_t batch : batches)
+    for (const std::int64_t threads : {1, 2}) bench->Args({batch, threads});
+  bench->ArgNames({"batch", "threads"})->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+void training(benchmark::internal::Benchmark* bench) { on_cores(bench, {64}); }
+void evaluation(benchmark::internal::Benchmark* bench) { on_cores(bench, {1, 64, 512}); }
+
+BENCHMARK_CAPTURE(run, train_default, ModelConfig{}, true)->Apply(training);
+BENCHMARK_CAPTURE(run, train_faithful, faithful(), true)->Apply(training);
+BENCHMARK_CAPTURE(run, evaluate_default, ModelConfig{}, false)->Apply(evaluation);
+BENCHMARK_CAPTURE(run, evaluate_faithful, faithful(), false)->Apply(evaluation);
 BENCHMARK_CAPTURE(run, gpu_train_default, ModelConfig{}, true, at::kCUDA)->Arg(64)->Arg(512)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run, gpu_train_faithful, faithful(), true, at::kCUDA)->Arg(64)->Arg(512)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run, gpu_evaluate_default, ModelConfig{}, false, at::kCUDA)

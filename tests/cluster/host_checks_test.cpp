@@ -84,6 +84,11 @@ TEST(TrainerCheck, MissingOrNotStarting) {
   facts.help = said("stdualx-trainer: error while loading shared libraries: libtorch_cpu.so: cannot open shared object file\n", 127);
   EXPECT_THAT(judge_trainer(facts), Contains(IsWithNext("libtorch_cpu.so", "cmake --install")));
   EXPECT_THAT(judge_trainer({}), ElementsAre(Is(Verdict::note, "STDUALX_TRAINER=none")));
+  facts = trainer(false);
+  facts.layers = "fused avx2";
+  EXPECT_THAT(judge_trainer(facts), AllRight());
+  facts.layers = "plain";
+  EXPECT_THAT(judge_trainer(facts), Contains(Is(Verdict::note, "less than half as fast")));
 }
 
 TEST(TrainerCheck, ABuildWithCudaBesideTheDriver) {

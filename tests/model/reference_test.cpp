@@ -279,19 +279,20 @@ TEST(Reference, AgreesPartByPart) {
         const std::vector<std::int64_t> on_plane = {leading, batch, plane.steps, plane.channels};
         if (with_stem)
           part(
-              "stem", {leading, batch, shape.steps, shape.channels}, [&](const at::Tensor& x) { return stem(x, context); }, false);
+              "stem", {leading, batch, shape.steps, shape.channels}, [&](const at::Tensor& x) { return stem_plain(stem, x, context); },
+              false);
         part(
             "position", on_plane, [&](const at::Tensor& x) { return position(x); }, true);
         part(
             "stdat", on_plane,
             [&](const at::Tensor& x) {
               at::Tensor y = x;
-              for (const StdatLayer& layer : layers) y = layer(y, plane, context);
+              for (const StdatLayer& layer : layers) y = stdat_plain(layer, y, plane, context);
               return y;
             },
             true);
         part(
-            "vector", on_plane, [&](const at::Tensor& x) { return vector(x, context); }, true);
+            "vector", on_plane, [&](const at::Tensor& x) { return vector_plain(vector, x, context); }, true);
         part(
             "cross_sensor_attention", {replicas, batch, shape.sensors, model.sensor_width},
             [&](const at::Tensor& z) { return attention(z, nullptr); }, false);

@@ -12,6 +12,7 @@ RunSpec example() {
   spec.dataset_hash = "0123456789abcdef0123456789abcdef";
   spec.windows = {128, 64, 0.5};
   spec.protocol.kind = "official";
+  spec.code_version = 1; // when they were pinned
   return spec;
 }
 

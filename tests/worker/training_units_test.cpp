@@ -11,6 +11,7 @@
 #include "worker/state_hash.h"
 
 #include "experiments/spec/errors.h"
+#include "model/kernels.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -100,6 +101,36 @@ TEST(Clipping, LeavesSmallGradientsAndIsOffAtZero) {
   EXPECT_TRUE(at::equal(large, at::tensor({300.0, 400.0})));
   clip_by_norm(large, 1.0);
   EXPECT_NEAR(large.norm().item<double>(), 1.0, 1e-8);
+}
+
+TEST(AdamWFused, DoesInOnePassWhatClippingUpdateAndAverageDo) {
+  if (kernels_in_use() == "plain") GTEST_SKIP() << "no fused kernels on this processor, in this build or by STDUALX_KERNELS";
+  for (const double clip_norm : {0.0, 1.0, 1e6}) {
+    SCOPED_TRACE(clip_norm);
+    TrainingConfig config;
+    config.clip_norm = clip_norm;
+    at::manual_seed(5);
+    constexpr std::int64_t size = 16 * 700, decayed = 16 * 300;
+    at::Tensor truth = at::randn({size}, at::kDouble), parameters = truth.to(at::kFloat);
+    truth = parameters.to(at::kDouble);
+    AdamW exact(truth), fused(parameters);
+    Averages exact_averages(truth, truth), averages(parameters, parameters);
+    for (int step = 0; step < 5; ++step) {
+      at::Tensor gradient = at::randn({size}, at::kFloat), exact_gradient = gradient.to(at::kDouble);
+      const at::Tensor expected = clip_by_norm(exact_gradient, config.clip_norm);
+      exact.update(truth, exact_gradient, decayed, config, 1e-2, 0.9);
+      exact_averages.update(truth, truth, 0.99, step);
+      const at::Tensor norm =
+          fused.update_fused(parameters, gradient, decayed, config, 1e-2, 0.9, averages.parameters, 1 - average_decay(0.99, step));
+      EXPECT_NEAR(norm.item<double>(), expected.item<double>(), 1e-6 * expected.item<double>());
+      EXPECT_TRUE(at::allclose(gradient.to(at::kDouble), exact_gradient, 1e-6, 1e-7));
+    }
+    EXPECT_EQ(fused.steps, exact.steps);
+    EXPECT_TRUE(at::allclose(parameters.to(at::kDouble), truth, 1e-5, 1e-6));
+    EXPECT_TRUE(at::allclose(fused.first_moment.to(at::kDouble), exact.first_moment, 1e-5, 1e-7));
+    EXPECT_TRUE(at::allclose(fused.second_moment.to(at::kDouble), exact.second_moment, 1e-5, 1e-9));
+    EXPECT_TRUE(at::allclose(averages.parameters.to(at::kDouble), exact_averages.parameters, 1e-5, 1e-6));
+  }
 }
 
 TEST(OneCycle, HasNoHoleWhereTheWarmUpIsOneStepOrTheRunIs) {
@@ -214,6 +245,17 @@ TEST_F(AugmentationDraws, JitterIsStandardNormal) {
   EXPECT_NEAR(sum / count, 0, 0.025);
   EXPECT_NEAR(squares / count, 1, 0.035);
   EXPECT_NEAR(fourth / count, 3, 0.25);
+}
+
+TEST_F(AugmentationDraws, JitterOfAWindowIsThatOfItsElements) {
+  const Augmentation augmentation = make({});
+  for (std::uint32_t sample = 0; sample < 20; ++sample) {
+    const std::vector<float> normals = augmentation.jitter_of({3, 7, sample});
+    for (std::uint32_t element = 0; 4 * element < normals.size() && element < 10; ++element) {
+      const std::array<float, 4> expected = augmentation.jitter_normals({3, 7, sample}, element);
+      for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(normals[4 * element + i], expected[i], 2e-6f) << sample << ", " << element;
+    }
+  }
 }
 
 TEST(BatchReading, SplitsOverRanksWithoutChangingARow) {
