@@ -32,13 +32,13 @@ libarchive-dev reads zip and tar.xz where they lie
 libxxhash-dev state hashes
 libssl-dev SHA-256
 libfmt-dev text
+libhwy-dev kernels of fused layers: loops for each instruction set
+libxsmm-dev the same: small matrix products
 '
 [ "$mode" = demo ] || packages+='
 libgtest-dev tests
 libgmock-dev tests
 libbenchmark-dev benchmarks
-libhwy-dev kernels of fused layers: loops for each instruction set
-libxsmm-dev the same: small matrix products
 clang-format make format, make lint
 clang-tidy make lint
 clang the fuzz targets

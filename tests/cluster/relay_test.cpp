@@ -170,9 +170,11 @@ TEST(Suspend, StopsAllThatIsBelowAndThenContinuesEachOfIt) {
   ASSERT_TRUE(WIFSTOPPED(status));
   const std::vector<pid_t> below = descendants(launcher);
   EXPECT_EQ(below.size(), 2u);
-  for (const pid_t process : below) EXPECT_EQ(state_of(process), "T");
-  ::kill(launcher, SIGCONT);
   const auto is_stopped = [](pid_t process) { return state_of(process) == "T"; };
+  // A signal takes effect when its process next runs.
+  for (int i = 0; i < 1000 && !std::all_of(below.begin(), below.end(), is_stopped); ++i) ::usleep(10'000);
+  EXPECT_TRUE(std::all_of(below.begin(), below.end(), is_stopped));
+  ::kill(launcher, SIGCONT);
   for (int i = 0; i < 1000 && std::any_of(below.begin(), below.end(), is_stopped); ++i) ::usleep(10'000);
   EXPECT_TRUE(std::none_of(below.begin(), below.end(), is_stopped));
   ::kill(launcher, SIGKILL);
