@@ -30,7 +30,7 @@ case $place in
 here) ;;
 below-tmp) scratch=$(mktemp -d -p /tmp) && chmod 755 "$scratch" && clone_to "$scratch/stdualx" ;;
 odd-name) scratch=$(mktemp -d -p /var/tmp) && chmod 755 "$scratch" && clone_to "$scratch/größer und später" ;;
-other-tmpdir) scratch=$(mktemp -d -p /var/tmp) && mkdir "$scratch/for now" && export TMPDIR="$scratch/for now" ;;
+other-tmpdir) scratch=$(mktemp -d -p /var/tmp) && chmod 755 "$scratch" && mkdir -m 1777 "$scratch/for now" && export TMPDIR="$scratch/for now" ;;
 *) echo "odd_place.sh: $place: expected one of ${places[*]}, or today" >&2; exit 2 ;;
 esac
 echo "odd_place.sh: $place: in $PWD, TMPDIR ${TMPDIR:-not set}"

@@ -58,7 +58,7 @@ function(stdualx_tests room)
   endif()
   target_link_libraries(${room}_tests PRIVATE stdualx_test_places)
   set_target_properties(${room}_tests PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-  gtest_discover_tests(${room}_tests TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS ${room})
+  gtest_discover_tests(${room}_tests TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 900 LABELS ${room})
 endfunction()
 
 # stdualx_reference_test(<name> <label> <script of tests/reference> <target>): a test that hands the target's file to a script, which compares what

@@ -22,9 +22,9 @@ class GroupFolder(Workplace):
         super().setUp()
         if os.geteuid() != 0:
             self.skipTest("only root can be two people")
-        for program in (PROGRAM, STUB):
-            if subprocess.run(["setpriv", "--reuid", str(COLLEAGUE), "--regid", str(COLLEAGUE), "--clear-groups", "test", "-x", program]).returncode != 0:
-                self.skipTest(f"others than root cannot reach {program}")
+        for may, path in (("-x", PROGRAM), ("-x", STUB), ("-w", tempfile.gettempdir())):
+            if subprocess.run(["setpriv", "--reuid", str(COLLEAGUE), "--regid", str(COLLEAGUE), "--clear-groups", "test", may, path]).returncode != 0:
+                self.skipTest(f"others than root cannot use {path}")
         self.folder.chmod(0o2775)
         os.chown(self.folder, 0, GROUP)
         for path in self.folder.rglob("*"):
