@@ -57,7 +57,8 @@ class Hosts(unittest.TestCase):
         self.assertEqual(self.lab(first, "run", "srun", "--nodes=1", "--chdir=/", "echo", "whole"), "whole\n")
         self.lab(first, "down")
         self.addCleanup(self.lab, second, "down")
-        self.assertEqual(waits.wait(60), 0)
+        out, errors = waits.communicate(timeout=300)
+        self.assertEqual(waits.returncode, 0, out + errors)
         self.lab(second, "down")
 
 
