@@ -20,6 +20,6 @@ stdualx_library(stdualx_results FOLDER results
 target_sources(stdualx_results PRIVATE ${stdualx_embedded})
 
 stdualx_tests(results
-  SOURCES ablation_report_test.cpp accuracy_report_test.cpp compare_test.cpp cut_commit_test.cpp explain_test.cpp fence_test.cpp foreign_store_test.cpp format_test.cpp interval_coverage_test.cpp lock_test.cpp migrate_test.cpp pulse_test.cpp reader_test.cpp
+  SOURCES ablation_report_test.cpp accuracy_report_test.cpp compare_test.cpp cut_commit_test.cpp explain_test.cpp fence_test.cpp foreign_store_test.cpp format_test.cpp interval_coverage_test.cpp lock_test.cpp migrate_test.cpp pairing_views_test.cpp pulse_test.cpp reader_test.cpp
           repair_test.cpp report_test.cpp statistics_test.cpp status_test.cpp store_crash_test.cpp store_test.cpp train_again_test.cpp tsne_test.cpp
   LINKS stdualx_results SQLite::SQLite3 fmt::fmt)

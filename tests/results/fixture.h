@@ -1,6 +1,7 @@
 // A folder that goes away, and the small plans and reports that the tests of this room write.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <filesystem>
@@ -130,5 +131,18 @@ template <class Error, class Function> std::string message_of(Function&& functio
   }
   return "no error";
 }
+
+/// A store with one sweep of one run, which a test takes on from there.
+class OneRunStore : public ::testing::Test {
+protected:
+  TemporaryFolder folder;
+  std::filesystem::path file = folder / "results.db";
+  RunSpec run = a_run();
+  std::string run_id = run_identity(run);
+  Store store = Store::open_for_writing(file);
+
+  void SetUp() override { store.register_sweep(a_plan({run})); }
+  RunState state() { return store.run_states(std::vector{run_id}).at(0); }
+};
 
 } // namespace stdualx

@@ -9,17 +9,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class TrainAgain : public ::testing::Test {
-protected:
-  TemporaryFolder folder;
-  std::filesystem::path file = folder / "results.db";
-  RunSpec run = a_run();
-  std::string run_id = run_identity(run);
-  Store store = Store::open_for_writing(file);
-
-  void SetUp() override { store.register_sweep(a_plan({run})); }
-  RunState state() { return store.run_states(std::vector{run_id}).at(0); }
-};
+using TrainAgain = OneRunStore;
 
 TEST_F(TrainAgain, ACompleteRunIsTrainedAgainWithoutLosingItsStatusOrNumbers) {
   complete(store, run);

@@ -24,4 +24,10 @@ if [ -n "$doubled" ]; then
   echo "rooms: a type is defined in two headers: $doubled" >&2
   fail=1
 fi
+# A file that is longer wants parting.
+long=$(find experiments model worker orchestrator results cluster tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.inc' -o -name '*.py' | xargs wc -l | awk '$2 != "total" && $1 > 500 {print $2 ": " $1 " lines"}')
+if [ -n "$long" ]; then
+  echo "rooms: over 500 lines: $long" >&2
+  fail=1
+fi
 exit $fail
