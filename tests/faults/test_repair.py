@@ -11,6 +11,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 from harness import Workplace  # noqa: E402
 
+EPOCHS = 40  # of each of two runs: enough that a job is still at work when it is killed
+
 
 class Repair(Workplace):
     stub = False
@@ -18,7 +20,7 @@ class Repair(Workplace):
     def setUp(self):
         super().setUp()
         self.undisturbed = self.folder / "undisturbed.db"
-        self.spec = self.sweep(variants=["stdual_x"], fixed={"training": {"epochs": 8, "batch_size": 4}}, folds=[0, 1])
+        self.spec = self.sweep(variants=["stdual_x"], fixed={"training": {"epochs": EPOCHS, "batch_size": 4}}, folds=[0, 1])
         self.run_sweep(self.spec, "--workers", 1, store=self.undisturbed)
 
     def db(self, what, *arguments, status=0, store=None):
@@ -100,14 +102,14 @@ class Repair(Workplace):
     def test_two_stores_become_one_that_goes_on(self):
         half, other = self.folder / "half.db", self.folder / "other.db"
         self.run_sweep(self.spec, "--workers", 1, "--first", 1, store=half)
-        process = self.start("run", self.sweep("second.json", variants=["stdual_x"], fixed={"training": {"epochs": 8, "batch_size": 4}}, folds=[1]),
+        process = self.start("run", self.sweep("second.json", variants=["stdual_x"], fixed={"training": {"epochs": EPOCHS, "batch_size": 4}}, folds=[1]),
                              "--workers", 1, store=other)
         self.wait_for_epochs(3, store=other)
         os.kill(process.pid, signal.SIGTERM)
         self.finish(process, 75)
         done = self.ask("SELECT count(*) FROM epochs", store=other)[0][0]
         text = self.db("merge", half, other)
-        self.assertIn("1 completed here, 8 epochs", text)
+        self.assertIn(f"1 completed here, {EPOCHS} epochs", text)
         self.assertIn(f"{done} epochs", text)
         self.assertIn("0 new runs, 0 completed here, 0 epochs, 0 evaluations", self.db("merge", half))
         self.run_sweep(self.spec, "--workers", 1)

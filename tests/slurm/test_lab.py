@@ -18,7 +18,7 @@ import unittest
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"), str(pathlib.Path(__file__).resolve().parents[2] / "cluster" / "lab")]
 
 import lab  # noqa: E402
-from harness import PROGRAM, Workplace, wait_until  # noqa: E402
+from harness import PROGRAM, Workplace, command_line, wait_until  # noqa: E402
 
 
 class Lab(Workplace):
@@ -134,6 +134,8 @@ class Life(Lab):
         job = self.submit(self.spec, nodes=2)
         self.wait_for_epochs(15)
         lost = self.state(job).split()[1]
+        watching = ["guard", lost, str(job)]
+        wait_until(lambda: any(command_line(pid)[1:4] == watching for pid in os.listdir("/proc") if pid.isdigit()), 60, "the guard to start")
         self.cut_power(lost)
         cut = time.time()
         wait_until(lambda: "does not answer any more" in self.log(job), 240, "the guard to have it requeued")
