@@ -1,6 +1,8 @@
 // A fused layer as one node of autograd: a loop over leading indices around a kernel that knows no torch.
 #pragma once
 
+#include "model/kernels.h"
+
 #include <ATen/core/Tensor.h>
 #include <torch/custom_class.h>
 
@@ -45,14 +47,13 @@ void over_leading(std::int64_t count, const std::function<void(std::size_t threa
 /// The kernels of one layer with their scratch, one a thread, kept from step to step. They hold nothing between two calls.
 template <class Kernel, class Shape> class KernelsByThread {
 public:
-  /// Calls use(kernel, leading) for every leading index below `count`: what is computed does not depend on the number of threads. `make`
-  /// makes a kernel of this shape.
-  template <class Make, class Use> void each(const Shape& shape, std::int64_t count, const Make& make, const Use& use) {
+  /// Calls use(kernel, leading) for every leading index below `count`: what is computed does not depend on the number of threads.
+  template <class Use> void each(const Shape& shape, std::int64_t count, const Use& use) {
     const std::size_t threads = leading_threads();
     if (kernels_.size() != threads || !(shape_ == shape)) {
       kernels_.clear();
       shape_ = shape;
-      for (std::size_t i = 0; i < threads; ++i) kernels_.push_back(std::make_unique<Kernel>(make()));
+      for (std::size_t i = 0; i < threads; ++i) kernels_.push_back(std::make_unique<Kernel>(shape, fused_loops()));
     }
     over_leading(count, [&](std::size_t thread, std::int64_t leading) { use(*kernels_.at(thread), leading); });
   }

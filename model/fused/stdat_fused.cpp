@@ -3,7 +3,6 @@
 
 #include "model/fused/fused_layer.h"
 #include "model/fused/stdat_kernel.h"
-#include "model/kernels.h"
 
 #include <ATen/ATen.h>
 
@@ -63,7 +62,7 @@ public:
   bool has_input_gradient() const override { return true; }
 
   void forward(const at::Tensor& x, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor& y) override {
-    each(x, [&](StdatKernel& kernel, std::int64_t m) {
+    kernels_->each(shape_, x.size(0), [&](StdatKernel& kernel, std::int64_t m) {
       std::array<RunningMoments, 3> running;
       for (std::size_t i = 0; shape_.convolution && i < running.size(); ++i) {
         const BatchNorm& norm = layer_.block.stages[i].norm;
@@ -75,17 +74,13 @@ public:
   }
   void backward(const at::Tensor& x, const at::Tensor& dy, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor& dx,
                 std::vector<at::Tensor>& gradients) override {
-    each(x, [&](StdatKernel& kernel, std::int64_t m) {
+    kernels_->each(shape_, x.size(0), [&](StdatKernel& kernel, std::int64_t m) {
       kernel.backward(at_leading(x, m), at_leading(dy, m), step(x, m), pointers<const float>(shape_, parameters, m), at_leading(kept, m),
                       at_leading(dx, m), pointers<float>(shape_, gradients, m));
     });
   }
 
 private:
-  template <class Use> void each(const at::Tensor& x, const Use& use) {
-    kernels_->each(
-        shape_, x.size(0), [&] { return StdatKernel(shape_, fused_loops()); }, use);
-  }
   StdatStep step(const at::Tensor& x, std::int64_t leading) const {
     StdatStep step{.rows = static_cast<std::size_t>(x.size(1)), .training = context_.training};
     for (std::size_t i = 0; shape_.convolution && i < step.dropout.size(); ++i)

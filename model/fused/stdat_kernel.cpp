@@ -10,9 +10,6 @@ namespace {
 constexpr double epsilon = 1e-5; // PyTorch's defaults for batch norm
 constexpr double momentum = 0.1;
 
-/// Bytes for the bits of a plane, whichever the vectors, and what reading eight bytes at the last ones wants.
-std::size_t bit_floats(PlaneSize size) { return padded(size.rows * size.stride / 4 / sizeof(float) + 2); }
-
 std::size_t temporal_floats(const StdatShape& shape) {
   return shape.temporal ? attention_kept_floats(shape.steps, shape.channels, shape.temporal_heads) : 0;
 }

@@ -3,7 +3,6 @@
 
 #include "model/fused/fused_layer.h"
 #include "model/fused/stem_kernel.h"
-#include "model/kernels.h"
 
 #include <ATen/ATen.h>
 
@@ -49,7 +48,7 @@ public:
   bool has_input_gradient() const override { return false; }
 
   void forward(const at::Tensor& x, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor& y) override {
-    each(x, [&](StemKernel& kernel, std::int64_t m) {
+    kernels_->each(shape_, x.size(0), [&](StemKernel& kernel, std::int64_t m) {
       std::vector<RunningColumns> running;
       for (const Stem::Layer& layer : stem_.layers)
         running.push_back({at_leading(layer.norm.running_mean, m), at_leading(layer.norm.running_variance, m)});
@@ -59,18 +58,13 @@ public:
   }
   void backward(const at::Tensor& x, const at::Tensor& dy, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor&,
                 std::vector<at::Tensor>& gradients) override {
-    each(x, [&](StemKernel& kernel, std::int64_t m) {
+    kernels_->each(shape_, x.size(0), [&](StemKernel& kernel, std::int64_t m) {
       kernel.backward(at_leading(x, m), at_leading(dy, m), static_cast<std::size_t>(x.size(1)), pointers<const float>(parameters, m),
                       at_leading(kept, m), pointers<float>(gradients, m));
     });
   }
 
 private:
-  template <class Use> void each(const at::Tensor& x, const Use& use) {
-    kernels_->each(
-        shape_, x.size(0), [&] { return StemKernel(shape_, fused_loops()); }, use);
-  }
-
   const Stem& stem_; // outlives the graph of a step
   const bool training_;
   const StemShape shape_;

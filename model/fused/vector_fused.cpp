@@ -3,7 +3,6 @@
 
 #include "model/fused/fused_layer.h"
 #include "model/fused/vector_kernel.h"
-#include "model/kernels.h"
 
 #include <ATen/ATen.h>
 
@@ -37,23 +36,19 @@ public:
   bool has_input_gradient() const override { return true; }
 
   void forward(const at::Tensor& x, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor& y) override {
-    each(x, [&](VectorKernel& kernel, std::int64_t m) {
+    kernels_->each(shape_, x.size(0), [&](VectorKernel& kernel, std::int64_t m) {
       kernel.forward(at_leading(x, m), draw(x, m), pointers<const float>(parameters, m), at_leading(kept, m), at_leading(y, m));
     });
   }
   void backward(const at::Tensor& x, const at::Tensor& dy, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor& dx,
                 std::vector<at::Tensor>& gradients) override {
-    each(x, [&](VectorKernel& kernel, std::int64_t m) {
+    kernels_->each(shape_, x.size(0), [&](VectorKernel& kernel, std::int64_t m) {
       kernel.backward(at_leading(x, m), at_leading(dy, m), draw(x, m), pointers<const float>(parameters, m), at_leading(kept, m),
                       at_leading(dx, m), pointers<float>(gradients, m));
     });
   }
 
 private:
-  template <class Use> void each(const at::Tensor& x, const Use& use) {
-    kernels_->each(
-        shape_, x.size(0), [&] { return VectorKernel(shape_, fused_loops()); }, use);
-  }
   DropoutDraw draw(const at::Tensor& x, std::int64_t leading) const { return vector_.dropout.draw(context_, leading, x.size(0)); }
 
   const SensorVector& vector_; // outlives the graph of a step

@@ -3,13 +3,6 @@
 
 namespace stdualx {
 
-namespace {
-/// Floats that hold the bits of a plane, whichever the vectors, and what reading eight bytes at the last ones wants.
-std::size_t bit_floats(PlaneSize size) { return padded(size.rows * size.stride / 4 / sizeof(float) + 2); }
-
-constexpr DropoutDraw everything_kept = {{0, 0}, 0, 0, 0, 0, 0, 1};
-} // namespace
-
 std::size_t vector_kept_floats(const VectorShape& shape) {
   const PlaneSize hidden = plane_of(shape.rows, shape.hidden), one = plane_of(1, shape.hidden);
   return plane_floats(hidden) + shape.rows * bit_floats(one) + bit_floats(plane_of(shape.rows, shape.width));
@@ -95,7 +88,7 @@ void VectorKernel::forward(const float* x, const DropoutDraw& dropout, const Vec
   loops_.fill_rows(weights.output_bias, output_t_, y_t_.data());
   to_output_(weights.output, h_t_.data(), y_t_.data());
   loops_.transpose(y_t_.data(), output_t_, y_.data(), output_.stride);
-  loops_.activate(y_.data(), output_, 1, 0, everything_kept, words_.data(), y_.data(), output_.stride, of.output_bits);
+  loops_.activate(y_.data(), output_, 1, 0, DropoutDraw{}, words_.data(), y_.data(), output_.stride, of.output_bits);
   loops_.unpack(y_.data(), output_, y);
 }
 

@@ -33,11 +33,11 @@ struct Moments {
 
 /// The draws behind a plane's dropout: see model/kernels/dropout_mask.h, whose words these are.
 struct DropoutDraw {
-  std::uint32_t key[2];
-  std::uint32_t epoch, step, sample;
-  std::uint32_t sensor;
-  std::uint32_t threshold; // 0: everything is kept
-  float scale;             // of what is kept
+  std::uint32_t key[2] = {};
+  std::uint32_t epoch = 0, step = 0, sample = 0;
+  std::uint32_t sensor = 0;
+  std::uint32_t threshold = 0; // 0: everything is kept
+  float scale = 1;             // of what is kept
 };
 
 /// The widest head that attend() has.
@@ -49,6 +49,9 @@ constexpr std::size_t attend_floats(PlaneSize head) { return 2 * head.rows * hea
 
 /// Floats of scratch that the loops over a dropout's plane of `values` want.
 constexpr std::size_t dropout_floats(std::size_t values) { return padded((values + 3) / 4) * 4 + 4 * plane_alignment; }
+
+/// Floats that hold the bits of a plane (activate), whichever the vectors, and what reading eight bytes at the last ones wants.
+constexpr std::size_t bit_floats(PlaneSize size) { return padded(size.rows * size.stride / 4 / sizeof(float) + 2); }
 
 /// A step of AdamW (worker/optimizer.h) with what stands before and behind it: the gradient's clipping and the average of the weights.
 struct UpdateStep {

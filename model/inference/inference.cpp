@@ -254,10 +254,8 @@ struct Inference::Network {
     if (config.stdat && config.position)
       for (std::size_t row = 0; row < rows; ++row)
         for (std::size_t i = 0; i < values; ++i) x[row * values + i] += sensor.position.data()[i];
-    StdatStep step{.rows = rows};
-    for (DropoutDraw& draw : step.dropout) draw.scale = 1; // nothing is dropped
     for (std::size_t i = 0; i < sensor.stdat.size(); ++i) {
-      stdat->forward(x, step, sensor.stdat[i], sensor.stdat_statistics[i], nullptr, y);
+      stdat->forward(x, {.rows = rows}, sensor.stdat[i], sensor.stdat_statistics[i], nullptr, y);
       std::swap(x, y);
     }
     const float* rows_of_values = x;
