@@ -147,6 +147,8 @@ TEST_F(FusedLayers, StdatAgreesWithThePlainLayerInFloat64) {
                              {3, 2, 128, 6, 6, 2},          // `faithful`, of 3 channels and their asinh, and as UCI-HAR has it
                              {3, 2, 128, 3, 3, 2},
                              {5, 2, 125, 9, 3, 5}, // DSADS
+                             {1, 2, 57, 3, 3, 3},  // four vectors of queries, the last not whole, and five
+                             {1, 3, 70, 6, 3, 2},
                              {1, 2, 16, 6, 3, 2},
                              {6, 3, 31, 9, 3, 1},
                              {1, 7, 25, 32, 16, 5},
