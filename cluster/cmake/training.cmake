@@ -9,7 +9,7 @@ stdualx_library(stdualx_training FOLDER worker
   SOURCES ${stdualx_training_sources}
   LINKS stdualx_model stdualx_experiments_data stdualx_messages torch::cpu
   PRIVATE_LINKS headers::xxhash)
-target_precompile_headers(stdualx_training PRIVATE <ATen/ATen.h> <nlohmann/json.hpp>)
+target_precompile_headers(stdualx_training REUSE_FROM stdualx_model)
 if(STDUALX_WITH_CUDA)
   target_compile_definitions(stdualx_training PUBLIC STDUALX_WITH_CUDA)
   target_link_libraries(stdualx_training PUBLIC torch::cuda PRIVATE nccl::nccl)
@@ -27,11 +27,12 @@ stdualx_tests(training FOLDER worker
           training_trainer_test.cpp training_units_test.cpp
   LINKS stdualx_training)
 if(STDUALX_TESTS)
-  target_precompile_headers(training_tests PRIVATE <ATen/ATen.h> <gtest/gtest.h> <nlohmann/json.hpp>)
+  target_precompile_headers(training_tests REUSE_FROM model_tests)
 
   # Independent references in Python: PyTorch's optimiser and schedule, scikit-learn's measures, NumPy's augmentation.
   add_executable(training_probe "${CMAKE_SOURCE_DIR}/tests/worker/training_probe.cpp")
   target_link_libraries(training_probe PRIVATE stdualx_options stdualx_training)
+  target_precompile_headers(training_probe REUSE_FROM stdualx_model)
   stdualx_reference_test(training.reference training training_reference.py training_probe)
 endif()
 if(STDUALX_TESTS AND STDUALX_WITH_CUDA)
@@ -41,6 +42,7 @@ if(STDUALX_TESTS AND STDUALX_WITH_CUDA)
   stdualx_include_root(training_nccl_tests PRIVATE worker)
   target_include_directories(training_nccl_tests SYSTEM PRIVATE "${STDUALX_NCCL_INCLUDE}" ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(training_nccl_tests PRIVATE stdualx_options torch::cpu GTest::gmock GTest::gtest_main)
+  target_precompile_headers(training_nccl_tests REUSE_FROM stdualx_model)
   set_target_properties(training_nccl_tests PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   gtest_discover_tests(training_nccl_tests TEST_PREFIX "training." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS training)
 endif()
