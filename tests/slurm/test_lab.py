@@ -132,10 +132,12 @@ class Life(Lab):
 
     def test_the_host_of_the_batch_script_is_lost_and_the_guard_on_another_has_the_job_requeued(self):
         job = self.submit(self.spec, nodes=2)
-        self.wait_for_epochs(15)
+        wait_until(lambda: self.state(job).startswith("RUNNING"), 60, "the job to run")
         lost = self.state(job).split()[1]
         watching = ["guard", lost, str(job)]
         wait_until(lambda: any(command_line(pid)[1:4] == watching for pid in os.listdir("/proc") if pid.isdigit()), 60, "the guard to start")
+        self.wait_for_epochs(15)
+        self.assertLess(len(self.epochs()), 150, "the sweep had nearly ended before the cut")
         self.cut_power(lost)
         cut = time.time()
         seen_by = {"does not answer any more": "the guard", "try 2": "Slurm itself"}  # on a loaded machine Slurm may be the first
