@@ -16,12 +16,10 @@ Share share_of(std::int64_t count, std::int64_t rank, std::int64_t size) {
 }
 
 std::vector<Share> batches_of(std::int64_t windows, std::int64_t batch_size) {
+  const std::int64_t full = (windows + batch_size - 1) / batch_size, least = std::min<std::int64_t>(batch_size, 3);
+  const std::int64_t count = std::min(full, std::max<std::int64_t>(windows / least, 1));
   std::vector<Share> batches;
-  for (std::int64_t first = 0; first < windows; first += batch_size) batches.push_back({first, std::min(batch_size, windows - first)});
-  if (batches.size() > 1 && batch_size > 1 && batches.back().count == 1) {
-    batches.pop_back();
-    ++batches.back().count;
-  }
+  for (std::int64_t batch = 0; batch < count; ++batch) batches.push_back(share_of(windows, batch, count));
   return batches;
 }
 

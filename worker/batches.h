@@ -30,8 +30,9 @@ struct Share {
 /// Rank `rank`'s rows out of `count`: contiguous, in rank order, sizes differ by at most one (the first ranks get more), may be empty.
 Share share_of(std::int64_t count, std::int64_t rank, std::int64_t size);
 
-/// The batches of one epoch. No window is dropped: the last batch may be small; a single window left over joins the batch
-/// before it, since neither a batch norm of one row nor a triplet says anything.
+/// The batches of one epoch: as few as `batch_size` allows, and near-equal, so that no window of a small last batch weighs more than others
+/// and all steps have nearly one shape. Sizes differ by at most one. None has one window or two, of which neither batch norm nor triplets
+/// say much, unless `batch_size` is so small: rather there is one batch fewer.
 std::vector<Share> batches_of(std::int64_t windows, std::int64_t batch_size);
 
 /// `windows` in the order of one epoch: a Fisher-Yates shuffle keyed by (seed, epoch), nothing else.

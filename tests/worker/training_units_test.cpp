@@ -48,12 +48,25 @@ TEST(EpochOrder, PutsEveryWindowAtEveryPlaceEquallyOften) {
   for (const int count : counts) EXPECT_NEAR(count, epochs / 5, 150); // 5 standard deviations
 }
 
-TEST(Batches, HoldEveryWindowOnceAndLeaveNoneAlone) {
+TEST(Batches, AreNearlyEqualAndHoldEveryWindowOnce) {
   EXPECT_EQ(batches_of(128, 64), (std::vector<Share>{{0, 64}, {64, 64}}));
-  EXPECT_EQ(batches_of(130, 64), (std::vector<Share>{{0, 64}, {64, 64}, {128, 2}}));
-  EXPECT_EQ(batches_of(129, 64), (std::vector<Share>{{0, 64}, {64, 65}})) << "a single window joins the batch before it";
+  EXPECT_EQ(batches_of(130, 64), (std::vector<Share>{{0, 44}, {44, 43}, {87, 43}}));
   EXPECT_EQ(batches_of(3, 64), (std::vector<Share>{{0, 3}}));
   EXPECT_EQ(batches_of(3, 1), (std::vector<Share>{{0, 1}, {1, 1}, {2, 1}})) << "batches of one are what was asked for";
+  EXPECT_EQ(batches_of(5, 2), (std::vector<Share>{{0, 3}, {3, 2}})) << "none of one, unless asked for";
+  EXPECT_EQ(batches_of(4, 3), (std::vector<Share>{{0, 4}})) << "none of two, unless asked for";
+  for (std::int64_t windows = 2; windows < 300; ++windows)
+    for (const std::int64_t size : {3, 4, 5, 7, 16, 64}) {
+      const std::vector<Share> batches = batches_of(windows, size);
+      std::int64_t next = 0;
+      for (const Share& batch : batches) {
+        EXPECT_EQ(batch.first, next);
+        EXPECT_LE(std::abs(batch.count - batches.front().count), 1);
+        EXPECT_GE(batch.count, std::min<std::int64_t>(windows, 3));
+        next += batch.count;
+      }
+      EXPECT_EQ(next, windows);
+    }
 }
 
 TEST(Shares, AreContiguousAndDifferByAtMostOne) {
