@@ -165,6 +165,7 @@ std::int64_t count_operations(const std::function<void()>& body) {
     at::CallbackHandle callback;
   };
   std::int64_t operations = 0;
+  const c10::AutoGradMode plain_layers(true); // fused ones call no operator; without gradients, evaluation would use them
   const Counting counting(&operations);
   body();
   return operations;

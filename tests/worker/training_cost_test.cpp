@@ -67,6 +67,15 @@ TEST(InferenceCost, OfAFinishedRunFitsItsNetwork) {
   EXPECT_THROW(inference_cost(assignment, at::kCPU, {}), InputError) << "weights of another network";
 }
 
+TEST(InferenceCost, CountsTheWholeNetworkWhicheverLayersAreInUse) {
+  // PyTorch's FlopCounterMode on the independent reference (tests/reference/stdual_x.py), one window of UCI-HAR's shape.
+  const InputShape uci_har{.sensors = 3, .steps = 128, .channels = 3, .classes = 6, .sensor_channels = {}};
+  const auto network = make_network(ModelConfig{}, uci_har, {1}, at::kFloat, at::kCPU);
+  const at::NoGradGuard no_gradients;
+  const at::Tensor window = at::randn({1, 1, uci_har.sensors, uci_har.steps, uci_har.channels});
+  EXPECT_EQ(count_operations([&] { network->forward(window, {}); }), 8'445'696);
+}
+
 TEST(InferenceCost, CountsTheOperationsOfAnLstmWhicheverKernelsDoIt) {
   const at::NoGradGuard no_gradients;
   constexpr std::int64_t steps = 12, batch = 3, width = 9, hidden = 5;
