@@ -5,7 +5,7 @@ if(STDUALX_BENCHMARKS)
   target_link_libraries(model_benchmark PRIVATE stdualx_options stdualx_model benchmark::benchmark_main)
   target_link_options(model_benchmark PRIVATE -Wl,--no-as-needed) # libtorch_cuda registers its kernels when it is loaded
   add_executable(training_benchmark "${CMAKE_SOURCE_DIR}/tests/benchmarks/training_benchmark.cpp")
-  target_link_libraries(training_benchmark PRIVATE stdualx_options stdualx_training benchmark::benchmark)
+  target_link_libraries(training_benchmark PRIVATE stdualx_options stdualx_training stdualx_experiments benchmark::benchmark)
   add_executable(promise_benchmark "${CMAKE_SOURCE_DIR}/tests/benchmarks/promise_benchmark.cpp")
   target_link_libraries(promise_benchmark PRIVATE stdualx_options stdualx_training stdualx_results benchmark::benchmark)
   add_executable(all_reduce_trainer "${CMAKE_SOURCE_DIR}/tests/benchmarks/all_reduce_trainer.cpp")

@@ -3,11 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg); $(nproc) cores"
+.venv/bin/python tests/benchmarks/peers.py
 python3 tests/benchmarks/empty_runs.py
 python3 tests/benchmarks/all_reduce.py
 python3 tests/benchmarks/window_cache.py
-for _ in 1 2; do # by turns: a shared machine's moods meet both
-  STDUALX_KERNELS=plain build/tests/training_benchmark
-  build/tests/training_benchmark
-done
 exec build/tests/model_benchmark
