@@ -64,7 +64,7 @@ format:
 lint:
 	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format --dry-run --Werror
 	tests/rooms/check_rooms.sh
-	git ls-files 'orchestrator/*.cpp' 'cluster/*.cpp' 'results/*.cpp' 'experiments/*.cpp' 'worker/agent.cpp' 'worker/group.cpp' 'worker/exchange.cpp' | xargs clang-tidy --quiet -p $(BUILD)
+	git ls-files 'orchestrator/*.cpp' 'cluster/*.cpp' 'results/*.cpp' 'experiments/*.cpp' 'worker/agent/*.cpp' 'worker/messages/*.cpp' | xargs clang-tidy --quiet -p $(BUILD)
 
 clean:
 	rm -rf build build-*

@@ -2,7 +2,7 @@
 #include "orchestrator/bookkeeper.h"
 
 #include "experiments/spec/fault.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <algorithm>
 #include <stdexcept>

@@ -8,7 +8,7 @@
 
 #include "experiments/spec/plan.h"
 #include "results/run_state.h"
-#include "worker/messages.h"
+#include "worker/messages/messages.h"
 
 #include <deque>
 #include <functional>

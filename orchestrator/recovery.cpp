@@ -3,7 +3,7 @@
 
 #include "experiments/spec/errors.h"
 #include "experiments/spec/run_path.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <algorithm>
 #include <map>

@@ -3,7 +3,7 @@
 
 #include "experiments/catalog.h"
 #include "experiments/spec/plan.h"
-#include "worker/network_size.h"
+#include "worker/messages/network_size.h"
 
 #include <cstdint>
 #include <functional>

@@ -6,7 +6,7 @@
 namespace stdualx {
 
 namespace {
-/// Trainers call a processor so (worker/platform.cpp); everything else is a GPU by its name.
+/// Trainers call a processor so (worker/trainer/platform.cpp); everything else is a GPU by its name.
 constexpr const char* of_this_kind = "(a.device = 'cpu') = ?1";
 std::int64_t is_cpu(DeviceKind device) { return device == DeviceKind::cpu ? 1 : 0; }
 } // namespace

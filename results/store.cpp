@@ -159,7 +159,7 @@ EpochOutcome Store::record_epoch(const EpochReport& report) {
     } else {
       impl_->insert_epoch(report);
     }
-    // A trainer keeps the last two (worker/checkpoint.h).
+    // A trainer keeps the last two (worker/training/checkpoint.h).
     database.execute("UPDATE checkpoints SET state = 'deleted' WHERE run_id = ?1 AND state = 'live' AND epoch <= ?2 - 2", report.run_id,
                      report.epoch);
     if (!report.checkpoint_path.empty())

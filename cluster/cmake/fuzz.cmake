@@ -14,5 +14,5 @@ if(STDUALX_FUZZ)
   # Of the model the one file that is fuzzed: the rest of it would be compiled for nothing.
   stdualx_fuzz_target(checkpoint stdualx_messages torch::cpu)
   target_sources(checkpoint_fuzz PRIVATE "${CMAKE_SOURCE_DIR}/model/weights.cpp")
-  stdualx_include_root(checkpoint_fuzz PRIVATE model worker)
+  stdualx_include_root(checkpoint_fuzz PRIVATE model)
 endif()

@@ -1,13 +1,13 @@
 # The torch half of the room worker: the training of a run, and the trainer, the program that does it.
 set(stdualx_training_sources
-  attempt.cpp augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp
-  evaluation.cpp flat_tensors.cpp inference_cost.cpp network_size.cpp optimizer.cpp platform.cpp run_data.cpp schedule.cpp silhouette.cpp state_hash.cpp trainer.cpp training.cpp)
+  augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp evaluation.cpp flat_tensors.cpp
+  optimizer.cpp schedule.cpp silhouette.cpp state_hash.cpp training.cpp)
 if(STDUALX_WITH_CUDA)
   list(APPEND stdualx_training_sources communicator_nccl.cpp cuda_queue.cpp)
 endif()
-stdualx_library(stdualx_training FOLDER worker
+stdualx_library(stdualx_training FOLDER worker/training
   SOURCES ${stdualx_training_sources}
-  LINKS stdualx_model stdualx_experiments_data stdualx_messages torch::cpu
+  LINKS stdualx_model stdualx_messages torch::cpu
   PRIVATE_LINKS headers::xxhash)
 target_precompile_headers(stdualx_training REUSE_FROM stdualx_model)
 if(STDUALX_WITH_CUDA)
@@ -17,15 +17,19 @@ if(STDUALX_WITH_CUDA)
   target_link_options(stdualx_training PUBLIC -Wl,--no-as-needed)
 endif()
 
-add_executable(stdualx-trainer "${CMAKE_SOURCE_DIR}/worker/trainer_main.cpp")
-target_link_libraries(stdualx-trainer PRIVATE stdualx_options stdualx_training stdualx_build)
+stdualx_library(stdualx_trainer FOLDER worker/trainer
+  SOURCES attempt.cpp inference_cost.cpp network_size.cpp platform.cpp run_data.cpp trainer.cpp
+  LINKS stdualx_training stdualx_experiments_data)
+target_precompile_headers(stdualx_trainer REUSE_FROM stdualx_model)
+add_executable(stdualx-trainer "${CMAKE_SOURCE_DIR}/worker/trainer/trainer_main.cpp")
+target_link_libraries(stdualx-trainer PRIVATE stdualx_options stdualx_trainer stdualx_build)
 install(TARGETS stdualx-trainer RUNTIME)
 stdualx_install_torch(stdualx-trainer)
 
 stdualx_tests(training FOLDER worker
   SOURCES training_attempt_test.cpp training_baselines_test.cpp training_checkpoint_test.cpp training_cost_test.cpp training_gpu_test.cpp training_group_test.cpp training_link_test.cpp
           training_trainer_test.cpp training_units_test.cpp
-  LINKS stdualx_training)
+  LINKS stdualx_trainer)
 if(STDUALX_TESTS)
   target_precompile_headers(training_tests REUSE_FROM model_tests)
 
@@ -38,8 +42,8 @@ endif()
 if(STDUALX_TESTS AND STDUALX_WITH_CUDA)
   # NCCL's control flow without a GPU: a stand-in takes libnccl's place at link time.
   add_executable(training_nccl_tests "${CMAKE_SOURCE_DIR}/tests/worker/training_nccl_test.cpp" "${CMAKE_SOURCE_DIR}/tests/worker/nccl_stand_in.cpp"
-                 "${CMAKE_SOURCE_DIR}/worker/communicator_nccl.cpp")
-  stdualx_include_root(training_nccl_tests PRIVATE worker)
+                 "${CMAKE_SOURCE_DIR}/worker/training/communicator_nccl.cpp")
+  stdualx_include_root(training_nccl_tests PRIVATE worker/training)
   target_include_directories(training_nccl_tests SYSTEM PRIVATE "${STDUALX_NCCL_INCLUDE}" ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(training_nccl_tests PRIVATE stdualx_options torch::cpu GTest::gmock GTest::gtest_main)
   target_precompile_headers(training_nccl_tests REUSE_FROM stdualx_model)

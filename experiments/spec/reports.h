@@ -189,7 +189,7 @@ struct Placement {
   bool operator==(const Placement&) const = default;
 };
 
-/// A file that a run leaves. Kinds: `weights` (best.safetensors, worker/checkpoint.h), `embedding` (of the undisturbed test part:
+/// A file that a run leaves. Kinds: `weights` (best.safetensors, worker/training/checkpoint.h), `embedding` (of the undisturbed test part:
 /// safetensors with `embedding` [windows, width] float32, `windows`, `people`, `labels` [windows] int64).
 struct Artifact {
   std::string kind;

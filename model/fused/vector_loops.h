@@ -53,7 +53,7 @@ constexpr std::size_t dropout_floats(std::size_t values) { return padded((values
 /// Floats that hold the bits of a plane (activate), whichever the vectors, and what reading eight bytes at the last ones wants.
 constexpr std::size_t bit_floats(PlaneSize size) { return padded(size.rows * size.stride / 4 / sizeof(float) + 2); }
 
-/// A step of AdamW (worker/optimizer.h) with what stands before and behind it: the gradient's clipping and the average of the weights.
+/// A step of AdamW (worker/training/optimizer.h) with what stands before and behind it: the gradient's clipping and the average of the weights.
 struct UpdateStep {
   float gradient_factor; // of clipping
   float decay_factor;    // 1 - learning rate * weight decay

@@ -23,7 +23,7 @@ struct FloatTensors {
   std::map<std::string, FloatTensor> tensors;
   std::map<std::string, std::string> metadata;
 };
-/// A safetensors file whose tensors are all float32, as best.safetensors (worker/checkpoint.h). Throws StorageError naming the file and
+/// A safetensors file whose tensors are all float32, as best.safetensors (worker/training/checkpoint.h). Throws StorageError naming the file and
 /// what is wrong with it.
 FloatTensors read_float_tensors(const std::filesystem::path& path);
 

@@ -5,7 +5,7 @@
 #include "results/rows.h"
 #include "results/store.h"
 #include "results/tables.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <fmt/format.h>
 
@@ -80,7 +80,7 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
 }
 
 #ifdef STDUALX_WITH_FUSED
-/// The same network without libtorch, in this process (model/inference), as its trainer measures it (worker/inference_cost.h); nothing
+/// The same network without libtorch, in this process (model/inference), as its trainer measures it (worker/trainer/inference_cost.h); nothing
 /// where that form lacks the network.
 std::optional<EfficiencyReport> measure_without_torch(const Measured& measured, const std::filesystem::path& store_directory,
                                                       const EfficiencyReport& with_torch) {

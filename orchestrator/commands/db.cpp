@@ -8,7 +8,7 @@
 #include "results/ledger.h"
 #include "results/rows.h"
 #include "results/store.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <fmt/format.h>
 

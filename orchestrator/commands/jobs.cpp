@@ -11,7 +11,7 @@
 #include "results/rows.h"
 #include "results/store.h"
 #include "results/tables.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include "orchestrator/commands/command.h"
 #include "results/rows.h"
 #include "results/tables.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <fmt/format.h>
 

@@ -6,7 +6,7 @@
 #include "orchestrator/job.h"
 #include "orchestrator/space.h"
 #include "results/tables.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include "orchestrator/commands/command.h"
 #include "orchestrator/job.h"
 #include "orchestrator/loop.h"
-#include "worker/agent.h"
+#include "worker/agent/agent.h"
 
 #include <cstdlib>
 

@@ -18,7 +18,7 @@
 #include "results/fence.h"
 #include "results/store.h"
 #include "results/tables.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <fmt/format.h>
 

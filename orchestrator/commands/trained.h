@@ -16,7 +16,7 @@ struct Trained {
   DatasetInfo dataset; // at the rate of the windows
 };
 
-/// Reads a best.safetensors (worker/checkpoint.h). StorageError: damaged; InputError: a file of another kind.
+/// Reads a best.safetensors (worker/training/checkpoint.h). StorageError: damaged; InputError: a file of another kind.
 Trained read_trained(const std::filesystem::path& file);
 
 } // namespace stdualx

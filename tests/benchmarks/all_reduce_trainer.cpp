@@ -1,7 +1,7 @@
 // A trainer that does nothing but collectives: each member of a group sums the values in its shared memory, again and again, and
 // the first one appends the median time in milliseconds to the file STDUALX_ALL_REDUCE (JSON: file, floats, rounds) names.
 #include "experiments/spec/fields.h"
-#include "worker/agent_link.h"
+#include "worker/messages/agent_link.h"
 
 #include <unistd.h>
 

@@ -3,9 +3,9 @@
 #include "experiments/spec/random.h"
 #include "results/backup.h"
 #include "results/store.h"
-#include "worker/checkpoint.h"
-#include "worker/state_hash.h"
-#include "worker/training.h"
+#include "worker/training/checkpoint.h"
+#include "worker/training/state_hash.h"
+#include "worker/training/training.h"
 
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>

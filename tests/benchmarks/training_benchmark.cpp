@@ -3,9 +3,9 @@
 // and fused by turns, and PyTorch between them.
 #include "experiments/presets.h"
 #include "model/kernels.h"
-#include "worker/batches.h"
-#include "worker/platform.h"
-#include "worker/training.h"
+#include "worker/training/batches.h"
+#include "worker/trainer/platform.h"
+#include "worker/training/training.h"
 
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>

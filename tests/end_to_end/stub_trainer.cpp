@@ -6,7 +6,7 @@
 // A run of the variant to `crash` kills its agent, in each attempt. `spawn` is started in each epoch and waited for.
 #include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
-#include "worker/agent_link.h"
+#include "worker/messages/agent_link.h"
 
 #include <spawn.h>
 #include <sys/wait.h>

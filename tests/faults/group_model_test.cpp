@@ -1,5 +1,5 @@
 // The protocol of one group's collectives as a model: the real Group of every member among late messages and deaths.
-#include "worker/group.h"
+#include "worker/agent/group.h"
 #include "random_model.h"
 
 #include <deque>

@@ -1,5 +1,5 @@
 // A whole job in one process: the coordinator's state machine and its bookkeeper, a real store, real checkpoint files. An agent and its
-// trainer are a few lines each, in which everything is as in worker/attempt.cpp but the training: the state is a hash that an epoch
+// trainer are a few lines each, in which everything is as in worker/trainer/attempt.cpp but the training: the state is a hash that an epoch
 // hashes on. So a sweep takes milliseconds, and can be killed in every way at every point.
 #pragma once
 

@@ -1,10 +1,10 @@
-// The agents of the protocol's model with their trainers, as worker/agent.cpp and worker/attempt.cpp behave: they start late, beat, train,
+// The agents of the protocol's model with their trainers, as worker/agent/agent.cpp and worker/trainer/attempt.cpp behave: they start late, beat, train,
 // hang, crawl, freeze, fail, lose their trainer, and send what they have to say with delays.
 #pragma once
 
 #include "experiments/spec/assignment.h"
 #include "random_model.h"
-#include "worker/messages.h"
+#include "worker/messages/messages.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -20,7 +20,7 @@ struct Settings {
   bool drains = false, stops = false;
 };
 
-/// An agent with its trainer, as worker/agent.cpp and worker/attempt.cpp behave.
+/// An agent with its trainer, as worker/agent/agent.cpp and worker/trainer/attempt.cpp behave.
 struct ModelWorker {
   int rank = 0;
   bool arrived = false, trainer = false, ready = false, gave_up = false, exited = false, hung = false;

@@ -2,7 +2,7 @@
 #include "experiments/spec/reports.h"
 #include "fuzz.h"
 #include "model/weights.h"
-#include "worker/run_files.h"
+#include "worker/messages/run_files.h"
 
 #include <ATen/ATen.h>
 

@@ -1,6 +1,6 @@
 // A message from another process: any bytes are a message of ours, or a ProtocolError, or a sentence about its fields.
 #include "fuzz.h"
-#include "worker/messages.h"
+#include "worker/messages/messages.h"
 
 using namespace stdualx;
 

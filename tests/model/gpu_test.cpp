@@ -9,7 +9,7 @@
 #include <ATen/Context.h>
 #include <gtest/gtest.h>
 
-// As a trainer does (worker/platform.h): convolutions in TF32 are 1e-3 off.
+// As a trainer does (worker/trainer/platform.h): convolutions in TF32 are 1e-3 off.
 #define NEEDS_GPU()                                                                                                                        \
   if (!at::globalContext().hasCUDA()) GTEST_SKIP() << "needs a GPU (a CUDA device and a build with CUDA)";                                 \
   at::globalContext().setAllowTF32CuDNN(false)

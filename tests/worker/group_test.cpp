@@ -1,5 +1,5 @@
 // The group protocol attacked by random schedules: deaths at any number, double deaths, late joins; every collective ends.
-#include "worker/group.h"
+#include "worker/agent/group.h"
 
 #include "experiments/spec/random.h"
 

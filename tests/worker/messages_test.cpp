@@ -1,5 +1,5 @@
 // Messages over a real socket pair: whole, in order, at any size; damage and death are seen.
-#include "worker/messages.h"
+#include "worker/messages/messages.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // A tiny agent for tests: the other end of a trainer's socket and shared memory.
 #pragma once
 
-#include "worker/agent_link.h"
+#include "worker/messages/agent_link.h"
 
 #include <sys/mman.h>
 #include <sys/socket.h>

@@ -1,9 +1,9 @@
 // An attempt's promises: the same bits whether it was interrupted or not, the right weights kept, ends with reasons.
 #include "training_fixture.h"
-#include "worker/checkpoint.h"
-#include "worker/platform.h"
-#include "worker/silhouette.h"
-#include "worker/state_hash.h"
+#include "worker/training/checkpoint.h"
+#include "worker/trainer/platform.h"
+#include "worker/training/silhouette.h"
+#include "worker/training/state_hash.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // The promises of a checkpoint file, attacked: damage, a full disk, another run's file, a fenced attempt tidying up.
-#include "worker/checkpoint.h"
+#include "worker/training/checkpoint.h"
 
 #include "experiments/spec/errors.h"
 #include "training_fixture.h"

@@ -1,6 +1,6 @@
 // What a network costs to use: operations worked out by hand, and numbers that fit together.
 #include "training_fixture.h"
-#include "worker/inference_cost.h"
+#include "worker/trainer/inference_cost.h"
 
 #include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "experiments/spec/model_shape.h"
-#include "worker/attempt.h"
+#include "worker/trainer/attempt.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

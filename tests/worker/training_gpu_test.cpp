@@ -1,9 +1,9 @@
 // Training on a GPU: the same bits again and after any interruption, the numbers of the CPU to rounding, and NCCL itself in place
 // of its stand-in. Everything here needs a GPU and is skipped, with that reason, where there is none.
 #include "training_fixture.h"
-#include "worker/communicator_nccl.h"
-#include "worker/platform.h"
-#include "worker/state_hash.h"
+#include "worker/training/communicator_nccl.h"
+#include "worker/trainer/platform.h"
+#include "worker/training/state_hash.h"
 
 #include <ATen/Context.h>
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
 // The trainer's line to its agent, and the group over shared memory, with a tiny agent at the other end.
 #include "training_agent.h"
 #include "training_fixture.h"
-#include "worker/communicator_shared.h"
+#include "worker/training/communicator_shared.h"
 
 #include <gtest/gtest.h>
 

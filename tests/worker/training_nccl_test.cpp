@@ -1,6 +1,6 @@
 // The control flow around NCCL, against a stand-in: nothing blocks, every failure aborts exactly once and names its place.
 #include "nccl_stand_in.h"
-#include "worker/communicator_nccl.h"
+#include "worker/training/communicator_nccl.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

@@ -1,11 +1,11 @@
 // Answers questions of tests/reference/training_reference.py about the training code: one JSON object in, one out.
-#include "worker/augmentation.h"
-#include "worker/averages.h"
-#include "worker/batches.h"
-#include "worker/evaluation.h"
-#include "worker/optimizer.h"
-#include "worker/schedule.h"
-#include "worker/silhouette.h"
+#include "worker/training/augmentation.h"
+#include "worker/training/averages.h"
+#include "worker/training/batches.h"
+#include "worker/training/evaluation.h"
+#include "worker/training/optimizer.h"
+#include "worker/training/schedule.h"
+#include "worker/training/silhouette.h"
 
 #include <ATen/ATen.h>
 

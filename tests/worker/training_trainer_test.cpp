@@ -1,7 +1,7 @@
 // The trainer's protocol with its agent, message by message, and its stand-alone form.
 #include "training_agent.h"
 #include "training_fixture.h"
-#include "worker/trainer.h"
+#include "worker/trainer/trainer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,106 @@
+// Order, shares and gathering.
+#include "worker/training/batches.h"
+
+#include "experiments/spec/errors.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace stdualx {
+
+Share share_of(std::int64_t count, std::int64_t rank, std::int64_t size) {
+  const std::int64_t each = count / size, more = count % size;
+  return {rank * each + std::min(rank, more), each + (rank < more ? 1 : 0)};
+}
+
+std::vector<Share> batches_of(std::int64_t windows, std::int64_t batch_size) {
+  const std::int64_t full = (windows + batch_size - 1) / batch_size, least = std::min<std::int64_t>(batch_size, 3);
+  const std::int64_t count = std::min(full, std::max<std::int64_t>(windows / least, 1));
+  std::vector<Share> batches;
+  for (std::int64_t batch = 0; batch < count; ++batch) batches.push_back(share_of(windows, batch, count));
+  return batches;
+}
+
+std::vector<std::int64_t> epoch_order(std::span<const std::int64_t> windows, std::int64_t seed, std::uint32_t epoch) {
+  const RandomStream stream(seed, "order");
+  std::vector<std::int64_t> order(windows.begin(), windows.end());
+  for (std::size_t last = order.size(); last > 1; --last) {
+    const PhiloxCounter words = stream.words(epoch, 0, 0, static_cast<std::uint32_t>(last));
+    // A 32-bit draw scaled to [0, last): its bias is last / 2^32, far below anything a shuffle could show.
+    const std::uint64_t chosen = (std::uint64_t{words[0]} * last) >> 32;
+    std::swap(order[last - 1], order[chosen]);
+  }
+  return order;
+}
+
+BatchReader::BatchReader(TrainingWindows windows, const AugmentationConfig& augmentation, std::int64_t seed, at::ScalarType type,
+                         at::Device device)
+    : windows_(std::move(windows)), augmentation_(augmentation, seed, windows_.shape, windows_.triples, windows_.deviation), type_(type),
+      device_(device), mean_(windows_.mean.size(), 0.0f), scale_(windows_.deviation.size(), 0.0f) {
+  const InputShape& shape = windows_.shape;
+  for (std::int64_t sensor = 0; sensor < shape.sensors; ++sensor) {
+    const std::int64_t own = shape.sensor_channels.empty() ? shape.channels : shape.sensor_channels[static_cast<std::size_t>(sensor)];
+    for (std::int64_t channel = 0; channel < own; ++channel) {
+      const auto i = static_cast<std::size_t>(sensor * shape.channels + channel);
+      if (!(windows_.deviation[i] > 0) || !std::isfinite(windows_.deviation[i]) || !std::isfinite(windows_.mean[i]))
+        throw InputError("channel " + std::to_string(channel) + " of sensor " + std::to_string(sensor) + " cannot be standardised: mean " +
+                         std::to_string(windows_.mean[i]) + ", standard deviation " + std::to_string(windows_.deviation[i]) +
+                         " over the training windows; expected finite values and a deviation above 0");
+      mean_[i] = windows_.mean[i];
+      scale_[i] = 1 / windows_.deviation[i];
+    }
+  }
+}
+
+void BatchReader::standardise(std::span<float> window) const {
+  const auto channels = static_cast<std::size_t>(windows_.shape.channels), steps = static_cast<std::size_t>(windows_.shape.steps);
+  for (std::size_t row = 0; row * channels < window.size(); ++row) {
+    const std::size_t sensor = row / steps;
+    for (std::size_t channel = 0; channel < channels; ++channel) {
+      const std::size_t i = sensor * channels + channel;
+      float& value = window[row * channels + channel];
+      value = (value - mean_[i]) * scale_[i];
+    }
+  }
+}
+
+namespace {
+at::Tensor plain_tensor(const InputShape& shape, std::size_t rows) {
+  return at::empty({1, static_cast<std::int64_t>(rows), shape.sensors, shape.steps, shape.channels}, at::kFloat);
+}
+} // namespace
+
+at::Tensor BatchReader::finish(const at::Tensor& plain) const { return plain.to(at::TensorOptions().dtype(type_).device(device_)); }
+
+at::Tensor BatchReader::read(std::span<const std::int64_t> rows) const {
+  at::Tensor plain = plain_tensor(windows_.shape, rows.size());
+  const auto size = static_cast<std::size_t>(windows_.shape.sensors * windows_.shape.steps * windows_.shape.channels);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::span target(plain.mutable_data_ptr<float>() + i * size, size);
+    std::ranges::copy(windows_.values.subspan(static_cast<std::size_t>(rows[i]) * size, size), target.begin());
+    standardise(target);
+  }
+  return finish(plain);
+}
+
+at::Tensor BatchReader::read_augmented(std::span<const std::int64_t> rows, SamplePlace place) const {
+  at::Tensor plain = plain_tensor(windows_.shape, rows.size());
+  const auto size = static_cast<std::size_t>(windows_.shape.sensors * windows_.shape.steps * windows_.shape.channels);
+  for (std::size_t i = 0; i < rows.size(); ++i, ++place.sample) {
+    const std::span target(plain.mutable_data_ptr<float>() + i * size, size);
+    augmentation_.apply(windows_.values.subspan(static_cast<std::size_t>(rows[i]) * size, size), target, place);
+    standardise(target);
+  }
+  return finish(plain);
+}
+
+at::Tensor BatchReader::labels(std::span<const std::int64_t> rows) const {
+  at::Tensor labels = at::empty({1, static_cast<std::int64_t>(rows.size())}, at::kLong);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    labels.mutable_data_ptr<std::int64_t>()[i] = windows_.labels[static_cast<std::size_t>(rows[i])];
+  return labels.to(device_);
+}
+
+} // namespace stdualx

@@ -1,0 +1,67 @@
+// From a window set to the tensors of a step: order, shares of the ranks, gathering, augmentation, standardising.
+#pragma once
+
+#include "worker/training/augmentation.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace stdualx {
+
+/// What training sees of a window set; the memory is the set's own.
+struct TrainingWindows {
+  InputShape shape;
+  std::span<const float> values;                  // [windows, sensors, steps, channels], physical units
+  std::span<const std::int32_t> labels;           // [windows], class indices
+  std::vector<std::vector<std::int64_t>> triples; // of each sensor: first channel of each group of three axes
+  std::vector<float> mean, deviation;             // [sensors, channels], over the training windows
+};
+
+/// A contiguous part of something.
+struct Share {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+  bool operator==(const Share&) const = default;
+};
+
+/// Rank `rank`'s rows out of `count`: contiguous, in rank order, sizes differ by at most one (the first ranks get more), may be empty.
+Share share_of(std::int64_t count, std::int64_t rank, std::int64_t size);
+
+/// The batches of one epoch: as few as `batch_size` allows, and near-equal, so that no window of a small last batch weighs more than others
+/// and all steps have nearly one shape. Sizes differ by at most one. None has one window or two, of which neither batch norm nor triplets
+/// say much, unless `batch_size` is so small: rather there is one batch fewer.
+std::vector<Share> batches_of(std::int64_t windows, std::int64_t batch_size);
+
+/// `windows` in the order of one epoch: a Fisher-Yates shuffle keyed by (seed, epoch), nothing else.
+std::vector<std::int64_t> epoch_order(std::span<const std::int64_t> windows, std::int64_t seed, std::uint32_t epoch);
+
+/// Makes tensors of rows of a window set.
+class BatchReader {
+public:
+  /// `type` and `device` of the windows' tensors. Throws InputError when a deviation is not a positive finite number.
+  BatchReader(TrainingWindows windows, const AugmentationConfig& augmentation, std::int64_t seed, at::ScalarType type, at::Device device);
+
+  /// Standardised, not augmented: [1, rows, sensors, steps, channels].
+  at::Tensor read(std::span<const std::int64_t> rows) const;
+  /// Augmented, then standardised. `place` is that of the first row; the rows are neighbours in the global batch.
+  at::Tensor read_augmented(std::span<const std::int64_t> rows, SamplePlace place) const;
+  /// [1, rows] int64 on the device.
+  at::Tensor labels(std::span<const std::int64_t> rows) const;
+
+  const TrainingWindows& windows() const { return windows_; }
+
+private:
+  void standardise(std::span<float> window) const;
+  at::Tensor finish(const at::Tensor& plain) const;
+
+  TrainingWindows windows_;
+  Augmentation augmentation_;
+  at::ScalarType type_;
+  at::Device device_;
+  std::vector<float> mean_, scale_; // [sensors, channels]; scale 0 for channels a sensor does not have
+};
+
+} // namespace stdualx

@@ -1,0 +1,240 @@
+// The training step, readable from top to bottom: train_step(). Then the epoch, prediction, and the state.
+#include "worker/training/training.h"
+
+#include "model/kernels.h"
+#include "worker/training/schedule.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <chrono>
+#include <cmath>
+
+namespace stdualx {
+
+namespace {
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+constexpr std::int64_t evaluation_batch = 256;    // windows; small enough for a laptop's cache, large enough for a GPU
+constexpr std::int64_t steps_between_checks = 50; // of the losses: reading one waits for the GPU
+
+at::ScalarType scalar_type(const TrainingConfig& config) { return config.precision == "float64" ? at::kDouble : at::kFloat; }
+
+std::vector<std::int64_t> checked_rows(const RunSpec& run, std::vector<std::int64_t> rows) {
+  if (rows.size() < 2)
+    throw InputError("run of " + run.dataset + ", fold " + std::to_string(run.fold) + ": " + std::to_string(rows.size()) +
+                     " training windows; expected at least 2: check the protocol's people and the window length");
+  return rows;
+}
+} // namespace
+
+class Training::Group final : public BatchGroup {
+public:
+  explicit Group(Communicator& communicator) : communicator_(communicator) {}
+  std::int64_t rank() const override { return communicator_.rank(); }
+  std::int64_t size() const override { return communicator_.size(); }
+  void all_reduce_sum(at::Tensor& tensor) override { communicator_.all_reduce_sum(tensor); }
+
+private:
+  Communicator& communicator_;
+};
+
+Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std::int64_t> train_rows, Communicator& communicator,
+                   at::Device device)
+    : run_(run), communicator_(communicator), group_(std::make_unique<Group>(communicator)), device_(device),
+      type_(scalar_type(run.training)), train_rows_(checked_rows(run, std::move(train_rows))),
+      reader_(std::move(windows), run.training.augmentation, run.seed, type_, device),
+      batches_(batches_of(static_cast<std::int64_t>(train_rows_.size()), run.training.batch_size)),
+      model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
+      buffers_(model_->buffers(), type_, device), gradient_(parameters_.bind_gradients()), optimizer_(parameters_.values()),
+      averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {}
+
+Training::~Training() = default;
+
+StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch) {
+  const TrainingConfig& config = run_.training;
+  const auto rows = static_cast<std::int64_t>(global_batch.size());
+
+  // This rank's rows of the global batch: gathered, augmented in physical units, standardised. [1, share, S, L, C]
+  const auto data_start = Clock::now();
+  const Share share = share_of(rows, communicator_.rank(), communicator_.size());
+  const auto own = global_batch.subspan(static_cast<std::size_t>(share.first), static_cast<std::size_t>(share.count));
+  const at::Tensor windows = reader_.read_augmented(own, {epoch, step, static_cast<std::uint32_t>(share.first)});
+  const at::Tensor labels = reader_.labels(own);
+  data_seconds_ += seconds_since(data_start);
+
+  // Forward and backward. Losses and statistics are over the global batch; this rank's gradients are its rows' part.
+  StepContext context;
+  context.training = true;
+  context.epoch = epoch;
+  context.step = step;
+  context.first_sample = share.first;
+  context.global_samples = rows;
+  context.group = communicator_.size() > 1 ? group_.get() : nullptr;
+  gradient_.zero_();
+  const ModelOutput output = model_->forward(windows, context);
+  const LossTerms terms = loss(output, labels, config, context);
+  terms.total.backward(); // adds into gradient_, whose views the parameters' gradients are
+
+  // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
+  const at::NoGradGuard no_gradients;
+  if (communicator_.size() > 1) communicator_.all_reduce_sum(gradient_);
+  const SchedulePoint point = one_cycle(config, optimizer_.steps, steps_per_epoch() * config.epochs);
+  at::Tensor norm; // of the gradient before clipping
+  if (fused_kernels_fit(gradient_, context)) {
+    const double moves = 1 - average_decay(config.ema_decay, optimizer_.steps);
+    norm = optimizer_.update_fused(parameters_.values(), gradient_, parameters_.decayed(), config, point.learning_rate, point.momentum,
+                                   averages_.parameters, moves);
+    averages_.buffers.lerp_(buffers_.values(), moves);
+  } else {
+    norm = clip_by_norm(gradient_, config.clip_norm);
+    optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, point.learning_rate, point.momentum);
+    averages_.update(parameters_.values(), buffers_.values(), config.ema_decay, optimizer_.steps - 1);
+  }
+  progress_.steps = optimizer_.steps;
+  return {(terms.cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
+}
+
+TrainedEpoch Training::train_epoch(const StepObserver& observer) {
+  const auto start = Clock::now();
+  const auto epoch = static_cast<std::uint32_t>(progress_.epoch + 1);
+  data_seconds_ = 0;
+  communicator_.take_seconds();
+  const std::vector<std::int64_t> order = epoch_order(train_rows_, run_.seed, epoch);
+
+  // Row 0: losses; row 1: norms of the gradient. They are read together: reading waits for a GPU.
+  at::Tensor looked_at = at::empty({2, steps_per_epoch()}, at::TensorOptions().dtype(type_).device(device_));
+  TrainedEpoch outcome;
+  double loss_sum = 0;
+  std::int64_t checked = 0;
+  for (std::int64_t step = 0; step < steps_per_epoch(); ++step) {
+    const Share batch = batches_[static_cast<std::size_t>(step)];
+    const auto rows = std::span(order).subspan(static_cast<std::size_t>(batch.first), static_cast<std::size_t>(batch.count));
+    const StepOutcome taken = train_step(epoch, static_cast<std::uint32_t>(step + 1), rows);
+    looked_at[0][step] = taken.loss;
+    looked_at[1][step] = taken.gradient_norm;
+    if (step + 1 - checked == steps_between_checks || step + 1 == steps_per_epoch()) {
+      const at::Tensor some = looked_at.narrow(1, checked, step + 1 - checked).to(at::kCPU, at::kDouble).contiguous();
+      const auto refuse = [&](const char* what, double value) {
+        if (!std::isfinite(value))
+          throw NotFinite(std::string(what) + " of epoch " + std::to_string(epoch) + ", step " + std::to_string(checked + 1) + " of " +
+                          std::to_string(steps_per_epoch()) + " is " + std::to_string(value));
+      };
+      for (std::int64_t i = 0; i < some.size(1); ++i, ++checked) {
+        const double value = some.const_data_ptr<double>()[i];
+        refuse("the loss", value);
+        refuse("the norm of the gradient", some.const_data_ptr<double>()[some.size(1) + i]);
+        loss_sum += value * static_cast<double>(batches_[static_cast<std::size_t>(checked)].count);
+      }
+    }
+    observer();
+  }
+  progress_.epoch = epoch;
+  outcome.windows = static_cast<std::int64_t>(train_rows_.size());
+  outcome.train_loss = loss_sum / static_cast<double>(outcome.windows);
+  outcome.learning_rate = one_cycle(run_.training, optimizer_.steps - 1, steps_per_epoch() * run_.training.epochs).learning_rate;
+  outcome.data_seconds = data_seconds_;
+  outcome.communication_seconds = communicator_.take_seconds();
+  outcome.compute_seconds = seconds_since(start) - outcome.data_seconds - outcome.communication_seconds;
+  return outcome;
+}
+
+BatchReader Training::reader_of(std::span<const float> values) const {
+  TrainingWindows others = reader_.windows();
+  others.values = values;
+  others.labels = {};
+  return {std::move(others), run_.training.augmentation, run_.seed, type_, device_};
+}
+
+Prediction Training::predict(const BatchReader& windows, std::span<const std::int64_t> rows, Weights weights, bool details,
+                             const StepObserver& observer) {
+  const at::NoGradGuard no_gradients;
+  // The model computes with what lies in its flat tensors: the averages are lent to it, and its own values put back.
+  struct Lent {
+    Lent(Training& owner, const Averages& values)
+        : training(owner), parameters(owner.parameters_.values().clone()), buffers(owner.buffers_.values().clone()) {
+      training.parameters_.values().copy_(values.parameters);
+      training.buffers_.values().copy_(values.buffers);
+    }
+    ~Lent() {
+      training.parameters_.values().copy_(parameters);
+      training.buffers_.values().copy_(buffers);
+    }
+    Training& training;
+    at::Tensor parameters, buffers;
+  };
+  const Lent lent(*this, weights == Weights::best ? best_ : averages_);
+
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const Share share = share_of(count, communicator_.rank(), communicator_.size());
+  Prediction prediction;
+  // Rows outside a rank's own stay 0 here, so that the group's sum gathers them.
+  const auto put = [count](at::Tensor& all, const at::Tensor& some, std::int64_t first) {
+    std::vector<std::int64_t> sizes = some.sizes().vec();
+    sizes[0] = count;
+    if (!all.defined()) all = at::zeros(sizes, at::kDouble);
+    all.narrow(0, first, some.size(0)).copy_(some);
+  };
+  StepContext context;
+  context.want_attention = details;
+  std::int64_t done = 0;
+  do { // at least once: a rank without a row of its own learns what there is to gather
+    const std::int64_t first = share.first + done, size = std::min(evaluation_batch, share.count - done);
+    const at::Tensor batch = windows.read(rows.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)));
+    const ModelOutput output = model_->forward(batch, context);
+    put(prediction.logits, output.logits[0], first);
+    if (details) put(prediction.embedding, output.embedding[0], first);
+    if (details && output.attention.defined()) {
+      const at::Tensor attention = output.attention[0].to(at::kDouble); // [rows, heads, sensors, sensors]
+      put(prediction.attention, attention.mean(1), first);
+      const std::int64_t keys = attention.size(-1) - (run_.model.attend_self ? 0 : 1);
+      const at::Tensor entropy = -at::xlogy(attention, attention).sum(-1).mean({1, 2}) / std::log(static_cast<double>(keys));
+      if (keys > 1) put(prediction.attention_entropy, entropy, first);
+    }
+    done += size;
+    observer();
+  } while (done < share.count);
+  if (communicator_.size() > 1)
+    for (at::Tensor* part : {&prediction.logits, &prediction.embedding, &prediction.attention, &prediction.attention_entropy})
+      if (part->defined()) communicator_.all_reduce_sum(*part);
+  return prediction;
+}
+
+void Training::keep_if_best(bool validated, double accuracy, double loss) {
+  const bool better = !validated || progress_.best_epoch == 0 || accuracy > progress_.best_accuracy ||
+                      (accuracy == progress_.best_accuracy && loss < progress_.best_loss);
+  if (!better) return;
+  best_.parameters.copy_(averages_.parameters);
+  best_.buffers.copy_(averages_.buffers);
+  progress_.best_epoch = progress_.epoch;
+  progress_.best_accuracy = accuracy;
+  progress_.best_loss = loss;
+}
+
+void Training::set_progress(const TrainingProgress& progress) {
+  progress_ = progress;
+  optimizer_.steps = progress.steps;
+}
+
+std::vector<NamedTensor> Training::state() const {
+  std::vector<NamedTensor> all;
+  const auto add = [&all](std::vector<NamedTensor> some) { all.insert(all.end(), some.begin(), some.end()); };
+  add(parameters_.named(parameters_.values(), "parameters."));
+  add(parameters_.named(optimizer_.first_moment, "optimizer.first_moment."));
+  add(parameters_.named(optimizer_.second_moment, "optimizer.second_moment."));
+  add(parameters_.named(averages_.parameters, "averages.parameters."));
+  add(parameters_.named(best_.parameters, "best.parameters."));
+  add(buffers_.named(buffers_.values(), "buffers."));
+  add(buffers_.named(averages_.buffers, "averages.buffers."));
+  add(buffers_.named(best_.buffers, "best.buffers."));
+  return all;
+}
+
+std::vector<NamedTensor> Training::best_weights() const {
+  std::vector<NamedTensor> all = parameters_.named(best_.parameters, "");
+  for (auto& buffer : buffers_.named(best_.buffers, "")) all.push_back(std::move(buffer));
+  return all;
+}
+
+} // namespace stdualx
