@@ -24,11 +24,11 @@ if(STDUALX_TESTS)
       # A skipped test hides no failed one. One job on this machine at a time and beside it one in the lab, whose hosts are this machine, too.
       set(limit 900)
       set(lock job)
-      set(cost 0)
+      set(cost 500) # the two long lines first, so that unit tests fill up beside them
       if(TESTS_FOLDER STREQUAL "slurm")
         set(limit 2100) # may wait for the lab of another clone's tests
         set(lock lab)
-        set(cost 1000) # first, so that all others run beside them
+        set(cost 1000)
       endif()
       set_tests_properties(${name} PROPERTIES TIMEOUT ${limit} SKIP_REGULAR_EXPRESSION "OK \\(skipped=" LABELS ${TESTS_FOLDER} PROCESSORS ${TESTS_CORES} RESOURCE_LOCK ${lock} COST ${cost} ENVIRONMENT "STDUALX_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
     endforeach()
