@@ -41,8 +41,14 @@ class Kills(RealTraining):
         self.assertEqual(self.ask("SELECT DISTINCT status FROM runs", store=self.undisturbed), [("COMPLETE",)])
 
     def small_sweep(self):
-        """One run on two ranks among them; 250 ms or so an epoch."""
-        return self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2, "folds": [0]}])
+        """One run on two ranks among them."""
+        return self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2, "folds": [0]}], fixed={"training": {"epochs": 8, "batch_size": 16}})
+
+    def wait_for_a_random_moment(self, store):
+        """Somewhere in the sweep: after some epochs, and somewhere in the next."""
+        count = len(self.epochs(self.undisturbed))
+        self.wait_for_epochs(self.random.randrange(count * 3 // 4), store=store, seconds=600)
+        time.sleep(self.random.uniform(0, 2 * self.seconds / count))
 
     def disturbed(self, store, reason):
         """Whether an attempt ended so: a kill between two runs, or before the first, disturbs none."""
@@ -54,8 +60,8 @@ class Kills(RealTraining):
             with self.subTest(attempt):
                 store = self.folder / f"trainer{attempt}.db"
                 process = self.start("run", self.spec, "--workers", 2, store=store)
-                wait_until(lambda: len(trainers(process.pid)) == 2 and store.exists(), 30, "trainers")
-                time.sleep(self.random.uniform(0.3, max(0.5, self.seconds - 2)))
+                wait_until(lambda: len(trainers(process.pid)) == 2, 30, "trainers")
+                self.wait_for_a_random_moment(store)
                 os.kill(self.random.choice(trainers(process.pid)), signal.SIGKILL)
                 self.finish(process, seconds=600)
                 self.same_as_undisturbed(store)
@@ -68,7 +74,7 @@ class Kills(RealTraining):
             with self.subTest(attempt):
                 store = self.folder / f"job{attempt}.db"
                 process = self.start("run", self.spec, "--workers", 2, store=store)
-                time.sleep(self.random.uniform(0.5, max(1, self.seconds - 1)))
+                self.wait_for_a_random_moment(store)
                 self.assertIsNone(process.poll())
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
