@@ -65,7 +65,6 @@ TEST_F(Attempt, ReportsEveryEpochAndEvaluatesTheBestWeights) {
     EXPECT_NE(report.state_hash_before, report.state_hash_after);
   }
   EXPECT_LT(reporter.epochs[2].train_loss, reporter.epochs[0].train_loss) << "it learns";
-  EXPECT_GT(reporter.epochs[2].validation_accuracy, 0.6) << "three easy activities";
 
   ASSERT_EQ(reporter.evaluations.size(), 2u);
   const EvaluationReport &validation = reporter.evaluations[0], &test = reporter.evaluations[1];
@@ -85,6 +84,14 @@ TEST_F(Attempt, ReportsEveryEpochAndEvaluatesTheBestWeights) {
     }
   }
   EXPECT_EQ(reporter.steps, 3 * (4 + 1) + 2 + 1) << "4 steps and 1 evaluation batch an epoch, 2 evaluations, 1 condition";
+}
+
+TEST_F(Attempt, LearnsThreeEasyActivities) {
+  RecordingReporter reporter;
+  Assignment assignment = test::small_assignment();
+  assignment.run.training.epochs = 12;
+  EXPECT_EQ(run(assignment, reporter), "complete");
+  EXPECT_GT(reporter.epochs.back().validation_accuracy, 0.8);
 }
 
 TEST_F(Attempt, GivesTheSameHashesWhereverItWasInterrupted) {
