@@ -1,6 +1,9 @@
 // Cross-entropy and batch-hard triplet loss over the global batch. See the header.
 #include "model/loss.h"
 
+#include "model/fused/loss_fused.h"
+#include "model/kernels.h"
+
 #include <ATen/ATen.h>
 
 #include <stdexcept>
@@ -38,15 +41,10 @@ at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& lab
 
 } // namespace
 
-LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context) {
+LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context) {
   const std::int64_t replicas = output.logits.size(0), batch = output.logits.size(1), classes = output.logits.size(2);
   const std::int64_t first = context.group == nullptr ? 0 : context.first_sample;
   const std::int64_t samples = context.group == nullptr ? batch : context.global_samples;
-  if (labels.sizes() != at::IntArrayRef({replicas, batch}) || first < 0 || first + batch > samples || samples < 1)
-    throw std::invalid_argument("loss: labels " + c10::str(labels.sizes()) + " and rows " + std::to_string(first) + " to " +
-                                std::to_string(first + batch) + " of " + std::to_string(samples) + " do not fit logits " +
-                                c10::str(output.logits.sizes()));
-
   const at::Tensor log_probability = at::log_softmax(output.logits, -1);
   const at::Tensor of_label = log_probability.gather(2, labels.unsqueeze(2)).squeeze(2);
   const at::Tensor smoothed =
@@ -87,6 +85,18 @@ LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const Traini
     terms.total = terms.total + triplet.sum() * config.triplet_weight;
   }
   return terms;
+}
+
+LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context) {
+  const std::int64_t replicas = output.logits.size(0), batch = output.logits.size(1);
+  const std::int64_t first = context.group == nullptr ? 0 : context.first_sample;
+  const std::int64_t samples = context.group == nullptr ? batch : context.global_samples;
+  if (labels.sizes() != at::IntArrayRef({replicas, batch}) || first < 0 || first + batch > samples || samples < 1)
+    throw std::invalid_argument("loss: labels " + c10::str(labels.sizes()) + " and rows " + std::to_string(first) + " to " +
+                                std::to_string(first + batch) + " of " + std::to_string(samples) + " do not fit logits " +
+                                c10::str(output.logits.sizes()));
+  if (fused_kernels_fit(output.logits, context)) return loss_fused(output, labels, config);
+  return loss_plain(output, labels, config, context);
 }
 
 } // namespace stdualx

@@ -18,5 +18,7 @@ struct LossTerms {
 /// candidates tie to the lowest global index. d = sqrt(max(d2, 1e-12)), gradient 0 at and below 1e-12.
 /// With a group: one collective (cross-entropy sums, embeddings and labels in global order), also from a rank without rows.
 LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context);
+/// The plain form, of what fits: any type, device and group.
+LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context);
 
 } // namespace stdualx

@@ -13,13 +13,13 @@ set_source_files_properties("${CMAKE_SOURCE_DIR}/model/kernels/cpu/dropout.cpp" 
 # The fused layers: float32 on cores. Their kernels see no torch; Highway has the loops for each instruction set, LIBXSMM the products.
 if(STDUALX_WITH_FUSED)
   stdualx_library(stdualx_kernels FOLDER model
-    SOURCES fused/attention_kernel.cpp fused/matrix_product.cpp fused/stdat_kernel.cpp fused/stem_kernel.cpp fused/vector_kernel.cpp fused/vector_loops.cpp
+    SOURCES fused/attention_kernel.cpp fused/loss_kernel.cpp fused/matrix_product.cpp fused/stdat_kernel.cpp fused/stem_kernel.cpp fused/vector_kernel.cpp fused/vector_loops.cpp
     PRIVATE_LINKS library::highway library::xsmm)
-  set_source_files_properties("${CMAKE_SOURCE_DIR}/model/fused/vector_loops.cpp" PROPERTIES COMPILE_OPTIONS -O3)
+  set_source_files_properties("${CMAKE_SOURCE_DIR}/model/fused/loss_kernel.cpp" "${CMAKE_SOURCE_DIR}/model/fused/vector_loops.cpp" PROPERTIES COMPILE_OPTIONS -O3)
   # Forward alone, of weights in a file.
   stdualx_library(stdualx_inference FOLDER model SOURCES inference/inference.cpp inference/linear.cpp LINKS stdualx_spec PRIVATE_LINKS stdualx_kernels)
   set_source_files_properties("${CMAKE_SOURCE_DIR}/model/inference/inference.cpp" PROPERTIES COMPILE_OPTIONS -O3)
-  set(fused_layers fused_layer.cpp stdat_fused.cpp stem_fused.cpp vector_fused.cpp)
+  set(fused_layers fused_layer.cpp loss_fused.cpp stdat_fused.cpp stem_fused.cpp vector_fused.cpp)
   # at::parallel_for is a plain loop without OpenMP; the library behind it is torch's own.
   set_source_files_properties("${CMAKE_SOURCE_DIR}/model/fused/fused_layer.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS -fopenmp)
   target_link_libraries(stdualx_model PRIVATE stdualx_kernels torch::openmp)

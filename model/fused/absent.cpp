@@ -1,4 +1,5 @@
 // In a build without Highway or LIBXSMM: no instruction set has fused layers, so that model/kernels.cpp chooses the plain ones.
+#include "model/fused/loss_fused.h"
 #include "model/fused/matrix_product.h"
 #include "model/fused/stdat_fused.h"
 #include "model/fused/stem_fused.h"
@@ -20,6 +21,9 @@ at::Tensor stdat_fused(const StdatLayer&, const at::Tensor&, const StepContext&)
   throw std::logic_error("a build without fused layers was to run one");
 }
 at::Tensor vector_fused(const SensorVector&, const at::Tensor&, const StepContext&) {
+  throw std::logic_error("a build without fused layers was to run one");
+}
+LossTerms loss_fused(const ModelOutput&, const at::Tensor&, const TrainingConfig&) {
   throw std::logic_error("a build without fused layers was to run one");
 }
 at::Tensor stem_fused(const Stem&, const at::Tensor&, const StepContext&) {

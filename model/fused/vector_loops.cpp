@@ -373,6 +373,7 @@ const VectorLoops& loops() {
                                   activate_backward,
                                   norm_backward,
                                   column_moments,
+                                  distances,
                                   gelu,
                                   gelu_backward,
                                   norm_backward_columns,

@@ -53,7 +53,8 @@ constexpr std::size_t dropout_floats(std::size_t values) { return padded((values
 /// Floats that hold the bits of a plane (activate), whichever the vectors, and what reading eight bytes at the last ones wants.
 constexpr std::size_t bit_floats(PlaneSize size) { return padded(size.rows * size.stride / 4 / sizeof(float) + 2); }
 
-/// A step of AdamW (worker/training/optimizer.h) with what stands before and behind it: the gradient's clipping and the average of the weights.
+/// A step of AdamW (worker/training/optimizer.h) with what stands before and behind it: the gradient's clipping and the average of the
+/// weights.
 struct UpdateStep {
   float gradient_factor; // of clipping
   float decay_factor;    // 1 - learning rate * weight decay
@@ -134,6 +135,8 @@ struct VectorLoops {
   /// Moments of each column, added to those of earlier planes of as many rows: after `planes` of them (this one included) mean[c] and
   /// squares[c] are those of all.
   void (*column_moments)(const float* x, PlaneSize size, std::size_t planes, float* mean, float* squares);
+  /// to[c]: how far column c is from that of `anchor`, at least 1e-6. Both ways a distance has the same bits.
+  void (*distances)(const float* x, PlaneSize size, std::size_t anchor, float* to);
   /// y = gelu(x * factor[c] + shift[c]), exact (by the error function).
   void (*gelu)(const float* x, PlaneSize size, const float* factor, const float* shift, float* y);
   /// dv = dy * gelu'(x * factor[c] + shift[c]); added to sum_dv[c] and, times (x - mean[c]) * inverse_deviation[c], to sum_dvx[c]. `dv`

@@ -1,5 +1,6 @@
 // The fused layers beside their plain forms in float64: outputs, running statistics, gradients, and the masks of dropout. ctest runs these
 // once more with each word of STDUALX_ISA (cluster/cmake/model.cmake).
+#include "model/fused/loss_fused.h"
 #include "model/fused/stdat_fused.h"
 #include "model/fused/stem_fused.h"
 #include "model/fused/vector_fused.h"
@@ -287,6 +288,81 @@ TEST_F(FusedLayers, VectorAgreesWithThePlainOneInFloat64) {
           [&](const at::Tensor& x, const StepContext& context) { return vector_fused(vector, x, context); },
           [&](const at::Tensor& x, const StepContext& context) { return vector_plain(truth, x, context); });
     }
+}
+
+/// The loss both ways, from the same values: the fused one in float32, the plain one in `type`. Upstream is not 1, so that backward shows
+/// it.
+void compare_loss(const at::Tensor& logits, const at::Tensor& embedding, const at::Tensor& labels, const TrainingConfig& config,
+                  at::ScalarType type = at::kDouble) {
+  const auto run = [&](at::ScalarType of, bool fused) {
+    const ModelOutput output{logits.to(of, false, true).requires_grad_(true), embedding.to(of, false, true).requires_grad_(true), {}};
+    const LossTerms terms = fused ? loss_fused(output, labels, config) : loss_plain(output, labels, config, {.training = true});
+    EXPECT_FALSE(terms.cross_entropy.requires_grad() || terms.triplet.requires_grad());
+    (terms.total * 3).backward();
+    const at::Tensor learned = output.embedding.grad();
+    return std::vector{terms.total.detach().to(at::kDouble), terms.cross_entropy.to(at::kDouble), terms.triplet.to(at::kDouble),
+                       output.logits.grad().to(at::kDouble), learned.defined() ? learned.to(at::kDouble) : at::zeros({1}, at::kDouble)};
+  };
+  const auto ours = run(at::kFloat, true), truth = run(type, false);
+  const char* const names[] = {"total", "cross-entropy", "triplet", "gradient of the logits", "gradient of the embedding"};
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    ASSERT_EQ(ours[i].sizes(), truth[i].sizes()) << names[i];
+    EXPECT_LT((ours[i] - truth[i]).norm().item<double>(), tolerance * std::max(truth[i].norm().item<double>(), 1e-6)) << names[i];
+  }
+}
+
+TrainingConfig loss_config(double margin = 0.3) {
+  TrainingConfig config;
+  config.triplet_weight = 0.7;
+  config.triplet_margin = margin;
+  config.label_smoothing = 0.1;
+  return config;
+}
+
+TEST_F(FusedLayers, LossAgreesWithThePlainOneInFloat64) {
+  at::manual_seed(1);
+  for (const std::int64_t batch : {2, 3, 15, 16, 17, 63, 64, 65, 100, 257})
+    for (const auto& [classes, width] : {std::pair{6, 128}, {19, 33}, {2, 3}}) {
+      SCOPED_TRACE(::testing::Message() << "batch " << batch << ", " << classes << " classes, width " << width);
+      const at::Tensor logits = at::randn({2, batch, classes}) * 3, embedding = at::randn({2, batch, width});
+      const at::Tensor labels = at::randint(classes, {2, batch}, at::kLong);
+      for (const double margin : {0.01, 0.3, 5.0}) compare_loss(logits, embedding, labels, loss_config(margin));
+      compare_loss(logits, embedding.transpose(0, 1).contiguous().transpose(0, 1), labels, loss_config());
+      compare_loss(logits, embedding, at::zeros({2, batch}, at::kLong), loss_config()); // one class alone
+      compare_loss(logits, embedding, at::arange(2 * batch).view({2, batch}).remainder(classes), loss_config());
+      TrainingConfig alone = loss_config();
+      alone.triplet_weight = 0;
+      compare_loss(logits, embedding, labels, alone);
+    }
+}
+
+TEST_F(FusedLayers, LossChoosesAmongEqualsAsThePlainOne) {
+  // Coordinates of which all sums and roots are exact: equal distances are equal in float32 and in float64, fused and plain.
+  const at::Tensor circle = at::tensor({1.0, 0.0, 0.6, 0.8, 0.6, -0.8, -1.0, 0.0, 0.0, 1.0, 0.0, -1.0}).view({1, 6, 2}).to(at::kFloat);
+  for (const std::vector<std::int64_t>& classes : {std::vector<std::int64_t>{0, 0, 0, 1, 1, 1}, {0, 1, 1, 0, 2, 2}, {1, 0, 0, 0, 1, 1}}) {
+    const at::Tensor labels = at::tensor(classes, at::kLong).view({1, 6}), logits = at::zeros({1, 6, 3});
+    for (const at::ScalarType type : {at::kFloat, at::kDouble}) compare_loss(logits, circle, labels, loss_config(5), type);
+  }
+  // The same windows again and again: whichever of the same is chosen, it is the first.
+  at::manual_seed(1);
+  const at::Tensor few = at::randn({1, 5, 128}), labels = at::arange(40).remainder(5).remainder(2).view({1, 40});
+  compare_loss(at::randn({1, 40, 3}), few.repeat({1, 8, 1}), labels, loss_config(5), at::kFloat);
+  for (const double value : {0.0, 1.0, 1e-14}) { // all the same: no direction to go, and nothing infinite
+    const at::Tensor same = at::full({1, 40, 16}, value, at::kFloat);
+    compare_loss(at::zeros({1, 40, 3}), same, labels, loss_config());
+  }
+}
+
+TEST_F(FusedLayers, LossHidesNothingThatIsNoNumberAndRefusesLabelsBeyondTheClasses) {
+  const at::Tensor labels = at::tensor({0, 0, 1, 1, 2}, at::kLong).view({1, 5});
+  for (const std::int64_t row : {0, 1, 4})
+    for (const bool of_logits : {true, false}) {
+      const ModelOutput output{at::zeros({1, 5, 3}), at::ones({1, 5, 20}), {}};
+      (of_logits ? output.logits : output.embedding)[0][row][1] = std::numeric_limits<float>::quiet_NaN();
+      EXPECT_TRUE(loss_fused(output, labels, loss_config()).total.isnan().item<bool>()) << "row " << row << ", logits " << of_logits;
+    }
+  EXPECT_THROW(loss_fused({at::zeros({1, 5, 2}), at::ones({1, 5, 20}), {}}, labels, loss_config()), std::invalid_argument);
+  EXPECT_THROW(loss_fused({at::zeros({1, 5, 3}), at::ones({1, 5, 20}), {}}, labels - 1, loss_config()), std::invalid_argument);
 }
 
 } // namespace
