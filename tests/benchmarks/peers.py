@@ -35,7 +35,7 @@ def peer(form, recipe, shape, threads, seconds):
 
 
 def ours(build, kernels, recipe, shape, threads, seconds):
-    text = output_of(build / "tests/training_benchmark", f"--benchmark_filter=train/{recipe}/{shape}/threads:{threads}/", f"--benchmark_min_time={seconds}",
+    text = output_of(build / "tests/training_benchmark", f"--benchmark_filter=train/{recipe}_{shape}/threads:{threads}/", f"--benchmark_min_time={seconds}",
                      "--benchmark_format=json", env=os.environ | {"STDUALX_KERNELS": kernels})
     return json.loads(text[text.index("{"):])["benchmarks"][0]["items_per_second"]
 

@@ -62,10 +62,10 @@ void threads(benchmark::internal::Benchmark* bench) {
   bench->ArgName("threads")->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark::kMillisecond);
 }
 
-BENCHMARK_CAPTURE(train, default / uci_har, "default", uci_har)->Apply(threads);
-BENCHMARK_CAPTURE(train, faithful / uci_har, "faithful", uci_har)->Apply(threads);
-BENCHMARK_CAPTURE(train, default / dsads, "default", dsads)->Apply(threads);
-BENCHMARK_CAPTURE(train, faithful / dsads, "faithful", dsads)->Apply(threads);
+BENCHMARK_CAPTURE(train, default_uci_har, "default", uci_har)->Apply(threads);
+BENCHMARK_CAPTURE(train, faithful_uci_har, "faithful", uci_har)->Apply(threads);
+BENCHMARK_CAPTURE(train, default_dsads, "default", dsads)->Apply(threads);
+BENCHMARK_CAPTURE(train, faithful_dsads, "faithful", dsads)->Apply(threads);
 
 } // namespace
 } // namespace stdualx
