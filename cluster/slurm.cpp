@@ -115,7 +115,7 @@ SentJob send_batch_script(const std::filesystem::path& script, const std::vector
   try {
     sent = run_to_end(command, std::chrono::hours(1), names_to_hide());
   } catch (const std::system_error& error) {
-    if (error.code().value() != ENOENT) throw;
+    if (error.code().value() != ENOENT && error.code().value() != EACCES) throw; // EACCES: a folder of PATH is shut
     throw InputError("sbatch is not in PATH: submit from a login node of a Slurm cluster (some want `module load slurm` first); "
                      "--dry-run shows the script, and `stdualx run` needs no Slurm");
   }
