@@ -23,8 +23,8 @@ struct FloatTensors {
   std::map<std::string, FloatTensor> tensors;
   std::map<std::string, std::string> metadata;
 };
-/// A safetensors file whose tensors are all float32, as best.safetensors (worker/training/checkpoint.h). Throws StorageError naming the file and
-/// what is wrong with it.
+/// A safetensors file whose tensors are all float32, as best.safetensors (worker/training/checkpoint.h). Throws StorageError naming the
+/// file and what is wrong with it.
 FloatTensors read_float_tensors(const std::filesystem::path& path);
 
 /// Whether Inference computes networks of this kind: empty, or why it does not ("more than one plane in the convolution block").

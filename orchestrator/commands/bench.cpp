@@ -80,8 +80,8 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
 }
 
 #ifdef STDUALX_WITH_FUSED
-/// The same network without libtorch, in this process (model/inference), as its trainer measures it (worker/trainer/inference_cost.h); nothing
-/// where that form lacks the network.
+/// The same network without libtorch, in this process (model/inference), as its trainer measures it (worker/trainer/inference_cost.h);
+/// nothing where that form lacks the network.
 std::optional<EfficiencyReport> measure_without_torch(const Measured& measured, const std::filesystem::path& store_directory,
                                                       const EfficiencyReport& with_torch) {
   const Trained trained = read_trained(store_directory / measured.weights.path);

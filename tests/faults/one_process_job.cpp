@@ -37,7 +37,8 @@ void write_metadata(const fs::path& file, const Metadata& metadata) {
   if (!stream) throw StorageError("cannot write " + file.string());
 }
 
-/// An agent and its trainer. The order of files, reports and acknowledgements is that of worker/trainer/attempt.cpp and worker/trainer/trainer.cpp.
+/// An agent and its trainer. The order of files, reports and acknowledgements is that of worker/trainer/attempt.cpp and
+/// worker/trainer/trainer.cpp.
 class Worker {
 public:
   Worker(int rank, std::string store_directory) : rank_(rank), store_directory_(std::move(store_directory)) {

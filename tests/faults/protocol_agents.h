@@ -1,5 +1,5 @@
-// The agents of the protocol's model with their trainers, as worker/agent/agent.cpp and worker/trainer/attempt.cpp behave: they start late, beat, train,
-// hang, crawl, freeze, fail, lose their trainer, and send what they have to say with delays.
+// The agents of the protocol's model with their trainers, as worker/agent/agent.cpp and worker/trainer/attempt.cpp behave: they start late,
+// beat, train, hang, crawl, freeze, fail, lose their trainer, and send what they have to say with delays.
 #pragma once
 
 #include "experiments/spec/assignment.h"

@@ -1,4 +1,5 @@
-// The symbols of libnccl that worker/training/communicator_nccl.cpp uses. An all-reduce multiplies by the group's size: the sum of equal values.
+// The symbols of libnccl that worker/training/communicator_nccl.cpp uses. An all-reduce multiplies by the group's size: the sum of equal
+// values.
 #include "nccl_stand_in.h"
 
 struct ncclComm {
