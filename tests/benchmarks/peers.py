@@ -87,7 +87,7 @@ def latency_table(options, recipe, shape):
             print(f"\nlatency, {recipe}, {shape}: not measured: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
             return
         for _ in range(options.rounds):
-            for row in json.loads(output_of(options.build / "bin/stdualx", "bench", "--store", store, "--format", "json")).popitem()[1]:
+            for row in next(iter(json.loads(output_of(options.build / "bin/stdualx", "bench", "--store", store, "--format", "json")).values())):
                 values.setdefault("ours, without libtorch" if "without" in row["device"] else "ours, in the trainer", {}).setdefault(row["measure"], []).append(row["ours (median)"])
             for name, form in (("PyTorch, sensors stacked", "latency_stacked"), ("PyTorch, stacked, torch.compile", "latency_compiled")):
                 seen = peer(form, recipe, shape, 1, options.seconds)

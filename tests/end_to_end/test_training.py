@@ -27,7 +27,7 @@ class RealTraining(Workplace):
 
 
 class Kills(RealTraining):
-    """Five random moments each; the seed is printed, and STDUALX_SEED repeats one."""
+    """Five random moments each, more where none of them met a run at work; the seed is printed, and STDUALX_SEED repeats one."""
 
     def setUp(self):
         super().setUp()
@@ -35,20 +35,17 @@ class Kills(RealTraining):
         print(f"STDUALX_SEED={seed}", flush=True)
         self.random = random.Random(seed)
         self.spec = self.small_sweep()
-        begin = time.monotonic()
         self.run_sweep(self.spec, "--workers", 2, store=self.undisturbed, seconds=600)
-        self.seconds = time.monotonic() - begin
         self.assertEqual(self.ask("SELECT DISTINCT status FROM runs", store=self.undisturbed), [("COMPLETE",)])
 
     def small_sweep(self):
         """One run on two ranks among them."""
-        return self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2, "folds": [0]}], fixed={"training": {"epochs": 8, "batch_size": 16}})
+        return self.sweep(variants=["stdual_x", {"name": "two", "ranks": 2, "folds": [0]}], fixed={"training": {"epochs": 16, "batch_size": 8}})
 
     def wait_for_a_random_moment(self, store):
         """Somewhere in the sweep: after some epochs, and somewhere in the next."""
-        count = len(self.epochs(self.undisturbed))
-        self.wait_for_epochs(self.random.randrange(count * 3 // 4), store=store, seconds=600)
-        time.sleep(self.random.uniform(0, 2 * self.seconds / count))
+        self.wait_for_epochs(self.random.randrange(len(self.epochs(self.undisturbed)) // 2), store=store, seconds=600)
+        time.sleep(self.random.uniform(0, 0.1))
 
     def disturbed(self, store, reason):
         """Whether an attempt ended so: a kill between two runs, or before the first, disturbs none."""
@@ -56,7 +53,9 @@ class Kills(RealTraining):
 
     def test_a_trainer_killed_at_random_moments_changes_no_bit(self):
         disturbed = 0
-        for attempt in range(5):
+        for attempt in range(12):
+            if attempt >= 5 and disturbed > 0:
+                break
             with self.subTest(attempt):
                 store = self.folder / f"trainer{attempt}.db"
                 process = self.start("run", self.spec, "--workers", 2, store=store)
@@ -70,7 +69,9 @@ class Kills(RealTraining):
 
     def test_the_whole_job_killed_at_random_moments_changes_no_bit(self):
         disturbed = 0
-        for attempt in range(5):
+        for attempt in range(12):
+            if attempt >= 5 and disturbed > 0:
+                break
             with self.subTest(attempt):
                 store = self.folder / f"job{attempt}.db"
                 process = self.start("run", self.spec, "--workers", 2, store=store)
