@@ -221,9 +221,10 @@ Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std
   return finished;
 }
 
-std::optional<Finished> run_if_there(const std::vector<std::string>& arguments, std::chrono::milliseconds limit) {
+std::optional<Finished> run_if_there(const std::vector<std::string>& arguments, std::chrono::milliseconds limit,
+                                     const std::vector<std::string>& unset) {
   try {
-    return run_to_end(arguments, limit);
+    return run_to_end(arguments, limit, unset);
   } catch (const std::system_error& error) {
     // EACCES: also where a folder of PATH may not be entered.
     if (error.code().value() != ENOENT && error.code().value() != EACCES) throw;

@@ -90,7 +90,8 @@ struct Finished {
 Finished run_to_end(const std::vector<std::string>& arguments, std::optional<std::chrono::milliseconds> limit = std::nullopt,
                     const std::vector<std::string>& unset = {});
 /// The same; std::nullopt where there is no such program that we may run.
-std::optional<Finished> run_if_there(const std::vector<std::string>& arguments, std::chrono::milliseconds limit);
+std::optional<Finished> run_if_there(const std::vector<std::string>& arguments, std::chrono::milliseconds limit,
+                                     const std::vector<std::string>& unset = {});
 /// The first file of that name in PATH that can be run; "" where there is none.
 std::filesystem::path find_program(const std::string& name);
 

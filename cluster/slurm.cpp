@@ -111,14 +111,11 @@ SentJob send_batch_script(const std::filesystem::path& script, const std::vector
   std::vector<std::string> command = {"sbatch", "--parsable"};
   command.insert(command.end(), further.begin(), further.end());
   command.push_back(script.string());
-  Finished sent;
-  try {
-    sent = run_to_end(command, std::chrono::hours(1), names_to_hide());
-  } catch (const std::system_error& error) {
-    if (error.code().value() != ENOENT && error.code().value() != EACCES) throw; // EACCES: a folder of PATH is shut
+  const std::optional<Finished> answer = run_if_there(command, std::chrono::hours(1), names_to_hide());
+  if (!answer)
     throw InputError("sbatch is not in PATH: submit from a login node of a Slurm cluster (some want `module load slurm` first); "
                      "--dry-run shows the script, and `stdualx run` needs no Slurm");
-  }
+  const Finished& sent = *answer;
   if (sent.went_well()) {
     SentJob job = named_job(sent.output);
     if (!job.id.empty()) return job;

@@ -2,7 +2,7 @@
 if(STDUALX_BENCHMARKS)
   find_package(benchmark REQUIRED)
   add_executable(model_benchmark "${CMAKE_SOURCE_DIR}/tests/benchmarks/model_benchmark.cpp")
-  target_link_libraries(model_benchmark PRIVATE stdualx_options stdualx_model benchmark::benchmark_main)
+  target_link_libraries(model_benchmark PRIVATE stdualx_options stdualx_model stdualx_experiments benchmark::benchmark_main)
   target_link_options(model_benchmark PRIVATE -Wl,--no-as-needed) # libtorch_cuda registers its kernels when it is loaded
   add_executable(training_benchmark "${CMAKE_SOURCE_DIR}/tests/benchmarks/training_benchmark.cpp")
   target_link_libraries(training_benchmark PRIVATE stdualx_options stdualx_trainer stdualx_experiments benchmark::benchmark)

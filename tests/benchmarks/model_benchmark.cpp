@@ -1,6 +1,7 @@
 // Windows a second of the network's step and of evaluation, at UCI-HAR's shape (3 sensors, 128 steps, 3 channels, 6 classes), on one
 // core and two, and on a GPU where there is one. With the layers that STDUALX_KERNELS names.
 // Run alone, and compare with an interleaved run of another build: on a shared machine single readings vary widely.
+#include "experiments/presets.h"
 #include "model/loss.h"
 #include "model/stdual_x.h"
 
@@ -12,15 +13,6 @@
 
 namespace stdualx {
 namespace {
-
-ModelConfig faithful() {
-  ModelConfig config;
-  config.asinh_knee = 0;
-  config.stem_layers = 0;
-  config.stdat_layers = 5;
-  config.temporal_heads = 3;
-  return config;
-}
 
 void run(benchmark::State& state, const ModelConfig& config, bool training, at::DeviceType device = at::kCPU) {
   if (device == at::kCUDA && !at::globalContext().hasCUDA()) return state.SkipWithError("needs a GPU");
@@ -57,11 +49,15 @@ void training(benchmark::internal::Benchmark* bench) { on_cores(bench, {64}); }
 void evaluation(benchmark::internal::Benchmark* bench) { on_cores(bench, {1, 64, 512}); }
 
 BENCHMARK_CAPTURE(run, train_default, ModelConfig{}, true)->Apply(training);
-BENCHMARK_CAPTURE(run, train_faithful, faithful(), true)->Apply(training);
+BENCHMARK_CAPTURE(run, train_faithful, preset("faithful").model, true)->Apply(training);
 BENCHMARK_CAPTURE(run, evaluate_default, ModelConfig{}, false)->Apply(evaluation);
-BENCHMARK_CAPTURE(run, evaluate_faithful, faithful(), false)->Apply(evaluation);
+BENCHMARK_CAPTURE(run, evaluate_faithful, preset("faithful").model, false)->Apply(evaluation);
 BENCHMARK_CAPTURE(run, gpu_train_default, ModelConfig{}, true, at::kCUDA)->Arg(64)->Arg(512)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(run, gpu_train_faithful, faithful(), true, at::kCUDA)->Arg(64)->Arg(512)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run, gpu_train_faithful, preset("faithful").model, true, at::kCUDA)
+    ->Arg(64)
+    ->Arg(512)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run, gpu_evaluate_default, ModelConfig{}, false, at::kCUDA)
     ->Arg(1)
     ->Arg(64)
