@@ -93,14 +93,21 @@ void set_up_sqlite() {
 }
 } // namespace
 
-Database::Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri) : path_(path) {
+Database::Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri)
+    : path_(path), name_(uri.empty() ? path.string() : uri), flags_(flags), busy_timeout_ms_(busy_timeout_ms) {
   set_up_sqlite();
+  reopen();
+}
+
+void Database::reopen() {
+  statements_.clear();
+  handle_.reset();
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2((uri.empty() ? path.string() : uri).c_str(), &handle, flags, nullptr);
+  const int code = sqlite3_open_v2(name_.c_str(), &handle, flags_, nullptr);
   handle_.reset(handle); // a failed one says why, and wants closing
   if (handle == nullptr) throw std::bad_alloc();
   check(code);
-  check(sqlite3_busy_timeout(handle, busy_timeout_ms));
+  check(sqlite3_busy_timeout(handle, busy_timeout_ms_));
   distrust();
 }
 

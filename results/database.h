@@ -73,6 +73,9 @@ public:
   /// `flags` as SQLITE_OPEN_*. `path` may be a "file:" URI when the flags say so.
   Database(const std::filesystem::path& path, int flags, int busy_timeout_ms, const std::string& uri = "");
 
+  /// Closes the file and opens it anew, as it was opened first. Nothing of it may be in use.
+  void reopen();
+
   const std::filesystem::path& path() const { return path_; }
   sqlite3* handle() { return handle_.get(); }
 
@@ -178,6 +181,8 @@ private:
   }
 
   std::filesystem::path path_;
+  std::string name_; // what SQLite is told to open
+  int flags_, busy_timeout_ms_;
   std::unique_ptr<sqlite3, Close> handle_;
   std::map<std::string, StatementHandle, std::less<>> statements_; // destroyed before the handle
 };

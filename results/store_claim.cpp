@@ -151,13 +151,32 @@ Store::Impl::Impl(const std::filesystem::path& path, StoreOptions store_options)
     : options((make_empty_file(path), std::move(store_options))), // with the umask's mode, which SQLite gives to the files beside it, too
       database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
                static_cast<int>(options.patience.count())) {
-  sqlite3_busy_handler(database.handle(), on_locked, this);
+  set_up_connection();
   // All moments of one coordinator come from the clock that only grows, so that no attempt lasts less than nothing, or years, when the
   // host's time of day is set meanwhile.
   if (!options.now_ms) options.now_ms = [begin = time_of_day_ms() - since_boot_ms()] { return begin + since_boot_ms(); };
+}
+
+void Store::Impl::set_up_connection() {
+  sqlite3_busy_handler(database.handle(), on_locked, this);
   database.script("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; "
                   // A commit writes each page that it changed: many runs may share one, and are read back from memory.
                   "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192");
+}
+
+void Store::Impl::while_permitted(const std::function<void()>& function) {
+  for (int tries = 0;; ++tries) {
+    try {
+      return function();
+    } catch (const StorageError& error) {
+      const bool permission =
+          dynamic_cast<const PermissionError*>(&error) != nullptr || dynamic_cast<const CutShortError*>(&error) != nullptr;
+      if (!permission || tries == 10) throw;
+    }
+    options.sleep(std::chrono::milliseconds(50));
+    database.reopen();
+    set_up_connection();
+  }
 }
 
 Store Store::open_for_writing(const std::filesystem::path& path, StoreOptions options) {
@@ -192,13 +211,17 @@ Store Store::claimed(const std::filesystem::path& path, StoreOptions options) {
   // An older store is claimed before it is migrated, or a living writer of the older version would find another schema under its
   // feet. So no migration may change what claim() touches: `coordinators`, `events`, the ends of `attempts`, the status of `runs`, and when
   // epochs were recorded.
-  if (store_version(database, schema_version()) == 0) migrate(database, embedded_migrations());
-  check_schema(database); // before anything is written: a trigger of a foreign store would act on it
-  impl->claim(cut ? std::optional(Impl::CutShort{cut->coordinator_id, cut->heartbeat}) : std::nullopt);
+  impl->while_permitted([&] {
+    if (store_version(database, schema_version()) == 0) migrate(database, embedded_migrations());
+    check_schema(database); // before anything is written: a trigger of a foreign store would act on it
+    impl->claim(cut ? std::optional(Impl::CutShort{cut->coordinator_id, cut->heartbeat}) : std::nullopt);
+  });
   impl->set_journal_mode();
-  migrate(database, embedded_migrations());
-  fault_point(FaultPoint::coordinator_after_claim);
-  impl->write([&] { write_paper_values(database, embedded_paper_values()); });
+  impl->while_permitted([&] { // a store that became a WAL store opens its -shm now
+    migrate(database, embedded_migrations());
+    fault_point(FaultPoint::coordinator_after_claim);
+    impl->write([&] { write_paper_values(database, embedded_paper_values()); });
+  });
   return Store(std::move(impl));
 }
 

@@ -23,6 +23,11 @@ struct Store::Impl {
   std::optional<std::string> living_holder(const std::string& schema, const std::function<void()>& meanwhile);
   /// WAL or rollback journal, as the file system asks for.
   void set_journal_mode();
+  void set_up_connection();
+  /// Calls `function`, and again on a new connection where it was not permitted. Who opens a WAL store first makes its -shm, and gives it
+  /// the mode of the store a moment later: a colleague (or root) who only reads can have made one that we could not write yet, and
+  /// SQLite asks once. A permission that is truly missing is so said half a second late.
+  void while_permitted(const std::function<void()>& function);
 
   /// SQLite's busy handler: whether to try for a lock once more. Sleeps.
   static int on_locked(void* self, int tries);

@@ -152,6 +152,7 @@ class Workplace(unittest.TestCase):
         write_recordings(self.folder / "tiny")
         self.store = self.folder / "results.db"
         self.wishes = {"marks": str(self.folder)}
+        self.started = []
 
     def nothing_was_unraised(self, hook):
         gc.collect()
@@ -188,7 +189,25 @@ class Workplace(unittest.TestCase):
         process = subprocess.Popen(self.command(*arguments, store=store), cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         self.addCleanup(self.end, process)
+        self.started.append(process)
         return process
+
+    def where_they_are(self):
+        """What the programs that were started do and have said: for a test that waits in vain. Ends them."""
+        said = []
+        for process in self.started:
+            if process.poll() is None:
+                for pid in [process.pid, *descendants(process.pid)]:
+                    with contextlib.suppress(OSError):
+                        waits = pathlib.Path(f"/proc/{pid}/wchan").read_text(encoding="utf-8")
+                        said.append(f"{pid} {' '.join(command_line(pid)[:3])}: waits in {waits}")
+                for pid in [process.pid, *descendants(process.pid)]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            if not process.stdout.closed:
+                with contextlib.suppress(ValueError, subprocess.TimeoutExpired):
+                    said.append(f"{process.args} ended with {process.wait(10)} and said:\n{process.communicate(timeout=10)[0]}")
+        return "\n".join(said)
 
     def end(self, process):
         below = descendants(process.pid)
@@ -220,7 +239,10 @@ class Workplace(unittest.TestCase):
             except sqlite3.OperationalError:  # not there yet, or its schema is not
                 return False
 
-        wait_until(enough, seconds, f"{count} epochs in the store")
+        try:
+            wait_until(enough, seconds, f"{count} epochs in the store")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.where_they_are()}") from None
 
     def statuses(self):
         return dict(self.ask("SELECT status, count(*) FROM runs GROUP BY status"))

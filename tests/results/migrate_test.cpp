@@ -221,6 +221,26 @@ TEST(StorePath, AStoreThatCannotBeWrittenIsSaidSo) {
   std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
 }
 
+TEST(StorePath, AFileBesideItThatAReaderHasOnlyJustMadeIsWaitedFor) {
+  TemporaryFolder folder;
+  const auto file = folder / "results.db";
+  StoreOptions options;
+  options.journal = JournalMode::wal;
+  { Store store = Store::open_for_writing(file, options); }
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0777));
+  std::filesystem::permissions(file, std::filesystem::perms(0666));
+  const auto as_somebody_else = [&] {
+    if (::geteuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
+    const std::string shared = file.string() + "-shm";
+    std::ofstream(shared).close();
+    ::chmod(shared.c_str(), 0444);
+    options.sleep = [&](std::chrono::milliseconds) { ::chmod(shared.c_str(), 0644); };
+    Store store = Store::open_for_writing(file, options);
+    ::_exit(store.coordinator_id() == 2 ? 7 : 2);
+  };
+  EXPECT_EXIT(as_somebody_else(), ::testing::ExitedWithCode(7), "");
+}
+
 TEST(StorePath, ADamagedStoreIsSaidToBeDamaged) {
   TemporaryFolder folder;
   const auto file = folder / "results.db";
