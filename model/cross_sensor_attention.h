@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/attention.h"
+#include "model/layer_norm.h"
 
 namespace stdualx {
 

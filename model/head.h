@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/dropout.h"
-#include "model/initialisation.h"
+#include "model/linear.h"
 
 namespace stdualx {
 

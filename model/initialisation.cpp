@@ -1,11 +1,9 @@
-// The first values of parameters, and the two layers that every part of the network is made of. See the header.
+// The first values of parameters. See the header.
 #include "model/initialisation.h"
 
 #include "experiments/spec/random.h"
 
 #include <ATen/ATen.h>
-
-#include <cmath>
 
 namespace stdualx {
 
@@ -68,33 +66,5 @@ std::vector<at::Tensor> all_real(std::int64_t sensors, std::int64_t width) {
 }
 
 at::Tensor real_matrix(const at::Tensor& rows, const at::Tensor& columns) { return rows.unsqueeze(1).logical_and(columns.unsqueeze(0)); }
-
-Linear::Linear(Initialiser& initialiser, const std::string& name, const std::vector<at::Tensor>& inputs,
-               const std::vector<at::Tensor>& outputs) {
-  std::vector<UniformSlice> weights, biases;
-  for (std::size_t s = 0; s < inputs.size(); ++s) {
-    const double bound = 1.0 / std::sqrt(inputs[s].sum().item<double>());
-    weights.push_back({bound, real_matrix(outputs[s], inputs[s])});
-    biases.push_back({bound, outputs[s]});
-  }
-  weight = initialiser.uniform(name + ".weight", weights, true);
-  bias = initialiser.uniform(name + ".bias", biases, false);
-}
-
-at::Tensor Linear::operator()(const at::Tensor& x) const { return at::baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2)); }
-
-LayerNorm::LayerNorm(Initialiser& initialiser, const std::string& name, std::int64_t slices, std::int64_t width)
-    : weight(initialiser.constant(name + ".weight", slices, at::ones({width}))),
-      bias(initialiser.constant(name + ".bias", slices, at::zeros({width}))) {}
-
-at::Tensor LayerNorm::operator()(const at::Tensor& x, const at::Tensor& mask) const {
-  constexpr double epsilon = 1e-5; // PyTorch's default
-  const at::Tensor scale = weight.unsqueeze(1).unsqueeze(1), shift = bias.unsqueeze(1).unsqueeze(1);
-  if (!mask.defined()) return at::addcmul(shift, at::layer_norm(x, {x.size(-1)}, {}, {}, epsilon), scale);
-  const at::Tensor count = mask.sum(-1, true);
-  const at::Tensor centred = (x - (x * mask).sum(-1, true) / count) * mask;
-  const at::Tensor variance = centred.square().sum(-1, true) / count;
-  return at::addcmul(shift, centred * (variance + epsilon).rsqrt(), scale) * mask;
-}
 
 } // namespace stdualx

@@ -51,27 +51,4 @@ std::vector<at::Tensor> all_real(std::int64_t sensors, std::int64_t width);
 /// Matrix entries between real rows and real columns: bool [rows, columns].
 at::Tensor real_matrix(const at::Tensor& rows, const at::Tensor& columns);
 
-/// A linear layer for each leading index, with PyTorch's first values: weight and bias U(+-1 / sqrt(inputs)).
-struct Linear {
-  at::Tensor weight; // [G, outputs, inputs]
-  at::Tensor bias;   // [G, outputs]
-
-  Linear() = default;
-  /// `inputs`, `outputs`: the real ones of each sensor (see first_real), all of one width.
-  Linear(Initialiser& initialiser, const std::string& name, const std::vector<at::Tensor>& inputs, const std::vector<at::Tensor>& outputs);
-  /// x: [G, rows, inputs] -> [G, rows, outputs].
-  at::Tensor operator()(const at::Tensor& x) const;
-};
-
-/// Layer normalisation over the last axis, for each leading index (Ba et al. 2016).
-struct LayerNorm {
-  at::Tensor weight; // [G, width]
-  at::Tensor bias;   // [G, width]
-
-  LayerNorm() = default;
-  LayerNorm(Initialiser& initialiser, const std::string& name, std::int64_t slices, std::int64_t width);
-  /// x: [G, B, T, width] -> the same. With `mask` ([G, 1, 1, width]) over real channels alone, and 0 elsewhere.
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& mask = {}) const;
-};
-
 } // namespace stdualx

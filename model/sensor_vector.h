@@ -3,7 +3,7 @@
 
 #include "model/dropout.h"
 #include "model/encoder_shape.h"
-#include "model/initialisation.h"
+#include "model/linear.h"
 
 #include <memory>
 

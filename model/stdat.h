@@ -5,6 +5,7 @@
 #include "model/batch_norm.h"
 #include "model/dropout.h"
 #include "model/encoder_shape.h"
+#include "model/layer_norm.h"
 
 #include <array>
 #include <memory>

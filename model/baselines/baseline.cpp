@@ -2,6 +2,7 @@
 #include "model/baselines/baseline.h"
 
 #include "experiments/spec/model_shape.h"
+#include "model/linear.h"
 
 #include <ATen/ATen.h>
 

@@ -1,6 +1,8 @@
 // The Transformer encoder. See baseline.h.
 #include "model/attention.h"
 #include "model/baselines/baseline.h"
+#include "model/layer_norm.h"
+#include "model/linear.h"
 
 #include <ATen/ATen.h>
 
