@@ -2,6 +2,7 @@
 #include "experiments/sweep.h"
 
 #include "experiments/spec/condition.h"
+#include "experiments/spec/model_shape.h"
 #include "experiments/sweep_settings.h"
 #include "experiments/variants.h"
 
@@ -399,6 +400,9 @@ Recipe recipe_of(const SweepPart& part, const RecipeChanges& setting, const Swee
   for (const auto& [path, value] : setting) set_recipe_value(recipe, path, value, path);
   apply_variant(variant.base, recipe);
   for (const auto& [path, value] : variant.set) set_recipe_value(recipe, path, value, path);
+  clear_unused(recipe.model);
+  if (recipe.training.triplet_weight == 0) recipe.training.triplet_margin = 0;
+  if (recipe.training.augmentation.rotation_degrees == 0) recipe.training.augmentation.rotation_by_sensor = false;
   return recipe;
 }
 

@@ -27,33 +27,38 @@ struct Statistics {
 };
 
 struct NormaliseOverGroup : torch::autograd::Function<NormaliseOverGroup> {
-  // x, weight, bias, mask as in BatchNorm; `statistics` is filled for the running ones.
+  // x, weight and bias as in BatchNorm; mask: 1 or 0, broadcast over x, whose ones take part. `statistics` is filled for the running ones.
   static at::Tensor forward(torch::autograd::AutogradContext* node, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             const std::optional<at::Tensor>& given_mask, BatchGroup* group, Statistics* statistics) {
     const at::Tensor mask = given_mask.value_or(at::Tensor());
     const std::int64_t channels = x.size(2);
-    const std::int64_t ranks = group == nullptr ? 1 : group->size(), rank = group == nullptr ? 0 : group->rank();
-    // Values a row of the batch gives to a channel of each leading index.
-    const at::Tensor values_a_row =
-        mask.defined() ? mask.flatten(1).sum(1, true) : at::full({x.size(0), 1}, static_cast<double>(x.size(3)), x.options());
-    const at::Tensor own_count = values_a_row * static_cast<double>(x.size(1));
-    const at::Tensor own_mean = channel_sums(mask.defined() ? x * mask : x) / own_count.clamp_min(1);
+    // Values that each channel of a leading index is made of, [G, channels]. At least one: a replica without rows divides by it.
+    const auto counted = [&] { return channel_sums(mask.expand({x.size(0), x.size(1), mask.size(2), x.size(3)})).expand({-1, channels}); };
+    const at::Tensor own_count =
+        mask.defined() ? counted() : at::full({x.size(0), channels}, static_cast<double>(x.size(1) * x.size(3)), x.options());
+    const at::Tensor at_least_one = own_count.clamp_min(1);
+    const at::Tensor own_mean = channel_sums(mask.defined() ? x * mask : x) / at_least_one;
     at::Tensor centred = x - spread(own_mean);
     if (mask.defined()) centred = centred * mask;
     const at::Tensor own_squares = channel_sums(centred.square());
 
-    at::Tensor gathered = at::zeros({ranks, x.size(0), 2 * channels + 1}, x.options());
-    gathered.select(0, rank).copy_(at::cat({own_count, own_mean, own_squares}, 1));
-    if (group != nullptr) group->all_reduce_sum(gathered);
-    const at::Tensor counts = gathered.narrow(2, 0, 1), means = gathered.narrow(2, 1, channels),
-                     squares = gathered.narrow(2, 1 + channels, channels);
-    statistics->count = counts.sum(0);
-    statistics->mean = (counts * means).sum(0) / statistics->count;
-    statistics->variance = (squares + counts * (means - statistics->mean).square()).sum(0) / statistics->count;
+    *statistics = {at_least_one, own_mean, own_squares / at_least_one};
+    if (group != nullptr) {
+      at::Tensor gathered = at::zeros({group->size(), 3, x.size(0), channels}, x.options());
+      gathered.select(0, group->rank()).copy_(at::stack({own_count, own_mean, own_squares}));
+      group->all_reduce_sum(gathered);
+      const at::Tensor counts = gathered.select(1, 0), means = gathered.select(1, 1), squares = gathered.select(1, 2);
+      statistics->count = counts.sum(0);
+      statistics->mean = (counts * means).sum(0) / statistics->count;
+      statistics->variance = (squares + counts * (means - statistics->mean).square()).sum(0) / statistics->count;
+    }
 
     const at::Tensor inverse_deviation = (statistics->variance + epsilon).rsqrt();
-    at::Tensor normalised = at::addcmul(spread((own_mean - statistics->mean) * inverse_deviation), centred, spread(inverse_deviation));
-    if (mask.defined()) normalised = normalised * mask;
+    at::Tensor normalised = centred * spread(inverse_deviation);
+    if (group != nullptr) {
+      normalised = normalised + spread((own_mean - statistics->mean) * inverse_deviation);
+      if (mask.defined()) normalised = normalised * mask;
+    }
     node->save_for_backward({normalised, weight, inverse_deviation, statistics->count, mask});
     // Type-erased: autograd's context stores no pointers of ours.
     node->saved_data["group"] = static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(group));
@@ -85,7 +90,7 @@ BatchNorm::BatchNorm(Initialiser& initialiser, const std::string& name, std::int
       running_mean(initialiser.buffer(name + ".running_mean", slices, at::zeros({channels}))),
       running_variance(initialiser.buffer(name + ".running_variance", slices, at::ones({channels}))) {}
 
-at::Tensor BatchNorm::operator()(const at::Tensor& x, const StepContext& context, const at::Tensor& mask) const {
+at::Tensor BatchNorm::normalised(const at::Tensor& x, const StepContext& context, const at::Tensor& mask) const {
   const std::vector<std::int64_t> channel_shape = {x.size(0), x.size(2)}; // [1, G * channels] from joined()
   const at::Tensor scale = weight.view(channel_shape), shift = bias.view(channel_shape);
   at::Tensor mean = running_mean.view(channel_shape), variance = running_variance.view(channel_shape);
@@ -102,8 +107,19 @@ at::Tensor BatchNorm::operator()(const at::Tensor& x, const StepContext& context
   return y;
 }
 
+at::Tensor BatchNorm::operator()(const at::Tensor& x, const StepContext& context, const at::Tensor& mask) const {
+  const at::Tensor real = context.own_real(x.size(1)); // [R, B]
+  if (!real.defined() || !context.training) return normalised(x, context, mask);
+  const at::Tensor rows = real.unsqueeze(1).expand({-1, x.size(0) / real.size(0), -1}).reshape({x.size(0), x.size(1), 1, 1});
+  return normalised(x, context, mask.defined() ? mask * rows : rows);
+}
+
 at::Tensor BatchNorm::joined(const at::Tensor& x, const StepContext& context) const {
-  return operator()(x.unsqueeze(0), context).squeeze(0);
+  const at::Tensor real = context.own_real(x.size(0)); // [R, B]
+  if (!real.defined() || !context.training) return normalised(x.unsqueeze(0), context, {}).squeeze(0);
+  at::Tensor rows = real.t(); // [B, R], and a replica's channels are neighbours
+  if (real.size(0) > 1) rows = rows.unsqueeze(2).expand({-1, -1, x.size(1) / real.size(0)}).flatten(1);
+  return normalised(x.unsqueeze(0), context, rows.unsqueeze(0).unsqueeze(-1)).squeeze(0);
 }
 
 } // namespace stdualx

@@ -22,6 +22,10 @@ struct BatchNorm {
   at::Tensor operator()(const at::Tensor& x, const StepContext& context, const at::Tensor& mask = {}) const;
   /// The same for x: [B, G * channels, inner], the layout of grouped convolutions, without a mask.
   at::Tensor joined(const at::Tensor& x, const StepContext& context) const;
+
+private:
+  /// `mask`: [G or 1, B or 1, channels or 1, inner or 1], what takes part, rows of padding left out.
+  at::Tensor normalised(const at::Tensor& x, const StepContext& context, const at::Tensor& mask) const;
 };
 
 } // namespace stdualx

@@ -16,11 +16,12 @@
 namespace stdualx {
 namespace {
 
-template <class Real> void fill(const DropoutMask& what, const at::Tensor& keys, at::Tensor& mask) {
-  if (!mask.is_cuda()) return fill_dropout_mask_cpu(what, keys.const_data_ptr<std::int64_t>(), mask.data_ptr<Real>());
+template <class Real> void fill(const DropoutMask& what, const at::Tensor& keys, const at::Tensor& counters, at::Tensor& mask) {
+  const std::int64_t *key = keys.const_data_ptr<std::int64_t>(), *counter = counters.const_data_ptr<std::int64_t>();
+  if (!mask.is_cuda()) return fill_dropout_mask_cpu(what, key, counter, mask.data_ptr<Real>());
 #ifdef STDUALX_WITH_CUDA
   const auto stream = c10::cuda::getCurrentCUDAStream(mask.device().index());
-  fill_dropout_mask_cuda(what, keys.const_data_ptr<std::int64_t>(), mask.data_ptr<Real>(), stream.stream());
+  fill_dropout_mask_cuda(what, key, counter, mask.data_ptr<Real>(), stream.stream());
 #else
   throw std::logic_error("dropout on a CUDA tensor in a build without CUDA; configure with -DSTDUALX_CUDA=ON");
 #endif
@@ -47,14 +48,14 @@ at::Tensor Dropout::operator()(const at::Tensor& x, const StepContext& context) 
                          .sensors = x.size(0) / keys.size(0),
                          .rows = x.size(1),
                          .places = x[0][0].numel(),
-                         .epoch = context.epoch,
-                         .step = context.step,
                          .first_sample = static_cast<std::uint32_t>(context.first_sample),
                          .threshold = static_cast<std::uint32_t>(threshold),
                          .scale = 1.0 / (1.0 - threshold * 0x1p-32)};
+  const at::Tensor counters =
+      context.counters.defined() ? context.counters.to(keys.device()).expand({keys.size(0), 2}).contiguous() : at::zeros_like(keys);
   at::Tensor mask = at::empty(x.sizes(), x.options().requires_grad(false).memory_format(at::MemoryFormat::Contiguous));
-  if (x.scalar_type() == at::kDouble) fill<double>(what, keys, mask);
-  else fill<float>(what, keys, mask);
+  if (x.scalar_type() == at::kDouble) fill<double>(what, keys, counters, mask);
+  else fill<float>(what, keys, counters, mask);
   return x * mask;
 }
 
@@ -63,9 +64,14 @@ DropoutDraw Dropout::draw(const StepContext& context, std::int64_t leading, std:
   const double threshold = std::round(rate * 0x1p32);
   const std::int64_t sensors = leading_count / keys.size(0), replica = leading / sensors;
   const auto* key = keys.const_data_ptr<std::int64_t>() + 2 * replica;
+  const auto counter = [&](std::int64_t which) {
+    if (!context.counters.defined()) return std::uint32_t{0};
+    const std::int64_t row = context.counters.size(0) == 1 ? 0 : replica;
+    return static_cast<std::uint32_t>(context.counters.const_data_ptr<std::int64_t>()[2 * row + which]);
+  };
   return {{static_cast<std::uint32_t>(key[0]), static_cast<std::uint32_t>(key[1])},
-          context.epoch,
-          context.step,
+          counter(0),
+          counter(1),
           static_cast<std::uint32_t>(context.first_sample),
           static_cast<std::uint32_t>(leading % sensors),
           static_cast<std::uint32_t>(threshold),

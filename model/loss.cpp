@@ -17,18 +17,24 @@ at::Tensor row_distance(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).square().sum(-1).clamp_min(least_square).sqrt();
 }
 
-/// embedding [R, N, E], L2-normalised; labels [R, N] -> [R].
-at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& labels, double margin) {
+/// embedding [R, N, E], L2-normalised; labels [R, N]; real [R, N], 1 or 0 for rows of padding, undefined: all 1 -> [R].
+at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& labels, const at::Tensor& real, double margin) {
   at::Tensor hardest_positive, hardest_negative, valid; // [R, N, N] 0/1 rows, and [R, N]
   {
     const at::NoGradGuard chosen_not_learned;
     // Differences, not the Gram matrix: equal windows have equal distances, and ties go to the lowest index.
     const at::Tensor distance = at::cdist(embedding, embedding, 2.0, /*compute_mode: never by a matrix product*/ 2).clamp_min(1e-6);
     const at::Tensor same = labels.unsqueeze(2).eq(labels.unsqueeze(1));
-    const at::Tensor positive = same.logical_and(at::eye(labels.size(1), same.options()).logical_not());
-    valid = positive.any(2).logical_and(same.logical_not().any(2)).to(embedding.scalar_type());
+    at::Tensor positive = same.logical_and(at::eye(labels.size(1), same.options()).logical_not()), negative = same.logical_not();
+    if (real.defined()) {
+      const at::Tensor there = real.unsqueeze(1).ne(0);
+      positive = positive.logical_and(there);
+      negative = negative.logical_and(there);
+    }
+    valid = positive.any(2).logical_and(negative.any(2)).to(embedding.scalar_type());
+    if (real.defined()) valid = valid * real;
     const at::Tensor farthest = distance.masked_fill(positive.logical_not(), -1).argmax(2);
-    const at::Tensor nearest = distance.masked_fill(same, 4).argmin(2); // unit vectors are at most 2 apart
+    const at::Tensor nearest = distance.masked_fill(negative.logical_not(), 4).argmin(2); // unit vectors are at most 2 apart
     const auto rows = [&](const at::Tensor& index) { return at::zeros_like(distance).scatter_(2, index.unsqueeze(2), 1); };
     hardest_positive = rows(farthest);
     hardest_negative = rows(nearest);
@@ -49,7 +55,10 @@ LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const 
   const at::Tensor of_label = log_probability.gather(2, labels.unsqueeze(2)).squeeze(2);
   const at::Tensor smoothed =
       of_label * (1 - config.label_smoothing) + log_probability.sum(2) * (config.label_smoothing / static_cast<double>(classes));
-  const at::Tensor own_cross_entropy = -smoothed.sum(1) / static_cast<double>(samples); // [R], this rank's share of the mean
+  // [R], this rank's share of the mean
+  const at::Tensor own_cross_entropy = context.real.defined()
+                                           ? -(smoothed * context.own_real(batch)).sum(1) / context.real.sum(1).clamp_min(1)
+                                           : -smoothed.sum(1) / static_cast<double>(samples);
 
   // What the ranks tell each other, in one collective: their shares, and for the triplet loss their rows in global order.
   const bool contrastive = config.triplet_weight > 0;
@@ -80,7 +89,7 @@ LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const 
   terms.total = own_cross_entropy.sum();
   terms.triplet = at::zeros_like(cross_entropy);
   if (contrastive) {
-    const at::Tensor triplet = batch_hard_triplet(all_embeddings, all_labels, config.triplet_margin);
+    const at::Tensor triplet = batch_hard_triplet(all_embeddings, all_labels, context.real, config.triplet_margin);
     terms.triplet = triplet.detach();
     terms.total = terms.total + triplet.sum() * config.triplet_weight;
   }
@@ -95,7 +104,7 @@ LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const Traini
     throw std::invalid_argument("loss: labels " + c10::str(labels.sizes()) + " and rows " + std::to_string(first) + " to " +
                                 std::to_string(first + batch) + " of " + std::to_string(samples) + " do not fit logits " +
                                 c10::str(output.logits.sizes()));
-  if (fused_kernels_fit(output.logits, context)) return loss_fused(output, labels, config);
+  if (fused_kernels_fit(output.logits, context)) return loss_fused(output, labels, config, context);
   return loss_plain(output, labels, config, context);
 }
 

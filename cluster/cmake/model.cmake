@@ -1,6 +1,6 @@
 # model/: the network. All of torch that is not training.
 stdualx_library(stdualx_model FOLDER model
-  SOURCES attention.cpp batch_norm.cpp cross_sensor_attention.cpp dropout.cpp head.cpp initialisation.cpp kernels.cpp layer_norm.cpp
+  SOURCES attention.cpp batch_group.cpp batch_norm.cpp cross_sensor_attention.cpp dropout.cpp head.cpp initialisation.cpp kernels.cpp layer_norm.cpp
           linear.cpp loss.cpp network.cpp
           position.cpp sensor_vector.cpp stdat.cpp stdual_x.cpp stem.cpp weights.cpp kernels/cpu/dropout.cpp
           baselines/baseline.cpp baselines/bi_lstm.cpp baselines/cnn.cpp baselines/deep_conv_lstm.cpp baselines/layers.cpp

@@ -125,9 +125,11 @@ void check_baseline(const ModelConfig& config, const InputShape& shape) {
 
 } // namespace
 
-ModelConfig bare_model(const std::string& architecture) {
-  ModelConfig model;
+namespace {
+/// Puts each of the settings that `is_one` names at its neutral value, or the nearest that is allowed.
+template <class IsOne> void clear_settings(ModelConfig& model, const IsOne& is_one) {
   const auto clear = [&](const auto& field) {
+    if (!is_one(field.name)) return;
     auto& value = model.*(field.member);
     using Value = std::remove_cvref_t<decltype(value)>;
     value = field.neutral;
@@ -135,6 +137,25 @@ ModelConfig bare_model(const std::string& architecture) {
       if (static_cast<double>(value) < field.minimum) value = static_cast<Value>(field.minimum);
   };
   std::apply([&](const auto&... field) { (clear(field), ...); }, ModelConfig::fields());
+}
+} // namespace
+
+void clear_unused(ModelConfig& config) {
+  const auto clear = [&](bool is_off, std::initializer_list<std::string_view> settings) {
+    if (is_off) clear_settings(config, [&](std::string_view name) { return std::ranges::find(settings, name) != settings.end(); });
+  };
+  clear(config.stem_layers == 0, {"stem_channels", "stem_kernel", "stem_stride"});
+  clear(!config.stdat, {"stdat_layers", "temporal_attention", "channel_attention", "convolution", "position", "vector_dropout"});
+  clear(!config.stdat || !config.temporal_attention, {"temporal_heads"});
+  clear(!config.stdat || !config.channel_attention, {"channel_heads"});
+  clear(!config.stdat || !config.convolution, {"convolution_units", "convolution_dropout"});
+  clear(!config.stdat || !config.position, {"gaussians", "gaussian_sigma"});
+  clear(!config.cross_sensor_attention, {"cross_sensor_heads", "attend_self"});
+}
+
+ModelConfig bare_model(const std::string& architecture) {
+  ModelConfig model;
+  clear_settings(model, [](std::string_view) { return true; });
   model.architecture = architecture;
   return model;
 }

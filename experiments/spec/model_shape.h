@@ -18,6 +18,10 @@ void check_model(const ModelConfig& config, const InputShape& shape);
 /// What a baseline starts from: `architecture`, and every other setting where it means least: at its neutral value, or the nearest allowed.
 ModelConfig bare_model(const std::string& architecture);
 
+/// Puts the settings of parts that are switched off where they mean least, too: they decide nothing, so that runs which differ in them
+/// alone are one run.
+void clear_unused(ModelConfig& config);
+
 /// Steps that a stem of `config` leaves of `steps`, at least 1 of them.
 std::int64_t stem_steps(const ModelConfig& config, std::int64_t steps);
 /// Channels of a sensor that has `channels` of its own, asinh channels included.

@@ -7,10 +7,13 @@ namespace stdualx {
 
 /// Augmentation of training windows, in physical units before standardising. Every strength is absent at 0.
 struct AugmentationConfig {
-  double rotation_degrees = 10; // one rotation for all sensors: random axis, angle ~ N(0, this)
-  double gain = 0.1;            // a sensor's gain ~ 1 + N(0, this)
-  double time_warp = 0.1;       // speed ~ 1 + N(0, this), and six knots of displacement; reflected at the ends
-  double jitter = 0.05;         // noise in training standard deviations of the channel
+  double rotation_degrees = 10;    // one rotation for all sensors: random axis, angle ~ N(0, this)
+  double gain = 0.1;               // a sensor's gain ~ 1 + N(0, this)
+  double time_warp = 0.1;          // speed ~ 1 + N(0, this), and six knots of displacement; reflected at the ends
+  double jitter = 0.05;            // noise in training standard deviations of the channel
+  bool rotation_by_sensor = false; // a rotation of its own for each sensor, which are worn on different limbs
+  double sensor_dropout = 0;       // probability that a sensor is lost to a whole window; one stays
+  double block_dropout = 0;        // largest share of a window's steps that a sensor loses in one block
 
   static const auto& fields() {
     using A = AugmentationConfig;
@@ -18,7 +21,12 @@ struct AugmentationConfig {
         number("rotation_degrees", &A::rotation_degrees, 0.0, 0, 180, "standard deviation of a random rotation of all axes, degrees"),
         number("gain", &A::gain, 0.0, 0, 1, "standard deviation of a sensor's random gain"),
         number("time_warp", &A::time_warp, 0.0, 0, 0.5, "strength of random time warping"),
-        number("jitter", &A::jitter, 0.0, 0, 10, "standard deviation of added noise, in channel standard deviations"));
+        number("jitter", &A::jitter, 0.0, 0, 10, "standard deviation of added noise, in channel standard deviations"),
+        field("rotation_by_sensor", &A::rotation_by_sensor, false, "true: each sensor is rotated by a draw of its own"),
+        number("sensor_dropout", &A::sensor_dropout, 0.0, 0, 1,
+               "probability that a sensor is lost to a whole window (it reads its training mean); one sensor always stays"),
+        number("block_dropout", &A::block_dropout, 0.0, 0, 1,
+               "largest share of a window's steps that a sensor loses in one block (it reads its training mean there)"));
     return all;
   }
   bool operator==(const AugmentationConfig&) const = default;

@@ -5,6 +5,8 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+
 namespace stdualx {
 
 namespace {
@@ -44,6 +46,21 @@ struct Node : torch::autograd::Function<Node> {
 at::Tensor run_fused(const c10::intrusive_ptr<FusedLayer>& layer, const at::Tensor& x, const std::vector<at::Tensor>& parameters,
                      bool training) {
   return Node::apply(x, at::TensorList(parameters), layer, training);
+}
+
+std::size_t own_rows(const StepContext& context, const at::Tensor& x, std::int64_t leading) {
+  if (!context.real.defined()) return static_cast<std::size_t>(x.size(1));
+  const std::int64_t of_a_replica = x.size(0) / context.real.size(0);
+  return static_cast<std::size_t>(context.own_rows(leading / of_a_replica, x.size(1)));
+}
+
+void clear_behind(const at::Tensor& tensor, std::int64_t leading, std::size_t rows) {
+  const auto all = static_cast<std::size_t>(tensor.numel() / tensor.size(0)), row = all / static_cast<std::size_t>(tensor.size(1));
+  std::fill_n(at_leading(tensor, leading) + rows * row, all - rows * row, 0.0f);
+}
+
+void clear(const std::vector<at::Tensor>& tensors, std::int64_t leading) {
+  for (const at::Tensor& tensor : tensors) std::fill_n(at_leading(tensor, leading), tensor.numel() / tensor.size(0), 0.0f);
 }
 
 std::size_t leading_threads() { return static_cast<std::size_t>(at::get_num_threads()); }

@@ -39,6 +39,13 @@ inline float* at_leading(const at::Tensor& tensor, std::int64_t leading) {
   return const_cast<float*>(tensor.const_data_ptr<float>()) + leading * (tensor.numel() / tensor.size(0));
 }
 
+/// How many of a leading index's rows are no padding. x: [leading, batch, ...], a replica's leading indices are neighbours.
+std::size_t own_rows(const StepContext& context, const at::Tensor& x, std::int64_t leading);
+/// Puts 0 into what lies behind the first `rows` of a leading index: into all of it where `rows` is 0. tensor: [leading, batch, ...].
+void clear_behind(const at::Tensor& tensor, std::int64_t leading, std::size_t rows);
+/// Puts 0 into a leading index of each: gradients of a replica without rows.
+void clear(const std::vector<at::Tensor>& tensors, std::int64_t leading);
+
 /// Threads that over_leading() may use.
 std::size_t leading_threads();
 /// Calls use(thread, leading) for every leading index below `count`, each on one of torch's threads.

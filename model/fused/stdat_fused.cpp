@@ -68,21 +68,26 @@ public:
         const BatchNorm& norm = layer_.block.stages[i].norm;
         running[i] = {at_leading(norm.running_mean, m), at_leading(norm.running_variance, m)};
       }
-      kernel.forward(at_leading(x, m), step(x, m), pointers<const float>(shape_, parameters, m), running, at_leading(kept, m),
-                     at_leading(y, m));
+      const StdatStep step = this->step(x, m);
+      clear_behind(y, m, step.rows);
+      if (step.rows == 0) return;
+      kernel.forward(at_leading(x, m), step, pointers<const float>(shape_, parameters, m), running, at_leading(kept, m), at_leading(y, m));
     });
   }
   void backward(const at::Tensor& x, const at::Tensor& dy, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor& dx,
                 std::vector<at::Tensor>& gradients) override {
     kernels_->each(shape_, x.size(0), [&](StdatKernel& kernel, std::int64_t m) {
-      kernel.backward(at_leading(x, m), at_leading(dy, m), step(x, m), pointers<const float>(shape_, parameters, m), at_leading(kept, m),
+      const StdatStep step = this->step(x, m);
+      clear_behind(dx, m, step.rows);
+      if (step.rows == 0) return clear(gradients, m);
+      kernel.backward(at_leading(x, m), at_leading(dy, m), step, pointers<const float>(shape_, parameters, m), at_leading(kept, m),
                       at_leading(dx, m), pointers<float>(shape_, gradients, m));
     });
   }
 
 private:
   StdatStep step(const at::Tensor& x, std::int64_t leading) const {
-    StdatStep step{.rows = static_cast<std::size_t>(x.size(1)), .training = context_.training};
+    StdatStep step{.rows = own_rows(context_, x, leading), .training = context_.training};
     for (std::size_t i = 0; shape_.convolution && i < step.dropout.size(); ++i)
       step.dropout[i] = layer_.block.stages[i].dropout.draw(context_, leading, x.size(0));
     return step;

@@ -28,13 +28,13 @@ template <class Float> std::vector<StemTensors<Float>> pointers(const std::vecto
 
 class Call final : public FusedLayer {
 public:
-  Call(const Stem& stem, const at::Tensor& x, bool training)
-      : stem_(stem), training_(training), shape_{.steps = static_cast<std::size_t>(x.size(2)),
-                                                 .channels = static_cast<std::size_t>(x.size(3)),
-                                                 .width = static_cast<std::size_t>(stem.layers.front().weight.size(1)),
-                                                 .layers = stem.layers.size(),
-                                                 .kernel = static_cast<std::size_t>(stem.layers.front().weight.size(3)),
-                                                 .stride = static_cast<std::size_t>(stem.stride)} {
+  Call(const Stem& stem, const at::Tensor& x, const StepContext& context)
+      : stem_(stem), context_(context), shape_{.steps = static_cast<std::size_t>(x.size(2)),
+                                               .channels = static_cast<std::size_t>(x.size(3)),
+                                               .width = static_cast<std::size_t>(stem.layers.front().weight.size(1)),
+                                               .layers = stem.layers.size(),
+                                               .kernel = static_cast<std::size_t>(stem.layers.front().weight.size(3)),
+                                               .stride = static_cast<std::size_t>(stem.stride)} {
     if (!stem.kernels) stem.kernels = std::make_shared<StemKernels>();
     kernels_ = stem.kernels;
   }
@@ -52,21 +52,26 @@ public:
       std::vector<RunningColumns> running;
       for (const Stem::Layer& layer : stem_.layers)
         running.push_back({at_leading(layer.norm.running_mean, m), at_leading(layer.norm.running_variance, m)});
-      kernel.forward(at_leading(x, m), static_cast<std::size_t>(x.size(1)), training_, pointers<const float>(parameters, m), running,
-                     at_leading(kept, m), at_leading(y, m));
+      const std::size_t rows = own_rows(context_, x, m);
+      clear_behind(y, m, rows);
+      if (rows > 0)
+        kernel.forward(at_leading(x, m), rows, context_.training, pointers<const float>(parameters, m), running, at_leading(kept, m),
+                       at_leading(y, m));
     });
   }
   void backward(const at::Tensor& x, const at::Tensor& dy, const std::vector<at::Tensor>& parameters, at::Tensor& kept, at::Tensor&,
                 std::vector<at::Tensor>& gradients) override {
     kernels_->each(shape_, x.size(0), [&](StemKernel& kernel, std::int64_t m) {
-      kernel.backward(at_leading(x, m), at_leading(dy, m), static_cast<std::size_t>(x.size(1)), pointers<const float>(parameters, m),
-                      at_leading(kept, m), pointers<float>(gradients, m));
+      const std::size_t rows = own_rows(context_, x, m);
+      if (rows == 0) return clear(gradients, m);
+      kernel.backward(at_leading(x, m), at_leading(dy, m), rows, pointers<const float>(parameters, m), at_leading(kept, m),
+                      pointers<float>(gradients, m));
     });
   }
 
 private:
   const Stem& stem_; // outlives the graph of a step
-  const bool training_;
+  const StepContext context_;
   const StemShape shape_;
   std::shared_ptr<StemKernels> kernels_;
 };
@@ -74,7 +79,7 @@ private:
 } // namespace
 
 at::Tensor stem_fused(const Stem& stem, const at::Tensor& x, const StepContext& context) {
-  return run_fused(c10::make_intrusive<Call>(stem, x, context.training), x, parameters_of(stem), context.training);
+  return run_fused(c10::make_intrusive<Call>(stem, x, context), x, parameters_of(stem), context.training);
 }
 
 } // namespace stdualx

@@ -21,6 +21,23 @@ std::set<std::string> runs_of(const std::string& variant, const std::string& mor
   return ids;
 }
 
+TEST(Ablations, OfSettingsOfWhatTheyRemoveAreOneRun) {
+  const auto count = [](const char* variant, const char* grid) { return runs_of(variant, std::string(R"(, "grid": )") + grid).size(); };
+  EXPECT_EQ(count("without_contrastive", R"({"training.triplet_margin": [0.1, 0.2, 0.3]})"), 1u);
+  EXPECT_EQ(count("stdual_x", R"({"training.triplet_margin": [0.1, 0.2, 0.3]})"), 3u);
+  const char* encoder =
+      R"({"model.stdat_layers": [1, 2], "model.temporal_heads": [1, 2], "model.gaussians": [10, 20], "model.convolution_dropout": [0, 0.1]})";
+  EXPECT_EQ(count("without_stdat", encoder), 1u);
+  EXPECT_EQ(count("without_position", encoder), 8u);
+  EXPECT_EQ(count("without_temporal_attention", encoder), 8u);
+  EXPECT_EQ(count("without_convolution", encoder), 8u);
+  EXPECT_EQ(count("stdual_x", encoder), 16u);
+  EXPECT_EQ(count("without_csa", R"({"model.attend_self": [true, false], "model.cross_sensor_heads": [1, 2]})"), 1u);
+  EXPECT_EQ(count("stdual_x",
+                  R"({"training.augmentation.rotation_degrees": [0, 10], "training.augmentation.rotation_by_sensor": [true, false]})"),
+            3u);
+}
+
 TEST(Baselines, CanBeBuiltForTheUsualWindows) {
   const InputShape shape{.sensors = 5, .steps = 125, .channels = 9, .classes = 19, .sensor_channels = {}};
   for (const std::string& name : baselines)

@@ -141,7 +141,7 @@ TEST(Baselines, RepeatAStepToTheBit) {
     std::vector<at::Tensor> gradients;
     for (int i = 0; i < 2; ++i) {
       const auto network = make(small_baseline(name), small_shape(), at::kFloat);
-      const StepContext context{.training = true, .epoch = 1, .step = 1};
+      const StepContext context{.training = true, .counters = step_counters(1, 1)};
       loss(network->forward(batch.windows, context), batch.labels, cross_entropy_alone(), context).total.backward();
       gradients.push_back(flat_gradient(network->parameters()));
     }
@@ -157,7 +157,7 @@ TEST(Baselines, DropWhatTheCountersSay) {
     const auto logits = [&](std::uint32_t step, bool dropout) {
       at::manual_seed(step); // of torch's own generator, which must not matter
       return make(small_baseline(name), small_shape())
-          ->forward(batch.windows, {.training = true, .epoch = 1, .step = step, .dropout = dropout})
+          ->forward(batch.windows, {.training = true, .counters = step_counters(1, step), .dropout = dropout})
           .logits;
     };
     EXPECT_TRUE(logits(1, true).equal(logits(1, true))) << name;

@@ -15,7 +15,7 @@ at::Tensor mask(const std::vector<std::int64_t>& seeds, at::IntArrayRef shape, d
   return Dropout(initialiser, name, probability)(at::ones(shape, type), context);
 }
 
-constexpr StepContext step{.training = true, .epoch = 3, .step = 5};
+const StepContext step{.training = true, .counters = step_counters(3, 5)};
 
 TEST(Dropout, DependsOnTheIndexInTheGlobalBatchAlone) {
   const at::Tensor whole = mask({1}, {2, 9, 5, 7}, 0.4, step);
@@ -33,10 +33,10 @@ TEST(Dropout, OfAReplicaDependsOnItsOwnSeed) {
 TEST(Dropout, DiffersBetweenLayersEpochsStepsRowsAndSensors) {
   const at::Tensor base = mask({1}, {2, 2, 100}, 0.5, step);
   StepContext later = step;
-  later.epoch = 4;
+  later.counters = step_counters(4, 5);
   EXPECT_FALSE(base.equal(mask({1}, {2, 2, 100}, 0.5, later)));
   later = step;
-  later.step = 6;
+  later.counters = step_counters(3, 6);
   EXPECT_FALSE(base.equal(mask({1}, {2, 2, 100}, 0.5, later)));
   EXPECT_FALSE(base.equal(mask({1}, {2, 2, 100}, 0.5, step, at::kDouble, "other")));
   EXPECT_FALSE(base[0][0].equal(base[0][1]));

@@ -135,7 +135,7 @@ void compare_stdat(const StdatCase& c, double lift) {
     const StdatLayer layer(twins.single, "stdat.0", config_of(c), shape), truth(twins.exact, "stdat.0", config_of(c), shape);
     twins.stir(lift);
     twins.compare(
-        {2 * c.sensors, c.batch, c.steps, c.channels}, {.training = training, .epoch = 3, .step = 5, .first_sample = 11}, true,
+        {2 * c.sensors, c.batch, c.steps, c.channels}, {.training = training, .counters = step_counters(3, 5), .first_sample = 11}, true,
         [&](const at::Tensor& x, const StepContext& context) { return stdat_fused(layer, x, context); },
         [&](const at::Tensor& x, const StepContext& context) { return stdat_plain(truth, x, shape, context); },
         [&](const at::Tensor& x, const StepContext& context) { return stdat_plain(layer, x, shape, context); });
@@ -179,7 +179,7 @@ TEST_F(FusedLayers, GiveTheSameBitsAgainAndOnTwoThreads) {
     const StdatLayer layer(twins.single, "stdat.0", config, shape);
     at::manual_seed(1);
     const at::Tensor x = at::randn({6, 9, 128, 6}, at::kFloat);
-    const StepContext context{.training = true, .epoch = 1, .step = 2};
+    const StepContext context{.training = true, .counters = step_counters(1, 2)};
     const at::Tensor y = stdat_fused(layer, stem_fused(stem, x, context), context);
     (y * at::randn(y.sizes(), at::kFloat)).sum().backward();
     at::set_num_threads(1);
@@ -197,7 +197,7 @@ TEST_F(FusedLayers, AnActivationOfWhatIsOneHasThePlainMasksBits) {
   for (const std::string_view name : vector_instruction_sets())
     for (const auto& [steps, channels] : {std::pair{32, 32}, {31, 9}, {3, 1}, {128, 6}, {7, 5}}) {
       SCOPED_TRACE(::testing::Message() << name << ", " << steps << " x " << channels);
-      const StepContext context{.training = true, .epoch = 4, .step = 6, .first_sample = 100};
+      const StepContext context{.training = true, .counters = step_counters(4, 6), .first_sample = 100};
       const at::Tensor expected = dropout(at::ones({6, 3, steps, channels}), context); // 2 replicas, 3 sensors
       const PlaneSize size = plane_of(static_cast<std::size_t>(steps), static_cast<std::size_t>(channels));
       const auto floats = static_cast<std::int64_t>(plane_floats(size));
@@ -284,7 +284,7 @@ TEST_F(FusedLayers, VectorAgreesWithThePlainOneInFloat64) {
       const SensorVector vector(twins.single, config, shape), truth(twins.exact, config, shape);
       twins.stir();
       twins.compare(
-          {2 * c.sensors, c.batch, c.steps, c.channels}, {.training = training, .epoch = 2, .step = 9, .first_sample = 64}, true,
+          {2 * c.sensors, c.batch, c.steps, c.channels}, {.training = training, .counters = step_counters(2, 9), .first_sample = 64}, true,
           [&](const at::Tensor& x, const StepContext& context) { return vector_fused(vector, x, context); },
           [&](const at::Tensor& x, const StepContext& context) { return vector_plain(truth, x, context); });
     }
@@ -296,7 +296,7 @@ void compare_loss(const at::Tensor& logits, const at::Tensor& embedding, const a
                   at::ScalarType type = at::kDouble) {
   const auto run = [&](at::ScalarType of, bool fused) {
     const ModelOutput output{logits.to(of, false, true).requires_grad_(true), embedding.to(of, false, true).requires_grad_(true), {}};
-    const LossTerms terms = fused ? loss_fused(output, labels, config) : loss_plain(output, labels, config, {.training = true});
+    const LossTerms terms = fused ? loss_fused(output, labels, config, {}) : loss_plain(output, labels, config, {.training = true});
     EXPECT_FALSE(terms.cross_entropy.requires_grad() || terms.triplet.requires_grad());
     (terms.total * 3).backward();
     const at::Tensor learned = output.embedding.grad();
@@ -359,10 +359,10 @@ TEST_F(FusedLayers, LossHidesNothingThatIsNoNumberAndRefusesLabelsBeyondTheClass
     for (const bool of_logits : {true, false}) {
       const ModelOutput output{at::zeros({1, 5, 3}), at::ones({1, 5, 20}), {}};
       (of_logits ? output.logits : output.embedding)[0][row][1] = std::numeric_limits<float>::quiet_NaN();
-      EXPECT_TRUE(loss_fused(output, labels, loss_config()).total.isnan().item<bool>()) << "row " << row << ", logits " << of_logits;
+      EXPECT_TRUE(loss_fused(output, labels, loss_config(), {}).total.isnan().item<bool>()) << "row " << row << ", logits " << of_logits;
     }
-  EXPECT_THROW(loss_fused({at::zeros({1, 5, 2}), at::ones({1, 5, 20}), {}}, labels, loss_config()), std::invalid_argument);
-  EXPECT_THROW(loss_fused({at::zeros({1, 5, 3}), at::ones({1, 5, 20}), {}}, labels - 1, loss_config()), std::invalid_argument);
+  EXPECT_THROW(loss_fused({at::zeros({1, 5, 2}), at::ones({1, 5, 20}), {}}, labels, loss_config(), {}), std::invalid_argument);
+  EXPECT_THROW(loss_fused({at::zeros({1, 5, 3}), at::ones({1, 5, 20}), {}}, labels - 1, loss_config(), {}), std::invalid_argument);
 }
 
 } // namespace

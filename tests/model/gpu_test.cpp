@@ -37,7 +37,7 @@ Step train_step(const ModelConfig& config, at::ScalarType type, at::Device devic
     for (std::size_t i = 0; i < here->buffers().size(); ++i) here->buffers()[i].tensor.copy_(network->buffers()[i].tensor);
   }
   const Batch batch = random_batch(shape, 1, 6, type, 1);
-  const StepContext context{.training = true, .epoch = 2, .step = 4, .want_attention = true};
+  const StepContext context{.training = true, .counters = step_counters(2, 4), .want_attention = true};
   Step step;
   step.output = here->forward(batch.windows.to(device), context);
   step.terms = loss(step.output, batch.labels.to(device), TrainingConfig{}, context);
@@ -69,7 +69,7 @@ TEST(Gpu, DrawsTheDropoutMaskOfTheCpuToTheBit) {
   NEEDS_GPU();
   for (const auto type : {at::kFloat, at::kDouble})
     for (const std::int64_t places : {1, 4, 7, 2600, 70001}) { // short rows, whole blocks, a broken one, more than one pass of the grid
-      const StepContext context{.training = true, .epoch = 3, .step = 5, .first_sample = 2};
+      const StepContext context{.training = true, .counters = step_counters(3, 5), .first_sample = 2};
       const auto mask = [&](at::Device device) {
         const Initialiser initialiser({1, 9}, type, device);
         return Dropout(initialiser, "layer", 0.3)(at::ones({4, 30, places}, at::TensorOptions().dtype(type).device(device)), context);

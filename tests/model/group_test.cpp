@@ -66,8 +66,7 @@ Result run(const Step& step, const Batch& batch, std::int64_t first, std::int64_
   at::set_num_threads(1); // ranks are threads already
   const auto network = make_network(step.model, step.shape, step.seeds, at::kDouble, at::kCPU);
   const StepContext context{.training = true,
-                            .epoch = 2,
-                            .step = 3,
+                            .counters = step_counters(2, 3),
                             .first_sample = first,
                             .global_samples = step.batch,
                             .group = member,

@@ -31,7 +31,7 @@ Step train_step(StdualX& network, const Batch& batch, const StepContext& context
 }
 
 TEST(Replicas, InAPackComputeWhatEachComputesAlone) {
-  const StepContext context{.training = true, .epoch = 1, .step = 4, .want_attention = true};
+  const StepContext context{.training = true, .counters = step_counters(1, 4), .want_attention = true};
   for (const ModelConfig& config : {small_default(), small_faithful()}) {
     const InputShape shape = small_shape();
     const std::vector<std::int64_t> seeds = {7, 3, 9};
@@ -65,7 +65,7 @@ TEST(Network, RepeatsAStepToTheBit) {
   std::vector<at::Tensor> gradients;
   for (int i = 0; i < 2; ++i) {
     StdualX network(small_default(), small_shape(), {1, 2}, at::kFloat, at::kCPU);
-    gradients.push_back(train_step(network, batch, {.training = true, .epoch = 1, .step = 1}).gradient);
+    gradients.push_back(train_step(network, batch, {.training = true, .counters = step_counters(1, 1)}).gradient);
   }
   EXPECT_TRUE(gradients[0].equal(gradients[1]));
 }

@@ -13,6 +13,7 @@ import warnings
 
 try:
     import numpy as np
+    import scipy.spatial.transform
     import sklearn.metrics
     import torch
 except ImportError as missing:
@@ -133,11 +134,12 @@ class Training(unittest.TestCase):
         window[1, :, 3] = 0
         mean = rng.normal(size=(sensors, channels)).astype(np.float32)
         deviation = rng.uniform(0.5, 2, size=(sensors, channels)).astype(np.float32)
-        config = {"rotation_degrees": 30, "gain": 0.2, "time_warp": 0.2, "jitter": 0.1}
+        config = {"rotation_degrees": 30, "gain": 0.2, "time_warp": 0.2, "jitter": 0.1, "sensor_dropout": 0.2, "block_dropout": 0.5}
         shape = {"sensors": sensors, "steps": steps, "channels": channels, "classes": 2, "sensor_channels": own}
         reflected = 0
-        for sample in range(8):
-            ours = ask("augment", config=config, sample=sample, values=window.ravel().tolist(), triples=[[1], [0]],
+        for sample in range(16):
+            by_sensor = sample % 2 == 1
+            ours = ask("augment", config=config | {"rotation_by_sensor": by_sensor}, sample=sample, values=window.ravel().tolist(), triples=[[1], [0]],
                        mean=mean.ravel().tolist(), deviation=deviation.ravel().tolist(), shape=shape)
             last = steps - 1
             knots = np.interp(np.arange(steps), np.linspace(0, last, 6), ours["knots"])
@@ -150,12 +152,12 @@ class Training(unittest.TestCase):
                 for channel in range(channels):
                     expected[sensor, :, channel] = np.interp(position, np.arange(steps), window[sensor, :, channel])
 
-            axis = np.array(ours["axis"]) / np.linalg.norm(ours["axis"])
-            cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-            angle = np.radians(30 * ours["angle"])
-            rotation = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-            expected[0, :, 1:4] = expected[0, :, 1:4] @ rotation.T
-            expected[1, :, 0:3] = expected[1, :, 0:3] @ rotation.T
+            self.assertEqual(len(ours["turns"]), sensors if by_sensor else 1)
+            for sensor, first in ((0, 1), (1, 0)):
+                turn = ours["turns"][sensor if by_sensor else 0]
+                axis = np.array(turn["axis"]) / np.linalg.norm(turn["axis"])
+                rotation = scipy.spatial.transform.Rotation.from_rotvec(np.radians(30 * turn["angle"]) * axis).as_matrix()
+                expected[sensor, :, first:first + 3] = expected[sensor, :, first:first + 3] @ rotation.T
 
             expected *= 1 + 0.2 * np.array(ours["gain"])[:, None, None]
             expected += 0.1 * deviation[:, None, :] * np.array(ours["jitter"]).reshape(expected.shape)
@@ -164,6 +166,8 @@ class Training(unittest.TestCase):
 
             standardised = (expected - mean[:, None, :]) / deviation[:, None, :]
             standardised[1, :, 3] = 0
+            for sensor, (first, count) in enumerate(ours["lost"]):
+                standardised[sensor, first:first + count] = 0
             np.testing.assert_allclose(np.reshape(ours["read"], expected.shape), standardised, rtol=0, atol=5e-6)
         self.assertGreater(reflected, 0, "no draw reaches an end of the window: reflection was not tested")
 

@@ -41,6 +41,7 @@ Steps take_steps(const RunSpec& run, const std::vector<std::int64_t>& batch_size
       EXPECT_TRUE(at::equal(each[rank].gradients[i], all.gradients[i])) << "the ranks disagree on the gradient";
       all.logits[i] = at::cat({all.logits[i], each[rank].logits[i]}, 1);
     }
+  for (std::size_t i = 0; i < batch_sizes.size(); ++i) all.logits[i] = all.logits[i].narrow(1, 0, batch_sizes[i]); // without padding
   return all;
 }
 

@@ -28,13 +28,15 @@ Json optimise(const Json& question) {
   AdamW optimizer(parameters);
   Averages averages(parameters, parameters);
   const auto total = static_cast<std::int64_t>(question["gradients"].size());
+  at::Tensor rates = at::empty({UpdateRates::count}, parameters.options());
   Json answer;
   for (const Json& values : question["gradients"]) {
     at::Tensor gradient = tensor(values);
     clip_by_norm(gradient, config.clip_norm);
     const SchedulePoint point = one_cycle(config, optimizer.steps, total);
-    optimizer.update(parameters, gradient, question["decayed"], config, point.learning_rate, point.momentum);
-    averages.update(parameters, parameters, config.ema_decay, optimizer.steps - 1);
+    write_rates(update_rates(config, ++optimizer.steps, point.learning_rate, point.momentum), rates);
+    optimizer.update(parameters, gradient, question["decayed"], config, rates);
+    averages.update(parameters, parameters, rates[UpdateRates::count - 1]);
     answer["parameters"].push_back(doubles(parameters));
     answer["averages"].push_back(doubles(averages.parameters));
   }
@@ -82,7 +84,10 @@ Json augment(const Json& question) {
   const SamplePlace place{3, 5, question["sample"]};
   const Augmentation augmentation(config, 11, windows.shape, windows.triples, windows.deviation);
   const WindowDraws draws = augmentation.draw(place);
-  Json answer{{"axis", draws.axis}, {"angle", draws.angle}, {"gain", draws.gain}, {"speed", draws.speed}, {"knots", draws.knots}};
+  Json turns = Json::array(), lost = Json::array();
+  for (const auto& turn : draws.turns) turns.push_back({{"axis", turn.axis}, {"angle", turn.angle}});
+  for (const auto& part : augmentation.lost(place)) lost.push_back({part.first, part.count});
+  Json answer{{"turns", turns}, {"lost", lost}, {"gain", draws.gain}, {"speed", draws.speed}, {"knots", draws.knots}};
   for (std::uint32_t element = 0; 4 * element < values.size(); ++element)
     for (const float normal : augmentation.jitter_normals(place, element)) answer["jitter"].push_back(normal);
   std::vector<float> output(values.size());

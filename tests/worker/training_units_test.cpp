@@ -128,17 +128,18 @@ TEST(AdamWFused, DoesInOnePassWhatClippingUpdateAndAverageDo) {
     truth = parameters.to(at::kDouble);
     AdamW exact(truth), fused(parameters);
     Averages exact_averages(truth, truth), averages(parameters, parameters);
+    at::Tensor exact_rates = at::empty({UpdateRates::count}, at::kDouble), rates = at::empty({UpdateRates::count}, at::kFloat);
     for (int step = 0; step < 5; ++step) {
+      write_rates(update_rates(config, step + 1, 1e-2, 0.9), exact_rates);
+      write_rates(update_rates(config, step + 1, 1e-2, 0.9), rates);
       at::Tensor gradient = at::randn({size}, at::kFloat), exact_gradient = gradient.to(at::kDouble);
       const at::Tensor expected = clip_by_norm(exact_gradient, config.clip_norm);
-      exact.update(truth, exact_gradient, decayed, config, 1e-2, 0.9);
-      exact_averages.update(truth, truth, 0.99, step);
-      const at::Tensor norm =
-          fused.update_fused(parameters, gradient, decayed, config, 1e-2, 0.9, averages.parameters, 1 - average_decay(0.99, step));
+      exact.update(truth, exact_gradient, decayed, config, exact_rates);
+      exact_averages.update(truth, truth, exact_rates[UpdateRates::count - 1]);
+      const at::Tensor norm = fused.update_fused(parameters, gradient, decayed, config, rates, averages.parameters);
       EXPECT_NEAR(norm.item<double>(), expected.item<double>(), 1e-6 * expected.item<double>());
       EXPECT_TRUE(at::allclose(gradient.to(at::kDouble), exact_gradient, 1e-6, 1e-7));
     }
-    EXPECT_EQ(fused.steps, exact.steps);
     EXPECT_TRUE(at::allclose(parameters.to(at::kDouble), truth, 1e-5, 1e-6));
     EXPECT_TRUE(at::allclose(fused.first_moment.to(at::kDouble), exact.first_moment, 1e-5, 1e-7));
     EXPECT_TRUE(at::allclose(fused.second_moment.to(at::kDouble), exact.second_moment, 1e-5, 1e-9));
@@ -161,7 +162,7 @@ TEST(Averages, ForgetTheStartAndAreTheValuesThemselvesAtDecayZero) {
   EXPECT_DOUBLE_EQ(average_decay(0.99, 90), 0.91);
   EXPECT_DOUBLE_EQ(average_decay(0.99, 100000), 0.99);
   Averages averages(at::zeros({2}), at::zeros({1}));
-  averages.update(at::tensor({0.1f, 0.7f}), at::ones({1}), 0, 5);
+  averages.update(at::tensor({0.1f, 0.7f}), at::ones({1}), at::ones({}));
   EXPECT_TRUE(at::equal(averages.parameters, at::tensor({0.1f, 0.7f})));
   EXPECT_TRUE(at::equal(averages.buffers, at::ones({1})));
 }
@@ -234,6 +235,49 @@ TEST_F(AugmentationDraws, GainIsOneFactorASensor) {
   const float first = after[1] / before[1], second = after[121] / before[121];
   EXPECT_NE(first, second);
   for (std::size_t i = 0; i < 240; ++i) EXPECT_NEAR(after[i], before[i] * (i < 120 ? first : second), 1e-5);
+}
+
+TEST_F(AugmentationDraws, EachSensorTurnsByItselfWhereAsked) {
+  AugmentationConfig config = only(&AugmentationConfig::rotation_degrees, 40);
+  const auto together = apply(config);
+  config.rotation_by_sensor = true;
+  const auto apart = apply(config);
+  EXPECT_TRUE(std::equal(together.begin(), together.begin() + 120, apart.begin())) << "the first sensor turns as it did";
+  EXPECT_FALSE(std::equal(together.begin() + 120, together.end(), apart.begin() + 120));
+}
+
+TEST_F(AugmentationDraws, ASensorStaysHoweverManyAreLost) {
+  const Augmentation augmentation = make(only(&AugmentationConfig::sensor_dropout, 1));
+  const Augmentation half = make(only(&AugmentationConfig::sensor_dropout, 0.3));
+  int lost = 0, second_stayed = 0;
+  for (std::uint32_t sample = 0; sample < 2000; ++sample) {
+    const auto all = augmentation.lost({1, 1, sample});
+    EXPECT_EQ(all[0].count + all[1].count, 40);
+    second_stayed += all[1].count == 0;
+    for (const auto& sensor : half.lost({1, 1, sample})) lost += sensor.count == 40;
+  }
+  EXPECT_NEAR(second_stayed, 1000, 100);
+  EXPECT_NEAR(lost, 2000 * (2 * 0.3 * 0.7 + 0.3 * 0.3), 100); // both are drawn lost with 0.09, and then one stays
+}
+
+TEST_F(AugmentationDraws, ABlockIsDrawnForEachSensorInsideTheWindow) {
+  const Augmentation augmentation = make(only(&AugmentationConfig::block_dropout, 0.5));
+  double sum = 0;
+  int differ = 0;
+  for (std::uint32_t sample = 0; sample < 2000; ++sample) {
+    const auto all = augmentation.lost({1, 1, sample});
+    differ += !(all[0] == all[1]);
+    for (const auto& [first, count] : all) {
+      EXPECT_TRUE(first >= 0 && count >= 0 && count <= 20 && first + count <= 40) << first << " " << count;
+      sum += static_cast<double>(count);
+    }
+  }
+  EXPECT_NEAR(sum / 4000, 10, 0.5);
+  EXPECT_GT(differ, 1800);
+  std::vector<float> values(240, 1.0f);
+  augmentation.lose(values, {1, 1, 3});
+  const auto all = augmentation.lost({1, 1, 3});
+  EXPECT_EQ(std::count(values.begin(), values.end(), 0.0f), 3 * (all[0].count + all[1].count));
 }
 
 TEST_F(AugmentationDraws, WarpStaysInsideTheWindowWhateverIsDrawn) {

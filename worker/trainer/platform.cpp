@@ -134,6 +134,8 @@ void make_deterministic(at::Device device) {
   if (!device.is_cuda()) return;
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0); // cuBLAS asks for it (its manual, "Results reproducibility")
   at::globalContext().setDeterministicAlgorithms(true, false);
+  // It would also fill each new tensor with NaN, a launch each; the layers write all of theirs.
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
   // float32 says float32: torch lets cuDNN's convolutions round their inputs to TF32's ten bits (1e-3 in the gradient here).
   at::globalContext().setAllowTF32CuDNN(false);
   at::globalContext().setAllowTF32CuBLAS(false);

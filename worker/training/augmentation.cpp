@@ -52,7 +52,8 @@ Augmentation::Augmentation(const AugmentationConfig& config, std::int64_t seed, 
                            std::vector<std::vector<std::int64_t>> triples, std::vector<float> deviation)
     : config_(config), shape_(std::move(shape)), triples_(std::move(triples)), deviation_(std::move(deviation)),
       rotation_(seed, "augmentation", "rotation"), gain_(seed, "augmentation", "gain"), time_warp_(seed, "augmentation", "time_warp"),
-      jitter_(seed, "augmentation", "jitter") {}
+      jitter_(seed, "augmentation", "jitter"), sensor_dropout_(seed, "augmentation", "sensor_dropout"),
+      block_dropout_(seed, "augmentation", "block_dropout") {}
 
 std::int64_t Augmentation::own_channels(std::int64_t sensor) const {
   return shape_.sensor_channels.empty() ? shape_.channels : shape_.sensor_channels[at(sensor)];
@@ -63,9 +64,10 @@ WindowDraws Augmentation::draw(SamplePlace place) const {
   const auto words = [&](const RandomStream& stream, std::uint32_t element) {
     return stream.words(place.epoch, place.step, place.sample, element);
   };
-  const PhiloxCounter turn[] = {words(rotation_, 0), words(rotation_, 1)};
-  draws.axis = {normal(turn[0], 0), normal(turn[0], 1), normal(turn[1], 0)};
-  draws.angle = normal(turn[1], 1);
+  for (std::uint32_t turn = 0; turn < (config_.rotation_by_sensor ? static_cast<std::uint32_t>(shape_.sensors) : 1u); ++turn) {
+    const PhiloxCounter first = words(rotation_, 2 * turn), second = words(rotation_, 2 * turn + 1);
+    draws.turns.push_back({{normal(first, 0), normal(first, 1), normal(second, 0)}, normal(second, 1)});
+  }
   for (std::int64_t sensor = 0; sensor < shape_.sensors; ++sensor)
     draws.gain.push_back(normal(words(gain_, static_cast<std::uint32_t>(sensor)), 0));
   for (std::uint32_t i = 0; i < 3; ++i) {
@@ -122,10 +124,13 @@ void Augmentation::warp(std::span<const float> input, std::span<float> output, c
 }
 
 void Augmentation::rotate(std::span<float> window, const WindowDraws& draws) const {
-  const auto exact = rotation_matrix(draws.axis, config_.rotation_degrees * draws.angle * pi / 180);
-  std::array<float, 9> m;
-  std::transform(exact.begin(), exact.end(), m.begin(), [](double value) { return static_cast<float>(value); });
+  std::array<float, 9> m{};
   for (std::int64_t sensor = 0; sensor < shape_.sensors; ++sensor) {
+    if (at(sensor) < draws.turns.size()) {
+      const WindowDraws::Turn& turn = draws.turns[at(sensor)];
+      const auto exact = rotation_matrix(turn.axis, config_.rotation_degrees * turn.angle * pi / 180);
+      std::transform(exact.begin(), exact.end(), m.begin(), [](double value) { return static_cast<float>(value); });
+    }
     for (const std::int64_t first : triples_[at(sensor)]) {
       float* vector = window.data() + at(sensor * shape_.steps * shape_.channels + first);
       for (std::int64_t step = 0; step < shape_.steps; ++step, vector += shape_.channels) {
@@ -136,6 +141,39 @@ void Augmentation::rotate(std::span<float> window, const WindowDraws& draws) con
       }
     }
   }
+}
+
+std::vector<Augmentation::Lost> Augmentation::lost(SamplePlace place) const {
+  std::vector<Lost> all(at(shape_.sensors));
+  const auto uniform = [&](const RandomStream& stream, std::int64_t sensor, std::size_t word) {
+    return uniform_float(stream.words(place.epoch, place.step, place.sample, static_cast<std::uint32_t>(sensor))[word]);
+  };
+  std::int64_t stays = 0; // the sensor that is lost last
+  float highest = -1;
+  for (std::int64_t sensor = 0; sensor < shape_.sensors; ++sensor) {
+    if (config_.block_dropout > 0) {
+      const auto most = static_cast<float>(config_.block_dropout * static_cast<double>(shape_.steps)) + 1;
+      const auto count = std::min(static_cast<std::int64_t>(most * uniform(block_dropout_, sensor, 0)), shape_.steps);
+      const auto places = static_cast<float>(shape_.steps - count + 1);
+      all[at(sensor)] = {std::min(static_cast<std::int64_t>(places * uniform(block_dropout_, sensor, 1)), shape_.steps - count), count};
+    }
+    if (config_.sensor_dropout == 0) continue;
+    const float drawn = uniform(sensor_dropout_, sensor, 0);
+    if (drawn > highest) highest = drawn, stays = sensor;
+  }
+  for (std::int64_t sensor = 0; sensor < shape_.sensors && config_.sensor_dropout > 0; ++sensor)
+    if (sensor != stays && uniform(sensor_dropout_, sensor, 0) < static_cast<float>(config_.sensor_dropout))
+      all[at(sensor)] = {0, shape_.steps};
+  return all;
+}
+
+void Augmentation::lose(std::span<float> standardised, SamplePlace place) const {
+  if (config_.sensor_dropout == 0 && config_.block_dropout == 0) return;
+  const std::vector<Lost> all = lost(place);
+  for (std::size_t sensor = 0; sensor < all.size(); ++sensor)
+    std::ranges::fill(standardised.subspan((sensor * at(shape_.steps) + at(all[sensor].first)) * at(shape_.channels),
+                                           at(all[sensor].count * shape_.channels)),
+                      0.0f);
 }
 
 std::vector<float> Augmentation::jitter_of(SamplePlace place) const {

@@ -1,7 +1,8 @@
 // Augmentation of training windows, in physical units, before standardising (MODEL.md, "The recipe, exactly").
 //
-// In order: time warp, one rotation for all sensors, a gain a sensor, jitter. Every draw is keyed by (seed, its purpose) and
-// counted by (epoch, step, index in the global batch, element): how a batch is split over ranks changes nothing.
+// In order: time warp, rotation (one for all sensors, or one each), a gain a sensor, jitter; after standardising, what is lost. Every draw
+// is keyed by (seed, its purpose) and counted by (epoch, step, index in the global batch, element): how a batch is split over ranks changes
+// nothing.
 #pragma once
 
 #include "experiments/spec/model_config.h"
@@ -23,8 +24,11 @@ struct SamplePlace {
 
 /// The draws of one window that act on all of it. Standard normals, before any strength is applied.
 struct WindowDraws {
-  std::array<double, 3> axis{}; // direction of the rotation's axis, not normalised
-  double angle = 0;
+  struct Turn {
+    std::array<double, 3> axis{}; // direction, not normalised
+    double angle = 0;
+  };
+  std::vector<Turn> turns;  // one for all sensors, or [sensors]
   std::vector<double> gain; // [sensors]
   double speed = 0;
   std::array<double, 6> knots{};
@@ -39,6 +43,15 @@ public:
 
   /// One window, [sensors, steps, channels] each; `input` and `output` must not overlap. Channels beyond a sensor's own are 0.
   void apply(std::span<const float> input, std::span<float> output, SamplePlace place) const;
+
+  /// What a sensor loses of one standardised window, [sensors, steps, channels], becomes 0, its training mean.
+  void lose(std::span<float> standardised, SamplePlace place) const;
+  /// Which steps each sensor loses, [sensors]: those from `first` on, `count` of them.
+  struct Lost {
+    std::int64_t first = 0, count = 0;
+    bool operator==(const Lost&) const = default;
+  };
+  std::vector<Lost> lost(SamplePlace place) const;
 
   WindowDraws draw(SamplePlace place) const;
   /// Standard normals of jitter number 4 * element to 4 * element + 3; numbers count over [sensors, steps, channels].
@@ -57,7 +70,7 @@ private:
   InputShape shape_;
   std::vector<std::vector<std::int64_t>> triples_;
   std::vector<float> deviation_;
-  RandomStream rotation_, gain_, time_warp_, jitter_;
+  RandomStream rotation_, gain_, time_warp_, jitter_, sensor_dropout_, block_dropout_;
 };
 
 /// Rodrigues' rotation about `axis` (any length but 0) by `radians`, row-major.

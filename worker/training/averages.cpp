@@ -15,10 +15,9 @@ double average_decay(double decay, std::int64_t updates) {
 Averages::Averages(const at::Tensor& parameter_values, const at::Tensor& buffer_values)
     : parameters(parameter_values.clone()), buffers(buffer_values.clone()) {}
 
-void Averages::update(const at::Tensor& parameter_values, const at::Tensor& buffer_values, double decay, std::int64_t updates) {
-  const double weight = 1 - average_decay(decay, updates);
-  parameters.lerp_(parameter_values, weight);
-  buffers.lerp_(buffer_values, weight);
+void Averages::update(const at::Tensor& parameter_values, const at::Tensor& buffer_values, const at::Tensor& share) {
+  parameters.lerp_(parameter_values, share);
+  buffers.lerp_(buffer_values, share);
 }
 
 } // namespace stdualx

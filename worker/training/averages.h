@@ -12,8 +12,8 @@ struct Averages {
   /// Starts at the given values, both flat [size].
   Averages(const at::Tensor& parameter_values, const at::Tensor& buffer_values);
 
-  /// average += (1 - decay) * (value - average), with average_decay(decay, updates).
-  void update(const at::Tensor& parameter_values, const at::Tensor& buffer_values, double decay, std::int64_t updates);
+  /// average += share * (value - average); `share`: a scalar on the device, 1 - average_decay().
+  void update(const at::Tensor& parameter_values, const at::Tensor& buffer_values, const at::Tensor& share);
 
   at::Tensor parameters; // [size]
   at::Tensor buffers;    // [size]

@@ -92,6 +92,7 @@ at::Tensor BatchReader::read_augmented(std::span<const std::int64_t> rows, Sampl
     const std::span target(plain.mutable_data_ptr<float>() + i * size, size);
     augmentation_.apply(windows_.values.subspan(static_cast<std::size_t>(rows[i]) * size, size), target, place);
     standardise(target);
+    augmentation_.lose(target, place);
   }
   return finish(plain);
 }

@@ -3,6 +3,7 @@
 
 #include "model/fused/vector_loops.h"
 #include "model/kernels.h"
+#include "worker/training/averages.h"
 
 #include <ATen/ATen.h>
 
@@ -20,32 +21,41 @@ at::Tensor clip_by_norm(at::Tensor& gradient, double largest) {
 AdamW::AdamW(const at::Tensor& parameters)
     : first_moment(at::zeros_like(parameters)), second_moment(at::zeros_like(parameters)), denominator(at::empty_like(parameters)) {}
 
+UpdateRates update_rates(const TrainingConfig& config, std::int64_t steps, double learning_rate, double beta1) {
+  return {.decay_factor = 1 - learning_rate * config.weight_decay,
+          .first_share = 1 - beta1,
+          .root_factor = 1 / std::sqrt(1 - std::pow(config.beta2, static_cast<double>(steps))),
+          .rate = learning_rate / (1 - std::pow(beta1, static_cast<double>(steps))),
+          .average_share = 1 - average_decay(config.ema_decay, steps - 1)};
+}
+
+void write_rates(const UpdateRates& rates, at::Tensor& tensor) {
+  tensor.copy_(at::tensor({rates.decay_factor, rates.first_share, rates.root_factor, rates.rate, rates.average_share}, at::kDouble));
+}
+
 void AdamW::update(at::Tensor& parameters, const at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config,
-                   double learning_rate, double beta1) {
-  ++steps;
-  const double correction1 = 1 - std::pow(beta1, static_cast<double>(steps));
-  const double correction2 = 1 - std::pow(config.beta2, static_cast<double>(steps));
-  parameters.narrow(0, 0, decayed).mul_(1 - learning_rate * config.weight_decay);
-  first_moment.lerp_(gradient, 1 - beta1);
+                   const at::Tensor& rates) {
+  parameters.narrow(0, 0, decayed).mul_(rates[0]);
+  first_moment.lerp_(gradient, rates[1]);
   second_moment.mul_(config.beta2).addcmul_(gradient, gradient, 1 - config.beta2);
-  at::sqrt_out(denominator, second_moment).div_(std::sqrt(correction2)).add_(config.adam_epsilon);
-  parameters.addcdiv_(first_moment, denominator, -learning_rate / correction1);
+  at::sqrt_out(denominator, second_moment).mul_(rates[2]).add_(config.adam_epsilon);
+  parameters.sub_(at::div_out(denominator, first_moment, denominator).mul_(rates[3]));
 }
 
 at::Tensor AdamW::update_fused(at::Tensor& parameters, at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config,
-                               double learning_rate, double beta1, at::Tensor& average, double average_share) {
-  ++steps;
+                               const at::Tensor& rates, at::Tensor& average) {
   const VectorLoops& loops = fused_loops();
   const double norm = std::sqrt(loops.sum_of_squares(gradient.const_data_ptr<float>(), static_cast<std::size_t>(gradient.numel())));
+  const float* const rate = rates.const_data_ptr<float>();
   UpdateStep step{.gradient_factor = config.clip_norm > 0 ? static_cast<float>(std::min(1.0, config.clip_norm / (norm + 1e-6))) : 1.0f,
-                  .decay_factor = static_cast<float>(1 - learning_rate * config.weight_decay),
-                  .first_share = static_cast<float>(1 - beta1),
+                  .decay_factor = rate[0],
+                  .first_share = rate[1],
                   .second_keep = static_cast<float>(config.beta2),
                   .second_share = static_cast<float>(1 - config.beta2),
-                  .root_factor = static_cast<float>(1 / std::sqrt(1 - std::pow(config.beta2, static_cast<double>(steps)))),
+                  .root_factor = rate[2],
                   .epsilon = static_cast<float>(config.adam_epsilon),
-                  .rate = static_cast<float>(learning_rate / (1 - std::pow(beta1, static_cast<double>(steps)))),
-                  .average_share = static_cast<float>(average_share)};
+                  .rate = rate[3],
+                  .average_share = rate[4]};
   const auto part = [&](std::int64_t first, std::int64_t count) {
     const auto at = [&](at::Tensor& tensor) { return tensor.mutable_data_ptr<float>() + first; };
     loops.update(step, static_cast<std::size_t>(count), at(parameters), at(gradient), at(first_moment), at(second_moment), at(average));

@@ -12,26 +12,41 @@ namespace stdualx {
 /// scalar there.
 at::Tensor clip_by_norm(at::Tensor& gradient, double largest);
 
+/// What differs between the updates of two steps. In a tensor on the device, in this order: no update has an argument of its own.
+struct UpdateRates {
+  double decay_factor = 1;  // 1 - learning_rate * weight_decay
+  double first_share = 0;   // 1 - beta1
+  double root_factor = 1;   // 1 / sqrt(1 - beta2^steps)
+  double rate = 0;          // learning_rate / (1 - beta1^steps)
+  double average_share = 0; // 1 - average_decay()
+
+  static constexpr std::int64_t count = 5;
+};
+/// Of update number `steps` (from 1). `beta1` is the step's own (the one-cycle schedule moves it) and corrects the bias too, as PyTorch
+/// does.
+UpdateRates update_rates(const TrainingConfig& config, std::int64_t steps, double learning_rate, double beta1);
+/// Writes them into `tensor` [UpdateRates::count].
+void write_rates(const UpdateRates& rates, at::Tensor& tensor);
+
 /// The two moments and the number of steps: the optimiser's whole state.
 class AdamW {
 public:
   explicit AdamW(const at::Tensor& parameters);
 
   /// One step on `parameters` [size] in place, as torch.optim.AdamW with its fused = False arithmetic: the first `decayed`
-  /// values shrink by 1 - learning_rate * weight_decay, then all move along the bias-corrected moments. `beta1` is this
-  /// step's (the one-cycle schedule moves it) and corrects the bias too, as PyTorch does.
-  void update(at::Tensor& parameters, const at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config, double learning_rate,
-              double beta1);
+  /// values shrink by the decay's factor, then all move along the bias-corrected moments. `rates`: write_rates().
+  void update(at::Tensor& parameters, const at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config,
+              const at::Tensor& rates);
 
   /// What follows a gradient in one pass, for float32 on cores (model/kernels.h): clip_by_norm with config.clip_norm, update(), and
-  /// `average` [size] moved by `average_share` of its distance to the new parameters. `gradient` is scaled in place. Differs from the three
-  /// by rounding alone. Returns the gradient's norm before, a scalar.
+  /// `average` [size] moved by the average's share of its distance to the new parameters. `gradient` is scaled in place. Differs from the
+  /// three by rounding alone. Returns the gradient's norm before, a scalar.
   at::Tensor update_fused(at::Tensor& parameters, at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config,
-                          double learning_rate, double beta1, at::Tensor& average, double average_share);
+                          const at::Tensor& rates, at::Tensor& average);
 
   at::Tensor first_moment;  // [size]
   at::Tensor second_moment; // [size]
-  std::int64_t steps = 0;
+  std::int64_t steps = 0;   // begun
 
 private:
   at::Tensor denominator; // scratch

@@ -1,4 +1,4 @@
-// The training step, readable from top to bottom: train_step(). Then the epoch, prediction, and the state.
+// The training step in two halves, readable from top to bottom: prepare() and compute(). Then the epoch, prediction, and the state.
 #include "worker/training/training.h"
 
 #include "model/kernels.h"
@@ -7,8 +7,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <stdexcept>
 
 namespace stdualx {
 
@@ -46,53 +48,80 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
       type_(scalar_type(run.training)), train_rows_(checked_rows(run, std::move(train_rows))),
       reader_(std::move(windows), run.training.augmentation, run.seed, type_, device),
       batches_(batches_of(static_cast<std::int64_t>(train_rows_.size()), run.training.batch_size)),
+      // Not the largest of these batches: all runs of one batch size compute in one shape, and a run's bits are those of any company.
+      batch_rows_(std::min(run.training.batch_size, static_cast<std::int64_t>(train_rows_.size()))),
       model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
       buffers_(model_->buffers(), type_, device), gradient_(parameters_.bind_gradients()), optimizer_(parameters_.values()),
-      averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {}
+      averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {
+  const InputShape& shape = reader_.windows().shape;
+  const std::int64_t rows = share_of(batch_rows_, communicator_.rank(), communicator_.size()).count;
+  const at::TensorOptions values = at::TensorOptions().dtype(type_).device(device_), whole = values.dtype(at::kLong);
+  inputs_ = {.windows = at::zeros({1, rows, shape.sensors, shape.steps, shape.channels}, values),
+             .labels = at::zeros({1, rows}, whole),
+             .counters = at::zeros({1, 2}, whole),
+             .real = at::zeros({1, batch_rows_}, values),
+             .rates = at::zeros({UpdateRates::count}, values)};
+}
 
 Training::~Training() = default;
 
 StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch) {
-  const TrainingConfig& config = run_.training;
-  const auto rows = static_cast<std::int64_t>(global_batch.size());
+  prepare(epoch, step, global_batch);
+  return compute();
+}
 
-  // This rank's rows of the global batch: gathered, augmented in physical units, standardised. [1, share, S, L, C]
-  const auto data_start = Clock::now();
-  const Share share = share_of(rows, communicator_.rank(), communicator_.size());
-  const auto own = global_batch.subspan(static_cast<std::size_t>(share.first), static_cast<std::size_t>(share.count));
-  const at::Tensor windows = reader_.read_augmented(own, {epoch, step, static_cast<std::uint32_t>(share.first)});
-  const at::Tensor labels = reader_.labels(own);
-  data_seconds_ += seconds_since(data_start);
+void Training::prepare(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch) {
+  const auto start = Clock::now();
+  const auto rows = static_cast<std::int64_t>(global_batch.size());
+  if (rows < 1 || rows > batch_rows_)
+    throw std::invalid_argument("a batch of " + std::to_string(rows) + " rows; expected 1 to " + std::to_string(batch_rows_));
+  // This rank's rows of the global batch: gathered, augmented in physical units, standardised.
+  const Share share = share_of(batch_rows_, communicator_.rank(), communicator_.size());
+  const std::int64_t real = std::clamp<std::int64_t>(rows - share.first, 0, share.count), padding = share.count - real;
+  const auto own = real > 0 ? global_batch.subspan(static_cast<std::size_t>(share.first), static_cast<std::size_t>(real))
+                            : std::span<const std::int64_t>();
+  inputs_.windows.narrow(1, 0, real).copy_(reader_.read_augmented(own, {epoch, step, static_cast<std::uint32_t>(share.first)}));
+  inputs_.windows.narrow(1, real, padding).zero_();
+  inputs_.labels.narrow(1, 0, real).copy_(reader_.labels(own));
+  inputs_.labels.narrow(1, real, padding).zero_();
+  inputs_.counters.copy_(step_counters(epoch, step));
+  inputs_.real.narrow(1, 0, rows).fill_(1);
+  inputs_.real.narrow(1, rows, batch_rows_ - rows).zero_();
+  const SchedulePoint point = one_cycle(run_.training, optimizer_.steps, steps_per_epoch() * run_.training.epochs);
+  write_rates(update_rates(run_.training, ++optimizer_.steps, point.learning_rate, point.momentum), inputs_.rates);
+  progress_.steps = optimizer_.steps;
+  data_seconds_ += seconds_since(start);
+}
+
+StepOutcome Training::compute() {
+  const TrainingConfig& config = run_.training;
 
   // Forward and backward. Losses and statistics are over the global batch; this rank's gradients are its rows' part.
   StepContext context;
   context.training = true;
-  context.epoch = epoch;
-  context.step = step;
-  context.first_sample = share.first;
-  context.global_samples = rows;
+  context.counters = inputs_.counters;
+  context.real = inputs_.real;
+  context.first_sample = share_of(batch_rows_, communicator_.rank(), communicator_.size()).first;
+  context.global_samples = batch_rows_;
   context.group = communicator_.size() > 1 ? group_.get() : nullptr;
   gradient_.zero_();
-  const ModelOutput output = model_->forward(windows, context);
-  const LossTerms terms = loss(output, labels, config, context);
+  const ModelOutput output = model_->forward(inputs_.windows, context);
+  const LossTerms terms = loss(output, inputs_.labels, config, context);
   terms.total.backward(); // adds into gradient_, whose views the parameters' gradients are
 
   // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
   const at::NoGradGuard no_gradients;
   if (communicator_.size() > 1) communicator_.all_reduce_sum(gradient_);
-  const SchedulePoint point = one_cycle(config, optimizer_.steps, steps_per_epoch() * config.epochs);
+  const at::Tensor share = inputs_.rates[UpdateRates::count - 1];
   at::Tensor norm; // of the gradient before clipping
   if (fused_kernels_fit(gradient_, context)) {
-    const double moves = 1 - average_decay(config.ema_decay, optimizer_.steps);
-    norm = optimizer_.update_fused(parameters_.values(), gradient_, parameters_.decayed(), config, point.learning_rate, point.momentum,
-                                   averages_.parameters, moves);
-    averages_.buffers.lerp_(buffers_.values(), moves);
+    norm = optimizer_.update_fused(parameters_.values(), gradient_, parameters_.decayed(), config, inputs_.rates, averages_.parameters);
+    averages_.buffers.lerp_(buffers_.values(), share);
   } else {
     norm = clip_by_norm(gradient_, config.clip_norm);
-    optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, point.learning_rate, point.momentum);
-    averages_.update(parameters_.values(), buffers_.values(), config.ema_decay, optimizer_.steps - 1);
+    optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, inputs_.rates);
+    averages_.update(parameters_.values(), buffers_.values(), share);
   }
-  progress_.steps = optimizer_.steps;
   return {(terms.cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
 }
 
@@ -103,7 +132,7 @@ TrainedEpoch Training::train_epoch(const StepObserver& observer) {
   communicator_.take_seconds();
   const std::vector<std::int64_t> order = epoch_order(train_rows_, run_.seed, epoch);
 
-  // Row 0: losses; row 1: norms of the gradient. They are read together: reading waits for a GPU.
+  // Row 0: losses; row 1: norms of the gradient, each in the step's column, which is looked up on the device. Reading waits for a GPU.
   at::Tensor looked_at = at::empty({2, steps_per_epoch()}, at::TensorOptions().dtype(type_).device(device_));
   TrainedEpoch outcome;
   double loss_sum = 0;
@@ -112,8 +141,7 @@ TrainedEpoch Training::train_epoch(const StepObserver& observer) {
     const Share batch = batches_[static_cast<std::size_t>(step)];
     const auto rows = std::span(order).subspan(static_cast<std::size_t>(batch.first), static_cast<std::size_t>(batch.count));
     const StepOutcome taken = train_step(epoch, static_cast<std::uint32_t>(step + 1), rows);
-    looked_at[0][step] = taken.loss;
-    looked_at[1][step] = taken.gradient_norm;
+    looked_at.index_copy_(1, inputs_.counters[0].narrow(0, 1, 1) - 1, at::stack({taken.loss, taken.gradient_norm}).unsqueeze(1));
     if (step + 1 - checked == steps_between_checks || step + 1 == steps_per_epoch()) {
       const at::Tensor some = looked_at.narrow(1, checked, step + 1 - checked).to(at::kCPU, at::kDouble).contiguous();
       const auto refuse = [&](const char* what, double value) {

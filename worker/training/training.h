@@ -56,8 +56,18 @@ struct TrainedEpoch {
 /// One step, as the tests compare it between group sizes.
 struct StepOutcome {
   at::Tensor loss;          // scalar: cross-entropy + triplet weight * triplet, over the global batch
-  at::Tensor logits;        // [1, rows of this rank, classes]
+  at::Tensor logits;        // [1, rows of this rank, classes], padding included
   at::Tensor gradient_norm; // scalar: of the group's gradient, before it is clipped
+};
+
+/// What one step reads: made by the host while the device may still be busy, then read from the device alone, always in the same tensors
+/// of the same shapes. A batch of fewer rows than the largest is padded behind them.
+struct StepInputs {
+  at::Tensor windows;  // [1, rows of this rank, S, L, C], augmented and standardised
+  at::Tensor labels;   // [1, rows of this rank]
+  at::Tensor counters; // [1, 2]: epoch and step
+  at::Tensor real;     // [1, rows of the global batch]: 1, and 0 for padding
+  at::Tensor rates;    // [UpdateRates::count]
 };
 
 /// What the network says of some windows; the same on every rank.
@@ -79,8 +89,16 @@ public:
 
   /// The next epoch (progress().epoch + 1). Throws NotFinite naming epoch and step, GroupBroken, what `observer` throws.
   TrainedEpoch train_epoch(const StepObserver& observer);
-  /// One step on a global batch; `step` counts within the epoch (from 1). Afterwards gradient() is the group's, clipped.
+  /// One step on a global batch of at most batch_rows() rows; `step` counts within the epoch (from 1). Afterwards gradient() is the
+  /// group's, clipped. The same as prepare() and compute().
   StepOutcome train_step(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch);
+  /// The host's half: fills inputs(). Waits for no device.
+  void prepare(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch);
+  /// The device's half: reads inputs() and what the run's tensors hold, and nothing that the host could change from step to step.
+  StepOutcome compute();
+  const StepInputs& inputs() const { return inputs_; }
+  /// Rows of the largest batch, to which the others are padded.
+  std::int64_t batch_rows() const { return batch_rows_; }
 
   enum class Weights { averaged, best };
   /// What the network says of rows of `windows` (reader(): the run's own); the rows are split over the group.
@@ -115,6 +133,8 @@ private:
   const std::vector<std::int64_t> train_rows_;
   const BatchReader reader_;
   const std::vector<Share> batches_;
+  const std::int64_t batch_rows_;
+  StepInputs inputs_;
   const std::unique_ptr<Network> model_;
   FlatTensors parameters_, buffers_;
   at::Tensor gradient_;

@@ -26,15 +26,17 @@ void fill_words(std::array<std::array<std::uint32_t, chunk>, 4>& words, std::int
 
 } // namespace
 
-template <class Real> void fill_dropout_mask_cpu(const DropoutMask& what, const std::int64_t* keys, Real* mask) {
+template <class Real>
+void fill_dropout_mask_cpu(const DropoutMask& what, const std::int64_t* keys, const std::int64_t* counters, Real* mask) {
   const std::int64_t blocks = (what.places + 3) / 4;
   const auto kept = static_cast<Real>(what.scale);
   std::array<std::array<std::uint32_t, chunk>, 4> words;
   for (std::int64_t replica = 0; replica < what.replicas; ++replica) {
     const PhiloxKey key = {static_cast<std::uint32_t>(keys[2 * replica]), static_cast<std::uint32_t>(keys[2 * replica + 1])};
+    const auto epoch = static_cast<std::uint32_t>(counters[2 * replica]), step = static_cast<std::uint32_t>(counters[2 * replica + 1]);
     for (std::int64_t sensor = 0; sensor < what.sensors; ++sensor) {
       for (std::int64_t row = 0; row < what.rows; ++row, mask += what.places) {
-        const PhiloxCounter counter = {0, what.first_sample + static_cast<std::uint32_t>(row), what.step, what.epoch};
+        const PhiloxCounter counter = {0, what.first_sample + static_cast<std::uint32_t>(row), step, epoch};
         for (std::int64_t begin = 0; begin < blocks; begin += chunk) {
           const std::int64_t count = std::min(chunk, blocks - begin);
           fill_words(words, count, static_cast<std::uint32_t>(sensor * blocks + begin), counter, key);
@@ -50,7 +52,7 @@ template <class Real> void fill_dropout_mask_cpu(const DropoutMask& what, const 
   }
 }
 
-template void fill_dropout_mask_cpu<float>(const DropoutMask&, const std::int64_t*, float*);
-template void fill_dropout_mask_cpu<double>(const DropoutMask&, const std::int64_t*, double*);
+template void fill_dropout_mask_cpu<float>(const DropoutMask&, const std::int64_t*, const std::int64_t*, float*);
+template void fill_dropout_mask_cpu<double>(const DropoutMask&, const std::int64_t*, const std::int64_t*, double*);
 
 } // namespace stdualx
