@@ -13,7 +13,7 @@ namespace stdualx {
 namespace {
 constexpr std::size_t together_up_to = 4096; // bytes of a payload that goes with its header in one message
 // Bytes that a member sends to all others together where a sum goes whole; more are taken in parts. Measured with 2, 4 and 8 members
-// (tests/benchmarks/measured/all_reduce.txt): there the two forms cost the same.
+// (tests/benchmarks/measured/all_reduce.txt): about there the two forms cost the same.
 constexpr std::size_t whole_up_to = 65536;
 constexpr std::size_t part_unit = 64; // bytes; no cache line has two owners
 constexpr std::size_t most_spare = 16;
