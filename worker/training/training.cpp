@@ -47,7 +47,8 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
       reader_(std::move(windows), run.training.augmentation, run.seed, type_, device),
       batches_(batches_of(static_cast<std::int64_t>(train_rows_.size()), run.training.batch_size)),
       model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
-      buffers_(model_->buffers(), type_, device), gradient_(parameters_.bind_gradients()), optimizer_(parameters_.values()),
+      buffers_(model_->buffers(), type_, device), summed_(parameters_.bind_gradients(1)),
+      gradient_(summed_.narrow(0, 0, parameters_.values().numel())), optimizer_(parameters_.values()),
       averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {}
 
 Training::~Training() = default;
@@ -79,7 +80,11 @@ StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::s
 
   // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
   const at::NoGradGuard no_gradients;
-  if (communicator_.size() > 1) communicator_.all_reduce_sum(gradient_);
+  at::Tensor cross_entropy = terms.cross_entropy;
+  if (communicator_.size() > 1) {
+    cross_entropy = summed_.narrow(0, gradient_.numel(), 1).copy_(terms.cross_entropy);
+    communicator_.all_reduce_sum(summed_);
+  }
   const SchedulePoint point = one_cycle(config, optimizer_.steps, steps_per_epoch() * config.epochs);
   at::Tensor norm; // of the gradient before clipping
   if (fused_kernels_fit(gradient_, context)) {
@@ -93,7 +98,7 @@ StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::s
     averages_.update(parameters_.values(), buffers_.values(), config.ema_decay, optimizer_.steps - 1);
   }
   progress_.steps = optimizer_.steps;
-  return {(terms.cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
+  return {(cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
 }
 
 TrainedEpoch Training::train_epoch(const StepObserver& observer) {
