@@ -60,34 +60,25 @@ LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const 
                                            ? -(smoothed * context.own_real(batch)).sum(1) / context.real.sum(1).clamp_min(1)
                                            : -smoothed.sum(1) / static_cast<double>(samples);
 
-  // What the ranks tell each other, in one collective: their shares, and for the triplet loss their rows in global order.
   const bool contrastive = config.triplet_weight > 0;
   const at::Tensor normalised = contrastive ? output.embedding / output.embedding.norm(2, {2}, true).clamp_min(1e-12) : at::Tensor();
-  const std::int64_t width = contrastive ? normalised.size(2) : 0;
-  at::Tensor cross_entropy = own_cross_entropy.detach().clone(), all_embeddings = normalised, all_labels = labels;
-  if (context.group != nullptr) {
-    at::Tensor shared =
-        at::zeros({replicas + (contrastive ? replicas * samples * (width + 1) : 0)}, output.logits.options().requires_grad(false));
-    shared.narrow(0, 0, replicas).copy_(cross_entropy);
-    const at::Tensor rows = shared.narrow(0, replicas, shared.numel() - replicas).view({replicas, contrastive ? samples : 0, width + 1});
-    if (contrastive) {
-      rows.narrow(1, first, batch).narrow(2, 0, width).copy_(normalised.detach());
-      rows.narrow(1, first, batch).select(2, width).copy_(labels); // class indices are exact in float32 up to 2^24
-    }
-    context.group->all_reduce_sum(shared);
-    cross_entropy = shared.narrow(0, 0, replicas).clone();
-    if (contrastive) {
-      const at::Tensor others = rows.narrow(2, 0, width);
-      // Gradients flow into this rank's own rows alone.
-      all_embeddings = at::cat({others.narrow(1, 0, first), normalised, others.narrow(1, first + batch, samples - first - batch)}, 1);
-      all_labels = rows.select(2, width).to(at::kLong);
-    }
+  at::Tensor all_embeddings = normalised, all_labels = labels;
+  if (contrastive && context.group != nullptr) { // the ranks' rows in global order
+    const std::int64_t width = normalised.size(2);
+    at::Tensor rows = at::zeros({replicas, samples, width + 1}, output.logits.options().requires_grad(false));
+    rows.narrow(1, first, batch).narrow(2, 0, width).copy_(normalised.detach());
+    rows.narrow(1, first, batch).select(2, width).copy_(labels); // class indices are exact in float32 up to 2^24
+    context.group->all_reduce_sum(rows);
+    const at::Tensor others = rows.narrow(2, 0, width);
+    // Gradients flow into this rank's own rows alone.
+    all_embeddings = at::cat({others.narrow(1, 0, first), normalised, others.narrow(1, first + batch, samples - first - batch)}, 1);
+    all_labels = rows.select(2, width).to(at::kLong);
   }
 
   LossTerms terms;
-  terms.cross_entropy = cross_entropy;
+  terms.cross_entropy = own_cross_entropy.detach();
   terms.total = own_cross_entropy.sum();
-  terms.triplet = at::zeros_like(cross_entropy);
+  terms.triplet = at::zeros_like(terms.cross_entropy);
   if (contrastive) {
     const at::Tensor triplet = batch_hard_triplet(all_embeddings, all_labels, context.real, config.triplet_margin);
     terms.triplet = triplet.detach();

@@ -8,7 +8,7 @@ namespace stdualx {
 
 struct LossTerms {
   at::Tensor total;         // scalar to call backward() on: summed over replicas; gradients of the ranks add up by sum
-  at::Tensor cross_entropy; // [R], mean over the GLOBAL batch, detached; the same on every rank
+  at::Tensor cross_entropy; // [R], this rank's part of the mean over the GLOBAL batch, detached: the ranks' add up by sum, too
   at::Tensor triplet;       // [R], over the GLOBAL batch, before its weight, detached; the same on every rank
 };
 
@@ -16,7 +16,8 @@ struct LossTerms {
 /// Triplet: batch-hard (Hermans et al. 2017) with the hinge [margin + d_positive - d_negative]_+ on the L2-normalised
 /// embedding, averaged over valid anchors (those with a positive and a negative in the global batch; none: 0). Hardest
 /// candidates tie to the lowest global index. d = sqrt(max(d2, 1e-12)), gradient 0 at and below 1e-12.
-/// With a group: one collective (cross-entropy sums, embeddings and labels in global order), also from a rank without rows.
+/// With a group and a triplet weight above 0: one collective (embeddings and labels in global order), also from a rank without rows. None
+/// otherwise: nothing of backward waits for the value of the cross-entropy, so whoever wants it sums it with the gradient.
 LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context);
 /// The plain form, of what fits: any type, device and group.
 LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context);

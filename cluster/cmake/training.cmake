@@ -29,7 +29,7 @@ stdualx_install_torch(stdualx-trainer)
 stdualx_tests(training FOLDER worker
   SOURCES training_attempt_test.cpp training_baselines_test.cpp training_checkpoint_test.cpp training_cost_test.cpp training_gpu_test.cpp training_group_test.cpp training_link_test.cpp
           training_operations_test.cpp training_trainer_test.cpp training_units_test.cpp
-  LINKS stdualx_trainer)
+  LINKS stdualx_trainer stdualx_experiments)
 if(STDUALX_TESTS)
   target_precompile_headers(training_tests REUSE_FROM model_tests)
 

@@ -1,9 +1,11 @@
 // A trainer without a network, for tests of the processes: epochs of milliseconds, checkpoints of one line, a state hash that
 // depends on run and epoch alone, and the misbehaviour that a test asks for in the environment variable STDUALX_STUB, JSON:
 //   {"epoch_ms": 5, "marks": DIR, "kill_at": N, "hang_at": N, "fail": VARIANT, "fail_reason": "error",
-//    "crash": VARIANT, "start": "exit"|"garbage"|"hang", "good_starts": N, "evaluation": "damaged", "spawn": PROGRAM}
+//    "crash": VARIANT, "start": "exit"|"garbage"|"hang", "good_starts": N, "evaluation": "damaged", "spawn": PROGRAM, "sums": [COUNT, ...]}
 // kill_at and hang_at happen once a run and member: a file in `marks` remembers. The first `good_starts` starts go well.
 // A run of the variant to `crash` kills its agent, in each attempt. `spawn` is started in each epoch and waited for.
+// Groups take a sum of so many values, for each of `sums`, in each epoch; one whose bits are not those of a sum in rank order ends the
+// trainer.
 #include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
 #include "worker/messages/agent_link.h"
@@ -19,6 +21,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <sstream>
 
 namespace {
@@ -90,6 +93,7 @@ private:
         if (once(assignment, "hang_at", epoch)) ::pause();
         link_.draining();
       }
+      check_sums(assignment);
       if (wishes_.contains("spawn") && !runs_well(wishes_.at("spawn"))) {
         end.reason = "error";
         end.detail = "the program to spawn could not be started, or failed";
@@ -179,6 +183,37 @@ private:
     ++sequence_;
     std::memcpy(&value, shared, sizeof value);
     return value;
+  }
+
+  /// A value of which the sum depends on the order: large ones cancel out, small ones are lost beside them.
+  template <class Value> static Value made_up(std::int64_t place, std::int64_t member) {
+    const auto large = static_cast<Value>((place * 7 + member * 5) % 3 - 1);
+    return large * static_cast<Value>(1e18) + static_cast<Value>(place % 1000) + static_cast<Value>(member) / 3;
+  }
+
+  template <class Value> void check_sum(const Assignment& assignment, std::int64_t count, const char* type) {
+    const auto members = static_cast<std::int64_t>(assignment.ranks.size());
+    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(Value);
+    std::vector<Value> values(static_cast<std::size_t>(count)), right(values.size());
+    for (std::int64_t i = 0; i < count; ++i) {
+      values[static_cast<std::size_t>(i)] = made_up<Value>(i, assignment.index);
+      Value sum = made_up<Value>(i, 0);
+      for (std::int64_t member = 1; member < members; ++member) sum += made_up<Value>(i, member);
+      right[static_cast<std::size_t>(i)] = sum;
+    }
+    std::byte* const shared = link_.memory.values(bytes);
+    std::memcpy(shared, values.data(), bytes);
+    if (!link_.sum({assignment.group_id, sequence_, count, type})) throw GroupGone();
+    ++sequence_;
+    if (std::memcmp(shared, right.data(), bytes) != 0) throw std::runtime_error("a sum of " + std::to_string(count) + " values is wrong");
+  }
+
+  void check_sums(const Assignment& assignment) {
+    if (assignment.ranks.size() < 2 || !wishes_.contains("sums")) return;
+    for (const std::int64_t count : wishes_.at("sums")) {
+      check_sum<float>(assignment, count, "float32");
+      check_sum<double>(assignment, count, "float64");
+    }
   }
 
   bool group_drains(const Assignment& assignment) { return sum_with_group(assignment, link_.draining() ? 1 : 0) > 0; }

@@ -35,6 +35,13 @@ class Sweeps(Workplace):
         self.assertEqual(self.statuses(), {"COMPLETE": 9})
         self.assertEqual(self.ask("SELECT DISTINCT world_size FROM attempts ORDER BY 1"), [(1,), (2,), (3,)])
 
+    def test_a_group_sums_in_rank_order_however_many_values(self):
+        # Of float32: up to 1024 go with their header; up to 16384, 8192 and 5461 go whole among 2, 3 and 4 members; more in parts, the last of them short.
+        self.wishes["sums"] = [1, 1024, 1025, 5461, 5462, 8192, 8193, 16384, 16385, 100_003]
+        self.run_sweep(self.sweep(variants=[{"name": f"group_of_{ranks}", "ranks": ranks} for ranks in (2, 3, 4)], folds=[0]), "--workers", 4)
+        self.assertEqual(self.statuses(), {"COMPLETE": 3})
+        self.assertEqual(self.ask("SELECT count(*) FROM attempts"), [(3,)])
+
     def test_a_group_wider_than_the_job_waits_and_the_status_says_so(self):
         sweep = self.sweep(variants=["stdual_x", {"name": "three", "ranks": 3, "folds": [0]}])
         text = self.run_sweep(sweep, "--workers", 2, status=3)

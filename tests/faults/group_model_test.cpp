@@ -24,27 +24,29 @@ public:
     struct Flight {
       int from, to;
       std::int64_t sequence;
-      bool gone;
+      GroupMessage message;
     };
     std::deque<Flight> flights;
     std::vector<bool> waiting(ranks.size(), false), dead(ranks.size(), false), out(ranks.size(), false);
     std::vector<std::int64_t> complete(ranks.size(), 0), broken_at(ranks.size(), -1);
-    const auto send = [&](std::size_t from, const std::vector<int>& to, std::int64_t sequence, bool gone) {
-      for (const int rank : to) flights.push_back({ranks[from], rank, sequence, gone});
+    const auto send = [&](std::size_t from, const std::vector<int>& to, std::int64_t sequence, GroupMessage message) {
+      for (const int rank : to) flights.push_back({ranks[from], rank, sequence, message});
     };
     const double death = chance_.share() * 0.05;
     const std::int64_t rounds = 20;
+    std::vector<bool> in_parts; // the form of each collective, which all members know
+    for (std::int64_t i = 0; i < rounds; ++i) in_parts.push_back(chance_.upto(1) == 1);
     for (int turn = 0; turn < 20'000; ++turn) {
       const auto who = static_cast<std::size_t>(chance_.upto(size - 1));
       Group& group = groups[who];
       if (!dead[who] && !out[who] && chance_.share() < death) { // its trainer dies, in a collective or between two
         dead[who] = true;
         const std::vector<int> others = group.leave(); // first: it moves the number on
-        send(who, others, group.sequence(), true);
+        send(who, others, group.sequence(), GroupMessage::gone);
         waiting[who] = false;
       } else if (!dead[who] && !out[who] && !waiting[who] && complete[who] < rounds) {
-        const std::vector<int> to = group.contribute();
-        send(who, to, group.sequence(), false);
+        const std::vector<int> to = group.contribute(in_parts[static_cast<std::size_t>(complete[who])]);
+        send(who, to, group.sequence(), GroupMessage::contribution);
         waiting[who] = true;
       }
       if (!flights.empty()) { // one message arrives; of a pair the oldest first
@@ -57,13 +59,19 @@ public:
           }
         const Flight flight = flights[first];
         flights.erase(flights.begin() + static_cast<std::ptrdiff_t>(first));
-        groups[static_cast<std::size_t>(flight.to - 10)].arrived(flight.from, flight.sequence, flight.gone);
+        groups[static_cast<std::size_t>(flight.to - 10)].arrived(flight.from, flight.sequence, flight.message);
       }
       for (std::size_t i = 0; i < groups.size(); ++i) {
         if (!waiting[i] || dead[i]) continue;
         const std::int64_t number = groups[i].sequence();
         const Group::Outcome outcome = groups[i].take_outcome();
         if (outcome == Group::Outcome::open) continue;
+        if (outcome == Group::Outcome::gathered) {
+          std::vector<int> others = ranks;
+          std::erase(others, ranks[i]);
+          send(i, others, number, GroupMessage::sum);
+          continue;
+        }
         waiting[i] = false;
         if (outcome == Group::Outcome::complete) {
           if (number != complete[i]) throw Broken("a collective was skipped");
@@ -72,7 +80,7 @@ public:
           broken_at[i] = number;
           out[i] = true;
           const std::vector<int> others = groups[i].leave();
-          send(i, others, groups[i].sequence(), true);
+          send(i, others, groups[i].sequence(), GroupMessage::gone);
         }
       }
     }

@@ -1,6 +1,9 @@
 // A run over several ranks computes what one rank computes: unequal shares and empty ones included.
 #include "training_fixture.h"
 
+#include "experiments/presets.h"
+#include "experiments/variants.h"
+
 #include <gtest/gtest.h>
 
 namespace stdualx {
@@ -100,6 +103,40 @@ TEST_P(TrainingGroup, HasTheEpochLossOfOneRankInFloat32) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, TrainingGroup, ::testing::Values(2, 3));
+
+/// How many collectives a step asks for, as a group of two counts them.
+std::int64_t collectives_of_a_step(const Recipe& recipe) {
+  const SyntheticWindows data;
+  std::vector<std::int64_t> rows(8);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
+  RunSpec run;
+  run.dataset = "synthetic";
+  run.model = recipe.model;
+  run.training = recipe.training;
+  test::ThreadGroup group(2);
+  test::run_ranks(group, [&](std::int64_t rank) {
+    test::ThreadCommunicator communicator(group, rank);
+    Training(run, data.windows(), rows, communicator, at::kCPU).train_step(1, 1, rows);
+  });
+  return group.collectives;
+}
+
+TEST(TrainingGroupCollectives, OfAStepAreTwoABatchNormOneOfTheGradientAndOneOfTheTripletLossAlone) {
+  // Batch norms follow each other, so that each needs the one before: one collective forward, one backward.
+  constexpr std::int64_t gradient_and_loss = 1, triplet_rows = 1;
+  constexpr std::int64_t default_norms = 2 + 2 * 3, faithful_norms = 5 * 3; // of the stem; of the convolution block of each layer
+  EXPECT_EQ(collectives_of_a_step(preset("default")), 2 * default_norms + triplet_rows + gradient_and_loss);
+  EXPECT_EQ(collectives_of_a_step(preset("faithful")), 2 * faithful_norms + triplet_rows + gradient_and_loss);
+  const auto of_variant = [](const std::string& name) {
+    Recipe recipe = preset("default");
+    apply_variant(name, recipe);
+    return collectives_of_a_step(recipe);
+  };
+  EXPECT_EQ(of_variant("without_contrastive"), 2 * default_norms + gradient_and_loss);
+  EXPECT_EQ(of_variant("without_convolution"), 2 * 2 + triplet_rows + gradient_and_loss);
+  EXPECT_EQ(of_variant("transformer"), gradient_and_loss);
+  EXPECT_EQ(of_variant("bi_lstm"), gradient_and_loss);
+}
 
 TEST(TrainingGroupBroken, EndsTheOthersInTheMiddleOfAStep) {
   const SyntheticWindows data;

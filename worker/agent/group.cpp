@@ -12,46 +12,56 @@ Group::Group(std::int64_t group_id, std::vector<int> members, int self) : group_
     throw std::logic_error("rank " + std::to_string(self_) + " is no member of group " + std::to_string(group_id_));
 }
 
-std::vector<int> Group::contribute() {
-  if (waiting_) throw std::logic_error("a collective of group " + std::to_string(group_id_) + " is still open");
-  waiting_ = true;
-  if (over_ || left_ || (broken_at_ && *broken_at_ <= sequence_)) return {};
-  std::vector<int> others = members_;
-  std::erase(others, self_);
-  return others;
+std::size_t Group::place() const { return static_cast<std::size_t>(std::find(members_.begin(), members_.end(), self_) - members_.begin()); }
+
+std::vector<int> Group::others() const {
+  std::vector<int> all = members_;
+  std::erase(all, self_);
+  return all;
+}
+
+bool Group::all_sent(GroupMessage message) const {
+  const auto here = arrived_.find({sequence_, message});
+  return (here == arrived_.end() ? 0 : here->second.size()) + 1 == members_.size();
+}
+
+std::vector<int> Group::contribute(bool in_parts) {
+  if (stage_ != Stage::idle) throw std::logic_error("a collective of group " + std::to_string(group_id_) + " is still open");
+  in_parts_ = in_parts;
+  stage_ = in_parts ? Stage::contributed : Stage::through;
+  if (over_ || (broken_at_ && *broken_at_ <= sequence_)) return {};
+  return others();
 }
 
 std::vector<int> Group::leave() {
-  if (over_ || left_) return {};
-  left_ = true;
-  // A contribution already sent for the open collective stands; the flag takes the next number.
-  const std::int64_t number = waiting_ ? sequence_ + 1 : sequence_;
-  broken_at_ = std::min(broken_at_.value_or(number), number);
-  sequence_ = number;
+  if (over_) return {};
+  if (stage_ == Stage::through) ++sequence_; // what was sent for the open collective stands
+  broken_at_ = std::min(broken_at_.value_or(sequence_), sequence_);
   over_ = true;
-  std::vector<int> others = members_;
-  std::erase(others, self_);
-  return others;
+  return others();
 }
 
-void Group::arrived(int member, std::int64_t sequence, bool gone) {
+void Group::arrived(int member, std::int64_t sequence, GroupMessage message) {
   if (std::find(members_.begin(), members_.end(), member) == members_.end()) return;
-  if (gone) broken_at_ = std::min(broken_at_.value_or(sequence), sequence);
-  else arrived_[sequence].insert(member);
+  if (message == GroupMessage::gone) broken_at_ = std::min(broken_at_.value_or(sequence), sequence);
+  else arrived_[{sequence, message}].insert(member);
 }
 
 Group::Outcome Group::take_outcome() {
-  if (!waiting_) return Outcome::open;
+  if (stage_ == Stage::idle) return Outcome::open;
   if (over_ || (broken_at_ && *broken_at_ <= sequence_)) {
-    waiting_ = false;
+    stage_ = Stage::idle;
     over_ = true;
     return Outcome::broken;
   }
-  const auto here = arrived_.find(sequence_);
-  const std::size_t count = here == arrived_.end() ? 0 : here->second.size();
-  if (count + 1 < members_.size()) return Outcome::open;
-  if (here != arrived_.end()) arrived_.erase(here);
-  waiting_ = false;
+  if (stage_ == Stage::contributed) {
+    if (!all_sent(GroupMessage::contribution)) return Outcome::open;
+    stage_ = Stage::through;
+    return Outcome::gathered;
+  }
+  if (!all_sent(in_parts_ ? GroupMessage::sum : GroupMessage::contribution)) return Outcome::open;
+  arrived_.erase(arrived_.begin(), arrived_.lower_bound({sequence_ + 1, GroupMessage::contribution}));
+  stage_ = Stage::idle;
   ++sequence_;
   return Outcome::complete;
 }

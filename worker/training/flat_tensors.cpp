@@ -48,8 +48,8 @@ std::vector<NamedTensor> FlatTensors::named(const at::Tensor& flat, const std::s
   return views;
 }
 
-at::Tensor FlatTensors::bind_gradients() {
-  at::Tensor gradient = at::zeros_like(values_);
+at::Tensor FlatTensors::bind_gradients(std::int64_t more) {
+  const at::Tensor gradient = at::zeros({values_.numel() + more}, values_.options());
   const auto views = named(gradient, "");
   for (std::size_t i = 0; i < tensors_.size(); ++i) tensors_[i].tensor.mutable_grad() = views[i].tensor;
   return gradient;

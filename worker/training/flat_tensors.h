@@ -26,8 +26,9 @@ public:
   std::int64_t decayed() const { return decayed_; }
   /// Another flat tensor of this layout (averages, a moment) as named tensors: views, named prefix + name, in the model's order.
   std::vector<NamedTensor> named(const at::Tensor& flat, const std::string& prefix) const;
-  /// Makes every tensor's gradient a view into the returned flat tensor of zeros; backward() then adds into it.
-  at::Tensor bind_gradients();
+  /// Makes every tensor's gradient a view into the returned flat tensor of zeros; backward() then adds into it. The tensor has `more`
+  /// values behind those: room for what the group sums with the gradient.
+  at::Tensor bind_gradients(std::int64_t more = 0);
 
 private:
   std::vector<NamedTensor> tensors_;

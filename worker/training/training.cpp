@@ -51,7 +51,8 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
       // Not the largest of these batches: all runs of one batch size compute in one shape, and a run's bits are those of any company.
       batch_rows_(std::min(run.training.batch_size, static_cast<std::int64_t>(train_rows_.size()))),
       model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
-      buffers_(model_->buffers(), type_, device), gradient_(parameters_.bind_gradients()), optimizer_(parameters_.values()),
+      buffers_(model_->buffers(), type_, device), summed_(parameters_.bind_gradients(1)),
+      gradient_(summed_.narrow(0, 0, parameters_.values().numel())), optimizer_(parameters_.values()),
       averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {
   const InputShape& shape = reader_.windows().shape;
   const std::int64_t rows = share_of(batch_rows_, communicator_.rank(), communicator_.size()).count;
@@ -111,7 +112,11 @@ StepOutcome Training::compute() {
 
   // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
   const at::NoGradGuard no_gradients;
-  if (communicator_.size() > 1) communicator_.all_reduce_sum(gradient_);
+  at::Tensor cross_entropy = terms.cross_entropy;
+  if (communicator_.size() > 1) {
+    cross_entropy = summed_.narrow(0, gradient_.numel(), 1).copy_(terms.cross_entropy);
+    communicator_.all_reduce_sum(summed_);
+  }
   const at::Tensor share = inputs_.rates[UpdateRates::count - 1];
   at::Tensor norm; // of the gradient before clipping
   if (fused_kernels_fit(gradient_, context)) {
@@ -122,7 +127,7 @@ StepOutcome Training::compute() {
     optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, inputs_.rates);
     averages_.update(parameters_.values(), buffers_.values(), share);
   }
-  return {(terms.cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
+  return {(cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
 }
 
 TrainedEpoch Training::train_epoch(const StepObserver& observer) {

@@ -137,7 +137,8 @@ private:
   StepInputs inputs_;
   const std::unique_ptr<Network> model_;
   FlatTensors parameters_, buffers_;
-  at::Tensor gradient_;
+  at::Tensor summed_;   // over the group, in one collective: the gradient, and behind it the cross-entropy
+  at::Tensor gradient_; // its front
   AdamW optimizer_;
   Averages averages_, best_;
   TrainingProgress progress_;
