@@ -401,7 +401,7 @@ Recipe recipe_of(const SweepPart& part, const RecipeChanges& setting, const Swee
   apply_variant(variant.base, recipe);
   for (const auto& [path, value] : variant.set) set_recipe_value(recipe, path, value, path);
   clear_unused(recipe.model);
-  if (recipe.training.triplet_weight == 0) recipe.training.triplet_margin = 0;
+  if (recipe.training.triplet_weight == 0) recipe.training.triplet_margin = 0, recipe.training.triplet_positives = "any";
   if (recipe.training.augmentation.rotation_degrees == 0) recipe.training.augmentation.rotation_by_sensor = false;
   return recipe;
 }

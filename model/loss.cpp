@@ -17,8 +17,12 @@ at::Tensor row_distance(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).square().sum(-1).clamp_min(least_square).sqrt();
 }
 
-/// embedding [R, N, E], L2-normalised; labels [R, N]; real [R, N], 1 or 0 for rows of padding, undefined: all 1 -> [R].
-at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& labels, const at::Tensor& real, double margin) {
+bool pairs_by_people(const TrainingConfig& config) { return config.triplet_weight > 0 && config.triplet_positives == "other_people"; }
+
+/// embedding [R, N, E], L2-normalised; labels [R, N]; people [R, N], undefined: a positive may be of the same person;
+/// real [R, N], 1 or 0 for rows of padding, undefined: all 1 -> [R].
+at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& labels, const at::Tensor& people, const at::Tensor& real,
+                              double margin) {
   at::Tensor hardest_positive, hardest_negative, valid; // [R, N, N] 0/1 rows, and [R, N]
   {
     const at::NoGradGuard chosen_not_learned;
@@ -26,6 +30,7 @@ at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& lab
     const at::Tensor distance = at::cdist(embedding, embedding, 2.0, /*compute_mode: never by a matrix product*/ 2).clamp_min(1e-6);
     const at::Tensor same = labels.unsqueeze(2).eq(labels.unsqueeze(1));
     at::Tensor positive = same.logical_and(at::eye(labels.size(1), same.options()).logical_not()), negative = same.logical_not();
+    if (people.defined()) positive = positive.logical_and(people.unsqueeze(2).ne(people.unsqueeze(1)));
     if (real.defined()) {
       const at::Tensor there = real.unsqueeze(1).ne(0);
       positive = positive.logical_and(there);
@@ -47,7 +52,8 @@ at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& lab
 
 } // namespace
 
-LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context) {
+LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
+                     const at::Tensor& people) {
   const std::int64_t replicas = output.logits.size(0), batch = output.logits.size(1), classes = output.logits.size(2);
   const std::int64_t first = context.group == nullptr ? 0 : context.first_sample;
   const std::int64_t samples = context.group == nullptr ? batch : context.global_samples;
@@ -62,17 +68,20 @@ LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const 
 
   const bool contrastive = config.triplet_weight > 0;
   const at::Tensor normalised = contrastive ? output.embedding / output.embedding.norm(2, {2}, true).clamp_min(1e-12) : at::Tensor();
-  at::Tensor all_embeddings = normalised, all_labels = labels;
+  at::Tensor all_embeddings = normalised, all_labels = labels, all_people = pairs_by_people(config) ? people : at::Tensor();
   if (contrastive && context.group != nullptr) { // the ranks' rows in global order
     const std::int64_t width = normalised.size(2);
-    at::Tensor rows = at::zeros({replicas, samples, width + 1}, output.logits.options().requires_grad(false));
+    const std::int64_t numbers = all_people.defined() ? 2 : 1; // label, person: exact in float32 up to 2^24
+    at::Tensor rows = at::zeros({replicas, samples, width + numbers}, output.logits.options().requires_grad(false));
     rows.narrow(1, first, batch).narrow(2, 0, width).copy_(normalised.detach());
-    rows.narrow(1, first, batch).select(2, width).copy_(labels); // class indices are exact in float32 up to 2^24
+    rows.narrow(1, first, batch).select(2, width).copy_(labels);
+    if (all_people.defined()) rows.narrow(1, first, batch).select(2, width + 1).copy_(people);
     context.group->all_reduce_sum(rows);
     const at::Tensor others = rows.narrow(2, 0, width);
     // Gradients flow into this rank's own rows alone.
     all_embeddings = at::cat({others.narrow(1, 0, first), normalised, others.narrow(1, first + batch, samples - first - batch)}, 1);
     all_labels = rows.select(2, width).to(at::kLong);
+    if (all_people.defined()) all_people = rows.select(2, width + 1).to(at::kLong);
   }
 
   LossTerms terms;
@@ -80,14 +89,15 @@ LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const 
   terms.total = own_cross_entropy.sum();
   terms.triplet = at::zeros_like(terms.cross_entropy);
   if (contrastive) {
-    const at::Tensor triplet = batch_hard_triplet(all_embeddings, all_labels, context.real, config.triplet_margin);
+    const at::Tensor triplet = batch_hard_triplet(all_embeddings, all_labels, all_people, context.real, config.triplet_margin);
     terms.triplet = triplet.detach();
     terms.total = terms.total + triplet.sum() * config.triplet_weight;
   }
   return terms;
 }
 
-LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context) {
+LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
+               const at::Tensor& people) {
   const std::int64_t replicas = output.logits.size(0), batch = output.logits.size(1);
   const std::int64_t first = context.group == nullptr ? 0 : context.first_sample;
   const std::int64_t samples = context.group == nullptr ? batch : context.global_samples;
@@ -95,8 +105,10 @@ LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const Traini
     throw std::invalid_argument("loss: labels " + c10::str(labels.sizes()) + " and rows " + std::to_string(first) + " to " +
                                 std::to_string(first + batch) + " of " + std::to_string(samples) + " do not fit logits " +
                                 c10::str(output.logits.sizes()));
-  if (fused_kernels_fit(output.logits, context)) return loss_fused(output, labels, config, context);
-  return loss_plain(output, labels, config, context);
+  if (pairs_by_people(config) && (!people.defined() || people.sizes() != labels.sizes()))
+    throw std::invalid_argument("loss: positives of other people need to know whose each window is");
+  if (fused_kernels_fit(output.logits, context)) return loss_fused(output, labels, config, context, people);
+  return loss_plain(output, labels, config, context, people);
 }
 
 } // namespace stdualx

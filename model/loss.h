@@ -18,8 +18,12 @@ struct LossTerms {
 /// candidates tie to the lowest global index. d = sqrt(max(d2, 1e-12)), gradient 0 at and below 1e-12.
 /// With a group and a triplet weight above 0: one collective (embeddings and labels in global order), also from a rank without rows. None
 /// otherwise: nothing of backward waits for the value of the cross-entropy, so whoever wants it sums it with the gradient.
-LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context);
+/// `people` [R, B] int64, who wore the sensors: read where config.triplet_positives is "other_people", when a positive is of another person
+/// than its anchor, and two windows of one person and class are no pair at all.
+LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
+               const at::Tensor& people = {});
 /// The plain form, of what fits: any type, device and group.
-LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context);
+LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
+                     const at::Tensor& people = {});
 
 } // namespace stdualx

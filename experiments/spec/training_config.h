@@ -47,6 +47,8 @@ struct TrainingConfig {
   double label_smoothing = 0.05;
   double triplet_weight = 0.5;
   double triplet_margin = 0.3;
+  std::string triplet_positives = "any"; // other_people: two windows of one person are no pair to pull together
+  std::string batch_order = "windows";   // people: every person gives an epoch as many windows
   std::string precision = "float32";
   AugmentationConfig augmentation;
 
@@ -67,6 +69,11 @@ struct TrainingConfig {
                         number("label_smoothing", &T::label_smoothing, 0.0, 0, 0.99, "epsilon of the cross-entropy"),
                         number("triplet_weight", &T::triplet_weight, 0.0, 0, 1000, "lambda of the contrastive loss; 0: without it"),
                         number("triplet_margin", &T::triplet_margin, 0.0, 0, 10, "margin of the batch-hard triplet loss"),
+                        choice("triplet_positives", &T::triplet_positives, "any", {"any", "other_people"},
+                               "whose windows of an activity the triplet loss pulls together: anybody's, or other people's alone"),
+                        choice("batch_order", &T::batch_order, "windows", {"windows", "people"},
+                               "windows: an epoch is each training window once, shuffled; people: each training person gives it as many "
+                               "windows, some twice or not at all"),
                         choice("precision", &T::precision, "float32", {"float32", "float64"}, "of weights and arithmetic"),
                         field("augmentation", &T::augmentation, {}, "of training windows"));
     return all;

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
 #include <stdexcept>
 
 namespace stdualx {
@@ -15,7 +16,8 @@ namespace {
 /// The gradients are made together with the values; backward scales them.
 struct Node : torch::autograd::Function<Node> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* node, const at::Tensor& given_logits,
-                                                const at::Tensor& given_embedding, const at::Tensor& labels, const LossWeights& weights,
+                                                const at::Tensor& given_embedding, const at::Tensor& labels,
+                                                const std::optional<at::Tensor>& people, const LossWeights& weights,
                                                 const std::vector<std::int64_t>& rows) {
     const bool contrastive = weights.triplet > 0;
     const at::Tensor logits = given_logits.contiguous(), embedding = contrastive ? given_embedding.contiguous() : at::Tensor();
@@ -36,6 +38,7 @@ struct Node : torch::autograd::Function<Node> {
       const LossValues values =
           loss_with_gradients(shape, weights, fused_loops(), at_leading(logits, r), contrastive ? at_leading(embedding, r) : nullptr,
                               labels.const_data_ptr<std::int64_t>() + r * logits.size(1),
+                              people ? people->const_data_ptr<std::int64_t>() + r * logits.size(1) : nullptr,
                               {at_leading(dlogits, r), contrastive ? at_leading(dembedding, r) : nullptr});
       *at_leading(cross_entropy, r) = static_cast<float>(values.cross_entropy);
       *at_leading(triplet, r) = static_cast<float>(values.triplet);
@@ -48,12 +51,15 @@ struct Node : torch::autograd::Function<Node> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* node, torch::autograd::variable_list upstream) {
     const auto saved = node->get_saved_variables();
-    return {saved[0] * upstream[0], saved[1].defined() ? saved[1] * upstream[0] : at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+    return {saved[0] * upstream[0], saved[1].defined() ? saved[1] * upstream[0] : at::Tensor(),
+            at::Tensor(),           at::Tensor(),
+            at::Tensor(),           at::Tensor()};
   }
 };
 } // namespace
 
-LossTerms loss_fused(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context) {
+LossTerms loss_fused(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
+                     const at::Tensor& people) {
   const at::Tensor own = labels.contiguous();
   const std::int64_t classes = output.logits.size(2);
   for (std::int64_t i = 0; i < own.numel(); ++i)
@@ -62,7 +68,9 @@ LossTerms loss_fused(const ModelOutput& output, const at::Tensor& labels, const 
   const LossWeights weights{.smoothing = config.label_smoothing, .triplet = config.triplet_weight, .margin = config.triplet_margin};
   std::vector<std::int64_t> rows;
   for (std::int64_t r = 0; r < own.size(0); ++r) rows.push_back(context.own_rows(r, own.size(1)));
-  const auto terms = Node::apply(output.logits, output.embedding, own, weights, rows);
+  const auto terms =
+      Node::apply(output.logits, output.embedding, own,
+                  config.triplet_positives == "other_people" ? std::optional(people.contiguous()) : std::nullopt, weights, rows);
   return {.total = terms[0], .cross_entropy = terms[1], .triplet = terms[2]};
 }
 

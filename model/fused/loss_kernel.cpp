@@ -44,7 +44,7 @@ struct Hardest {
 
 /// Of every anchor that has both; ties go to the lowest index. What is no number is farthest and nearest, as in ATen.
 std::vector<Hardest> hardest_of(const LossShape& shape, const VectorLoops& loops, const FloatArray& columns, PlaneSize turned,
-                                const std::int64_t* labels) {
+                                const std::int64_t* labels, const std::int64_t* people) {
   const FloatArray distances(turned.stride);
   std::vector<Hardest> all;
   for (std::size_t anchor = 0; anchor < shape.rows; ++anchor) {
@@ -56,7 +56,7 @@ std::vector<Hardest> hardest_of(const LossShape& shape, const VectorLoops& loops
       if (labels[other] != labels[anchor]) {
         if (found.negative == none || distance < found.nearest || (std::isnan(distance) && !std::isnan(found.nearest)))
           found.negative = other, found.nearest = distance;
-      } else if (other != anchor) {
+      } else if (people != nullptr ? people[other] != people[anchor] : other != anchor) {
         if (found.positive == none || distance > found.farthest || (std::isnan(distance) && !std::isnan(found.farthest)))
           found.positive = other, found.farthest = distance;
       }
@@ -78,7 +78,7 @@ void add_gradient(const float* a, const float* b, std::size_t width, float dista
 
 /// The mean hinge over the anchors, and the gradient of weight times that.
 double triplet(const LossShape& shape, const LossWeights& weights, const VectorLoops& loops, const float* embedding,
-               const std::int64_t* labels, float* dembedding) {
+               const std::int64_t* labels, const std::int64_t* people, float* dembedding) {
   const PlaneSize size = plane_of(shape.rows, shape.width), turned = plane_of(shape.width, shape.rows);
   const FloatArray normalised(size), columns(turned), gradient(size);
   std::vector<float> norms(shape.rows);
@@ -92,7 +92,7 @@ double triplet(const LossShape& shape, const LossWeights& weights, const VectorL
     for (std::size_t i = 0; i < shape.width; ++i) own[i] /= divisor;
   }
   loops.transpose(normalised.data(), size, columns.data(), turned.stride);
-  const std::vector<Hardest> anchors = hardest_of(shape, loops, columns, turned, labels);
+  const std::vector<Hardest> anchors = hardest_of(shape, loops, columns, turned, labels, people);
 
   const auto valid = static_cast<double>(std::max<std::size_t>(anchors.size(), 1));
   const auto share = static_cast<float>(weights.triplet / valid), margin = static_cast<float>(weights.margin);
@@ -123,10 +123,11 @@ double triplet(const LossShape& shape, const LossWeights& weights, const VectorL
 } // namespace
 
 LossValues loss_with_gradients(const LossShape& shape, const LossWeights& weights, const VectorLoops& loops, const float* logits,
-                               const float* embedding, const std::int64_t* labels, const LossGradients& gradients) {
+                               const float* embedding, const std::int64_t* labels, const std::int64_t* people,
+                               const LossGradients& gradients) {
   LossValues values;
   values.cross_entropy = cross_entropy(shape, weights.smoothing, logits, labels, gradients.logits);
-  if (weights.triplet > 0) values.triplet = triplet(shape, weights, loops, embedding, labels, gradients.embedding);
+  if (weights.triplet > 0) values.triplet = triplet(shape, weights, loops, embedding, labels, people, gradients.embedding);
   return values;
 }
 

@@ -23,9 +23,10 @@ struct LossGradients {
   float *logits, *embedding;
 };
 
-/// logits: [rows, classes], embedding: [rows, width], tightly packed. Labels lie in [0, classes). Without a triplet weight the embedding
-/// and its gradient are not touched. Writes every gradient.
+/// logits: [rows, classes], embedding: [rows, width], tightly packed. Labels lie in [0, classes). people: [rows], or null where a positive
+/// may be of the same person. Without a triplet weight the embedding and its gradient are not touched. Writes every gradient.
 LossValues loss_with_gradients(const LossShape& shape, const LossWeights& weights, const VectorLoops& loops, const float* logits,
-                               const float* embedding, const std::int64_t* labels, const LossGradients& gradients);
+                               const float* embedding, const std::int64_t* labels, const std::int64_t* people,
+                               const LossGradients& gradients);
 
 } // namespace stdualx

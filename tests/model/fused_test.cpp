@@ -293,10 +293,11 @@ TEST_F(FusedLayers, VectorAgreesWithThePlainOneInFloat64) {
 /// The loss both ways, from the same values: the fused one in float32, the plain one in `type`. Upstream is not 1, so that backward shows
 /// it.
 void compare_loss(const at::Tensor& logits, const at::Tensor& embedding, const at::Tensor& labels, const TrainingConfig& config,
-                  at::ScalarType type = at::kDouble) {
+                  at::ScalarType type = at::kDouble, const at::Tensor& people = {}) {
   const auto run = [&](at::ScalarType of, bool fused) {
     const ModelOutput output{logits.to(of, false, true).requires_grad_(true), embedding.to(of, false, true).requires_grad_(true), {}};
-    const LossTerms terms = fused ? loss_fused(output, labels, config, {}) : loss_plain(output, labels, config, {.training = true});
+    const LossTerms terms =
+        fused ? loss_fused(output, labels, config, {}, people) : loss_plain(output, labels, config, {.training = true}, people);
     EXPECT_FALSE(terms.cross_entropy.requires_grad() || terms.triplet.requires_grad());
     (terms.total * 3).backward();
     const at::Tensor learned = output.embedding.grad();
@@ -330,6 +331,9 @@ TEST_F(FusedLayers, LossAgreesWithThePlainOneInFloat64) {
       compare_loss(logits, embedding.transpose(0, 1).contiguous().transpose(0, 1), labels, loss_config());
       compare_loss(logits, embedding, at::zeros({2, batch}, at::kLong), loss_config()); // one class alone
       compare_loss(logits, embedding, at::arange(2 * batch).view({2, batch}).remainder(classes), loss_config());
+      TrainingConfig others = loss_config();
+      others.triplet_positives = "other_people";
+      compare_loss(logits, embedding, labels, others, at::kDouble, at::randint(3, {2, batch}, at::kLong));
       TrainingConfig alone = loss_config();
       alone.triplet_weight = 0;
       compare_loss(logits, embedding, labels, alone);

@@ -50,6 +50,24 @@ TEST(Triplet, OfIdenticalWindowsHasAFiniteGradient) {
                   .item<bool>());
 }
 
+TEST(Triplet, PullsTogetherWindowsOfOtherPeopleAloneWhereAsked) {
+  // On a circle: class 0 at 0 and 90 degrees by person 1, at 45 by person 2; class 1 at 180. Each of class 0 is 45 degrees from the other
+  // person's; the farthest of anybody's would be 90.
+  const double half = std::sqrt(0.5), near = 2 * std::sin(std::acos(-1.0) / 8), far = 2 * std::sin(3 * std::acos(-1.0) / 8);
+  const at::Tensor embedding = at::tensor({1.0, 0.0, 0.0, 1.0, half, half, -1.0, 0.0}, at::kDouble).view({1, 4, 2});
+  const at::Tensor labels = at::tensor({0, 0, 0, 1}, at::kLong).view({1, 4}), people = at::tensor({1, 1, 2, 2}, at::kLong).view({1, 4});
+  TrainingConfig config;
+  config.triplet_weight = 1;
+  config.triplet_margin = 5;
+  config.triplet_positives = "other_people";
+  const ModelOutput output{at::zeros({1, 4, 2}, at::kDouble), embedding, {}};
+  const LossTerms terms = loss(output, labels, config, {.training = true}, people);
+  EXPECT_NEAR(terms.triplet.item<double>(), ((5 + near - 2) + (5 + near - std::sqrt(2.0)) + (5 + near - far)) / 3, 1e-12);
+  EXPECT_THROW(loss(output, labels, config, {.training = true}), std::invalid_argument) << "without people";
+  const at::Tensor alone = at::ones({1, 4}, at::kLong);
+  EXPECT_EQ(loss(output, labels, config, {.training = true}, alone).triplet.item<double>(), 0) << "one person has no positives";
+}
+
 TEST(Triplet, TiesGoToTheLowestIndex) {
   // Anchor 0 at 0 degrees; positives 1 and 2 mirror each other; negative 3 is opposite.
   const at::Tensor embedding = at::tensor({1.0, 0.0, 0.6, 0.8, 0.6, -0.8, -1.0, 0.0}, at::kDouble).view({1, 4, 2});

@@ -28,6 +28,7 @@ public:
       const auto label = static_cast<std::int32_t>(window % 3);
       labels_.push_back(label);
       people_.push_back(1 + window / 3 % 4);
+      wearers_.push_back(static_cast<std::int32_t>(people_.back()));
       std::uint32_t number = 0;
       for (std::int64_t sensor = 0; sensor < shape.sensors; ++sensor)
         for (std::int64_t step = 0; step < shape.steps; ++step)
@@ -41,6 +42,7 @@ public:
 
   TrainingWindows windows() const {
     TrainingWindows windows{shape, values_, labels_, {{0}, {0}}, std::vector<float>(6, 0.05f), std::vector<float>(6, 0.8f)};
+    windows.people = wearers_;
     return windows;
   }
   /// People 1 and 2 train, 3 validates, 4 tests.
@@ -57,6 +59,7 @@ private:
   std::vector<float> values_;
   std::vector<std::int32_t> labels_;
   std::vector<std::int64_t> people_;
+  std::vector<std::int32_t> wearers_; // the same
 };
 
 inline RunSpec small_run() {

@@ -17,7 +17,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <numeric>
+#include <set>
 
 namespace stdualx {
 namespace {
@@ -46,6 +48,35 @@ TEST(EpochOrder, PutsEveryWindowAtEveryPlaceEquallyOften) {
     for (std::size_t place = 0; place < 5; ++place) ++counts[place * 5 + static_cast<std::size_t>(order[place])];
   }
   for (const int count : counts) EXPECT_NEAR(count, epochs / 5, 150); // 5 standard deviations
+}
+
+TEST(EpochOrder, OfPeopleTakesAsManyOfEach) {
+  const auto windows = counted(30);
+  std::vector<std::int32_t> people(30, 7); // person 7 has 20 windows, 2 has 8, 4 has 2
+  for (std::size_t i = 0; i < 10; ++i) people[3 * i] = i < 8 ? 2 : 4;
+  std::set<std::int64_t> seen;
+  for (std::uint32_t epoch = 1; epoch <= 20; ++epoch) {
+    const auto order = balanced_epoch_order(windows, people, 1, epoch);
+    ASSERT_EQ(order.size(), 30u);
+    std::map<std::int32_t, std::map<std::int64_t, int>> times;
+    for (const std::int64_t window : order) ++times[people[static_cast<std::size_t>(window)]][window];
+    for (const auto& [person, of] : times) {
+      int sum = 0, least = 100, most = 0;
+      for (const auto& [window, count] : of) sum += count, least = std::min(least, count), most = std::max(most, count);
+      EXPECT_EQ(sum, 10);
+      EXPECT_LE(most - (of.size() == (person == 7   ? 20u
+                                      : person == 2 ? 8u
+                                                    : 2u)
+                            ? least
+                            : 0),
+                1)
+          << "as often as the others of that person";
+    }
+    seen.insert(order.begin(), order.end());
+    EXPECT_EQ(order, balanced_epoch_order(windows, people, 1, epoch));
+    EXPECT_NE(order, balanced_epoch_order(windows, people, 2, epoch));
+  }
+  EXPECT_EQ(seen.size(), 30u) << "who has many windows gives others in each epoch";
 }
 
 TEST(Batches, AreNearlyEqualAndHoldEveryWindowOnce) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace stdualx {
 
@@ -23,16 +24,41 @@ std::vector<Share> batches_of(std::int64_t windows, std::int64_t batch_size) {
   return batches;
 }
 
-std::vector<std::int64_t> epoch_order(std::span<const std::int64_t> windows, std::int64_t seed, std::uint32_t epoch) {
-  const RandomStream stream(seed, "order");
-  std::vector<std::int64_t> order(windows.begin(), windows.end());
+namespace {
+std::vector<std::int64_t> shuffled(std::vector<std::int64_t> order, const RandomStream& stream, std::uint32_t epoch, std::uint32_t round) {
   for (std::size_t last = order.size(); last > 1; --last) {
-    const PhiloxCounter words = stream.words(epoch, 0, 0, static_cast<std::uint32_t>(last));
+    const PhiloxCounter words = stream.words(epoch, round, 0, static_cast<std::uint32_t>(last));
     // A 32-bit draw scaled to [0, last): its bias is last / 2^32, far below anything a shuffle could show.
     const std::uint64_t chosen = (std::uint64_t{words[0]} * last) >> 32;
     std::swap(order[last - 1], order[chosen]);
   }
   return order;
+}
+} // namespace
+
+std::vector<std::int64_t> epoch_order(std::span<const std::int64_t> windows, std::int64_t seed, std::uint32_t epoch) {
+  return shuffled({windows.begin(), windows.end()}, RandomStream(seed, "order"), epoch, 0);
+}
+
+std::vector<std::int64_t> balanced_epoch_order(std::span<const std::int64_t> windows, std::span<const std::int32_t> people,
+                                               std::int64_t seed, std::uint32_t epoch) {
+  std::map<std::int64_t, std::vector<std::int64_t>> by_person;
+  for (const std::int64_t window : windows) by_person[people[static_cast<std::size_t>(window)]].push_back(window);
+  std::vector<std::int64_t> order;
+  order.reserve(windows.size());
+  std::int64_t place = 0;
+  for (const auto& [person, own] : by_person) {
+    const RandomStream stream(seed, "order", "person " + std::to_string(person));
+    auto wanted = static_cast<std::size_t>(
+        share_of(static_cast<std::int64_t>(windows.size()), place++, static_cast<std::int64_t>(by_person.size())).count);
+    for (std::uint32_t round = 0; wanted > 0; ++round) {
+      const std::vector<std::int64_t> all = shuffled(own, stream, epoch, round);
+      const std::size_t taken = std::min(wanted, all.size());
+      order.insert(order.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(taken));
+      wanted -= taken;
+    }
+  }
+  return epoch_order(order, seed, epoch);
 }
 
 BatchReader::BatchReader(TrainingWindows windows, const AugmentationConfig& augmentation, std::int64_t seed, at::ScalarType type,
@@ -97,11 +123,10 @@ at::Tensor BatchReader::read_augmented(std::span<const std::int64_t> rows, Sampl
   return finish(plain);
 }
 
-at::Tensor BatchReader::labels(std::span<const std::int64_t> rows) const {
-  at::Tensor labels = at::empty({1, static_cast<std::int64_t>(rows.size())}, at::kLong);
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    labels.mutable_data_ptr<std::int64_t>()[i] = windows_.labels[static_cast<std::size_t>(rows[i])];
-  return labels.to(device_);
+at::Tensor BatchReader::numbers(std::span<const std::int32_t> of, std::span<const std::int64_t> rows) const {
+  at::Tensor numbers = at::empty({1, static_cast<std::int64_t>(rows.size())}, at::kLong);
+  for (std::size_t i = 0; i < rows.size(); ++i) numbers.mutable_data_ptr<std::int64_t>()[i] = of[static_cast<std::size_t>(rows[i])];
+  return numbers.to(device_);
 }
 
 } // namespace stdualx

@@ -18,6 +18,7 @@ struct TrainingWindows {
   std::span<const std::int32_t> labels;           // [windows], class indices
   std::vector<std::vector<std::int64_t>> triples; // of each sensor: first channel of each group of three axes
   std::vector<float> mean, deviation;             // [sensors, channels], over the training windows
+  std::span<const std::int32_t> people = {};      // [windows]; empty: not told, which some settings of training want
 };
 
 /// A contiguous part of something.
@@ -38,6 +39,12 @@ std::vector<Share> batches_of(std::int64_t windows, std::int64_t batch_size);
 /// `windows` in the order of one epoch: a Fisher-Yates shuffle keyed by (seed, epoch), nothing else.
 std::vector<std::int64_t> epoch_order(std::span<const std::int64_t> windows, std::int64_t seed, std::uint32_t epoch);
 
+/// As many of `windows` as there are, of each person as many as of any other (numbers differ by at most one), shuffled: who has fewer gives
+/// each of them more than once, who has more gives some of them, others in each epoch. `people`: of all windows of the set. Keyed by (seed,
+/// epoch), as epoch_order.
+std::vector<std::int64_t> balanced_epoch_order(std::span<const std::int64_t> windows, std::span<const std::int32_t> people,
+                                               std::int64_t seed, std::uint32_t epoch);
+
 /// Makes tensors of rows of a window set.
 class BatchReader {
 public:
@@ -49,11 +56,14 @@ public:
   /// Augmented, then standardised. `place` is that of the first row; the rows are neighbours in the global batch.
   at::Tensor read_augmented(std::span<const std::int64_t> rows, SamplePlace place) const;
   /// [1, rows] int64 on the device.
-  at::Tensor labels(std::span<const std::int64_t> rows) const;
+  at::Tensor labels(std::span<const std::int64_t> rows) const { return numbers(windows_.labels, rows); }
+  /// Who wore the sensors, as labels().
+  at::Tensor people(std::span<const std::int64_t> rows) const { return numbers(windows_.people, rows); }
 
   const TrainingWindows& windows() const { return windows_; }
 
 private:
+  at::Tensor numbers(std::span<const std::int32_t> of, std::span<const std::int64_t> rows) const;
   void standardise(std::span<float> window) const;
   at::Tensor finish(const at::Tensor& plain) const;
 

@@ -49,7 +49,7 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
       reader_(std::move(windows), run.training.augmentation, run.seed, type_, device),
       batches_(batches_of(static_cast<std::int64_t>(train_rows_.size()), run.training.batch_size)),
       // Not the largest of these batches: all runs of one batch size compute in one shape, and a run's bits are those of any company.
-      batch_rows_(std::min(run.training.batch_size, static_cast<std::int64_t>(train_rows_.size()))),
+      batch_rows_(std::max(batches_.front().count, std::min(run.training.batch_size, static_cast<std::int64_t>(train_rows_.size())))),
       model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
       buffers_(model_->buffers(), type_, device), summed_(parameters_.bind_gradients(1)),
       gradient_(summed_.narrow(0, 0, parameters_.values().numel())), optimizer_(parameters_.values()),
@@ -59,9 +59,14 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
   const at::TensorOptions values = at::TensorOptions().dtype(type_).device(device_), whole = values.dtype(at::kLong);
   inputs_ = {.windows = at::zeros({1, rows, shape.sensors, shape.steps, shape.channels}, values),
              .labels = at::zeros({1, rows}, whole),
+             .people = {},
              .counters = at::zeros({1, 2}, whole),
              .real = at::zeros({1, batch_rows_}, values),
              .rates = at::zeros({UpdateRates::count}, values)};
+  const bool asks = run_.training.triplet_positives == "other_people" || run_.training.batch_order == "people";
+  if (asks && reader_.windows().people.empty())
+    throw std::invalid_argument("training by people was asked for, and nobody said whose the windows are");
+  if (run_.training.triplet_positives == "other_people") inputs_.people = at::zeros({1, rows}, whole);
 }
 
 Training::~Training() = default;
@@ -85,6 +90,7 @@ void Training::prepare(std::uint32_t epoch, std::uint32_t step, std::span<const 
   inputs_.windows.narrow(1, real, padding).zero_();
   inputs_.labels.narrow(1, 0, real).copy_(reader_.labels(own));
   inputs_.labels.narrow(1, real, padding).zero_();
+  if (inputs_.people.defined()) inputs_.people.narrow(1, 0, real).copy_(reader_.people(own));
   inputs_.counters.copy_(step_counters(epoch, step));
   inputs_.real.narrow(1, 0, rows).fill_(1);
   inputs_.real.narrow(1, rows, batch_rows_ - rows).zero_();
@@ -107,7 +113,7 @@ StepOutcome Training::compute() {
   context.group = communicator_.size() > 1 ? group_.get() : nullptr;
   gradient_.zero_();
   const ModelOutput output = model_->forward(inputs_.windows, context);
-  const LossTerms terms = loss(output, inputs_.labels, config, context);
+  const LossTerms terms = loss(output, inputs_.labels, config, context, inputs_.people);
   terms.total.backward(); // adds into gradient_, whose views the parameters' gradients are
 
   // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
@@ -135,7 +141,9 @@ TrainedEpoch Training::train_epoch(const StepObserver& observer) {
   const auto epoch = static_cast<std::uint32_t>(progress_.epoch + 1);
   data_seconds_ = 0;
   communicator_.take_seconds();
-  const std::vector<std::int64_t> order = epoch_order(train_rows_, run_.seed, epoch);
+  const std::vector<std::int64_t> order = run_.training.batch_order == "people"
+                                              ? balanced_epoch_order(train_rows_, reader_.windows().people, run_.seed, epoch)
+                                              : epoch_order(train_rows_, run_.seed, epoch);
 
   // Row 0: losses; row 1: norms of the gradient, each in the step's column, which is looked up on the device. Reading waits for a GPU.
   at::Tensor looked_at = at::empty({2, steps_per_epoch()}, at::TensorOptions().dtype(type_).device(device_));

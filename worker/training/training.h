@@ -65,6 +65,7 @@ struct StepOutcome {
 struct StepInputs {
   at::Tensor windows;  // [1, rows of this rank, S, L, C], augmented and standardised
   at::Tensor labels;   // [1, rows of this rank]
+  at::Tensor people;   // [1, rows of this rank]; undefined where nobody asks
   at::Tensor counters; // [1, 2]: epoch and step
   at::Tensor real;     // [1, rows of the global batch]: 1, and 0 for padding
   at::Tensor rates;    // [UpdateRates::count]
