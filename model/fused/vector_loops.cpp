@@ -106,6 +106,8 @@ void add(const float* x, PlaneSize size, float* to) {
 #include "model/fused/attention_loops.inc"
 #include "model/fused/few_tokens_loops.inc"
 
+constexpr float layer_norm_epsilon = 1e-5f; // PyTorch's default
+
 /// Mean and 1 / deviation of a row.
 HWY_INLINE void row_moments(const float* x, PlaneSize size, float& mean, float& inverse_deviation) {
   const float share = 1.0f / static_cast<float>(size.columns);
@@ -124,8 +126,7 @@ HWY_INLINE void row_moments(const float* x, PlaneSize size, float& mean, float& 
     const Float deviation = hn::IfThenElseZero(within(whole, size.columns), hn::Sub(hn::Load(floats, x + whole), middle));
     squares = hn::MulAdd(deviation, deviation, squares);
   }
-  constexpr float epsilon = 1e-5f; // PyTorch's default
-  inverse_deviation = 1.0f / __builtin_sqrtf(lane_sum(squares) * share + epsilon);
+  inverse_deviation = 1.0f / __builtin_sqrtf(lane_sum(squares) * share + layer_norm_epsilon);
 }
 
 void layer_norm(const float* x, PlaneSize size, const float* weight, const float* bias, float* y) {
@@ -197,9 +198,8 @@ Moments moments(const float* x, PlaneSize size) {
 
 void activate(const float* x, PlaneSize size, float factor, float shift, const DropoutDraw& draw, float* scratch, float* y,
               std::size_t y_stride, std::uint8_t* bits) {
-  auto* drawn = reinterpret_cast<std::uint32_t*>(scratch);
   const bool drops = draw.threshold > 0;
-  if (drops) draw_words(draw, size.rows * size.columns, drawn);
+  const std::uint32_t* const drawn = drops ? draw_plane(draw, size, reinterpret_cast<std::uint32_t*>(scratch)) : nullptr;
   const hn::RebindToSigned<Floats> integers;
   const Word sign = hn::Set(words, 0x80000000u);
   const auto limit = hn::BitCast(integers, hn::Xor(hn::Set(words, draw.threshold), sign));
@@ -281,7 +281,10 @@ HWY_INLINE void convolve_by(const float* x, std::size_t x_stride, PlaneSize size
   for (int i = 0; i < kernel * kernel; ++i) weight[i] = given[flipped ? kernel * kernel - 1 - i : i];
   std::size_t r = 0;
   for (; r + 4 <= size.rows; r += 4) convolve_rows<kernel, 4>(x + r * x_stride, x_stride, size, weight, bias, y + r * size.stride);
-  for (; r < size.rows; ++r) convolve_rows<kernel, 1>(x + r * x_stride, x_stride, size, weight, bias, y + r * size.stride);
+  x += r * x_stride, y += r * size.stride;
+  if (size.rows - r == 3) convolve_rows<kernel, 3>(x, x_stride, size, weight, bias, y);
+  else if (size.rows - r == 2) convolve_rows<kernel, 2>(x, x_stride, size, weight, bias, y);
+  else if (size.rows - r == 1) convolve_rows<kernel, 1>(x, x_stride, size, weight, bias, y);
 }
 
 void convolve(const float* x, std::size_t x_stride, PlaneSize size, const float* weight, int kernel, bool flipped, float bias, float* y) {
@@ -367,6 +370,8 @@ const VectorLoops& loops() {
                                   attend_few_backward,
                                   layer_norm,
                                   layer_norm_backward,
+                                  layer_norm_columns,
+                                  layer_norm_columns_backward,
                                   moments,
                                   activate,
                                   activate_again,

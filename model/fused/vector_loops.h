@@ -38,6 +38,7 @@ struct DropoutDraw {
   std::uint32_t sensor = 0;
   std::uint32_t threshold = 0; // 0: everything is kept
   float scale = 1;             // of what is kept
+  bool turned = false;         // words are counted down the plane's columns, as of its transpose
 };
 
 /// The widest head that attend() has.
@@ -48,7 +49,7 @@ constexpr std::size_t most_few_tokens = 10;
 constexpr std::size_t attend_floats(PlaneSize head) { return 2 * head.rows * head.columns * plane_alignment; }
 
 /// Floats of scratch that the loops over a dropout's plane of `values` want.
-constexpr std::size_t dropout_floats(std::size_t values) { return padded((values + 3) / 4) * 4 + 4 * plane_alignment; }
+constexpr std::size_t dropout_floats(std::size_t values) { return 2 * (padded((values + 3) / 4) * 4 + 4 * plane_alignment); }
 
 /// Floats that hold the bits of a plane (activate), whichever the vectors, and what reading eight bytes at the last ones wants.
 constexpr std::size_t bit_floats(PlaneSize size) { return padded(size.rows * size.stride / 4 / sizeof(float) + 2); }
@@ -114,6 +115,12 @@ struct VectorLoops {
   /// dx, and added to dweight and dbias (the stride's length). `dx` may be `dy`.
   void (*layer_norm_backward)(const float* x, const float* dy, PlaneSize size, const float* weight, float* dx, float* dweight,
                               float* dbias);
+  /// Layer norm of each column: weight[r], bias[r] are those of row r.
+  void (*layer_norm_columns)(const float* x, PlaneSize size, const float* weight, const float* bias, float* y);
+  /// dx, which is 0 in the padding of its rows, and added to dweight and dbias: [rows, plane_alignment], whose rows' sums are the
+  /// gradients. `dx` may be `dy`.
+  void (*layer_norm_columns_backward)(const float* x, const float* dy, PlaneSize size, const float* weight, float* dx, float* dweight,
+                                      float* dbias);
 
   /// Moments of all values of a plane.
   Moments (*moments)(const float* x, PlaneSize size);

@@ -61,7 +61,8 @@ struct Twins {
   }
   using Layer = std::function<at::Tensor(const at::Tensor&, const StepContext&)>;
   /// `rounded`, where it is given: the plain layer in float32. Where that one is further from the truth than the tolerance, as behind a
-  /// layer norm over three channels, the fused one may be as far, and half as much again.
+  /// layer norm over few channels, the fused one may be 2.5 times as far, over two 5 times. Over one channel a layer norm gives the same
+  /// whatever comes in: gradients before it are 0, and what is left of them is rounding.
   void compare(const std::vector<std::int64_t>& sizes, const StepContext& context, bool input_learns, const Layer& fused,
                const Layer& plain, const Layer& rounded = {}) {
     const at::AutoGradMode learns(context.training);
@@ -74,14 +75,15 @@ struct Twins {
       return std::pair(input_learns ? input.grad() : at::Tensor(), joined(layer.parameters, true));
     };
 
+    const double share = sizes.back() == 2 ? 5 : 2.5;
     double input_limit = tolerance, limit = tolerance;
     if (rounded && context.training) {
       std::vector<at::Tensor> buffers;
       for (const NamedTensor& buffer : single.buffers) buffers.push_back(buffer.tensor.clone());
       (rounded(x, context) * dy).sum().backward();
       const auto [input, parameters] = gradients(x, single);
-      input_limit = std::max(limit, 1.5 * relative(input, truth.grad()));
-      limit = std::max(limit, 1.5 * relative(parameters, joined(exact.parameters, true)));
+      input_limit = std::max(limit, share * relative(input, truth.grad()));
+      limit = std::max(limit, share * relative(parameters, joined(exact.parameters, true)));
       x.mutable_grad().reset();
       for (const NamedTensor& parameter : single.parameters) parameter.tensor.mutable_grad().reset();
       for (std::size_t i = 0; i < buffers.size(); ++i) single.buffers[i].tensor.copy_(buffers[i]);
@@ -91,7 +93,7 @@ struct Twins {
     ASSERT_EQ(y.sizes(), expected.sizes());
     EXPECT_LT(relative(y, expected), tolerance);
     EXPECT_LT(relative(joined(single.buffers, false), joined(exact.buffers, false)), tolerance);
-    if (!context.training) return;
+    if (!context.training || (rounded && sizes.back() == 1)) return;
     (y * dy).sum().backward();
     const auto [input, parameters] = gradients(x, single);
     if (input_learns) {
@@ -148,7 +150,14 @@ TEST_F(FusedLayers, StdatAgreesWithThePlainLayerInFloat64) {
                              {3, 2, 128, 6, 6, 2},          // `faithful`, of 3 channels and their asinh, and as UCI-HAR has it
                              {3, 2, 128, 3, 3, 2},
                              {5, 2, 125, 9, 3, 5}, // DSADS
-                             {1, 2, 57, 3, 3, 3},  // four vectors of queries, the last not whole, and five
+                             {2, 2, 40, 1, 1, 4},  // planes turned: one channel and more, steps that leave vectors unfilled
+                             {2, 2, 50, 2, 2, 5},
+                             {1, 3, 33, 5, 1, 3},
+                             {1, 2, 100, 9, 9, 10},
+                             {1, 2, 100, 12, 6, 10}, // the published heads
+                             {1, 2, 64, 11, 1, 2},
+                             {2, 3, 128, 3, 3, 8},
+                             {1, 2, 57, 3, 3, 3}, // four vectors of queries, the last not whole, and five
                              {1, 3, 70, 6, 3, 2},
                              {1, 2, 16, 6, 3, 2},
                              {6, 3, 31, 9, 3, 1},
@@ -159,6 +168,10 @@ TEST_F(FusedLayers, StdatAgreesWithThePlainLayerInFloat64) {
                              {2, 4, 32, 32, 2, 2, true, false, true},
                              {2, 4, 32, 32, 2, 2, true, true, false},
                              {2, 4, 20, 9, 3, 2, true, false, false},
+                             {2, 4, 40, 3, 3, 2, true, false, true},
+                             {2, 4, 40, 3, 3, 2, false, true, true},
+                             {2, 4, 40, 3, 3, 2, true, true, false},
+                             {2, 4, 40, 3, 3, 2, false, false, true},
                              {2, 4, 32, 32, 2, 2, false, false, true},
                              {2, 3, 7, 5, 1, 1, false, false, true}})
     compare_stdat(c, 0);
@@ -195,11 +208,21 @@ TEST_F(FusedLayers, AnActivationOfWhatIsOneHasThePlainMasksBits) {
   const Initialiser initialiser({7, 9}, at::kFloat, at::kCPU);
   const Dropout dropout(initialiser, "some.layer", 0.3);
   for (const std::string_view name : vector_instruction_sets())
-    for (const auto& [steps, channels] : {std::pair{32, 32}, {31, 9}, {3, 1}, {128, 6}, {7, 5}}) {
-      SCOPED_TRACE(::testing::Message() << name << ", " << steps << " x " << channels);
+    for (const auto& [steps, channels, turned] : {std::tuple{32, 32, false},
+                                                  {31, 9, false},
+                                                  {3, 1, false},
+                                                  {128, 6, false},
+                                                  {7, 5, false},
+                                                  {128, 3, true},
+                                                  {125, 9, true},
+                                                  {31, 9, true},
+                                                  {50, 1, true},
+                                                  {17, 2, true}}) {
+      SCOPED_TRACE(::testing::Message() << name << ", " << steps << " x " << channels << (turned ? ", turned" : ""));
       const StepContext context{.training = true, .counters = step_counters(4, 6), .first_sample = 100};
       const at::Tensor expected = dropout(at::ones({6, 3, steps, channels}), context); // 2 replicas, 3 sensors
-      const PlaneSize size = plane_of(static_cast<std::size_t>(steps), static_cast<std::size_t>(channels));
+      const auto rows = static_cast<std::size_t>(turned ? channels : steps), columns = static_cast<std::size_t>(turned ? steps : channels);
+      const PlaneSize size = plane_of(rows, columns);
       const auto floats = static_cast<std::int64_t>(plane_floats(size));
       const at::Tensor ones = at::ones({floats}), y = at::zeros({floats}), bits = at::zeros({floats});
       const at::Tensor scratch = at::empty({static_cast<std::int64_t>(dropout_floats(size.rows * size.columns))});
@@ -207,11 +230,14 @@ TEST_F(FusedLayers, AnActivationOfWhatIsOneHasThePlainMasksBits) {
         for (std::int64_t row = 0; row < 3; ++row) {
           DropoutDraw draw = dropout.draw(context, leading, 6);
           draw.sample += static_cast<std::uint32_t>(row);
+          draw.turned = turned;
           vector_loops(name)->activate(ones.const_data_ptr<float>(), size, 1, 0, draw, scratch.mutable_data_ptr<float>(),
                                        y.mutable_data_ptr<float>(), size.stride,
                                        reinterpret_cast<std::uint8_t*>(bits.mutable_data_ptr<float>()));
-          const at::Tensor plane = y.view({-1, static_cast<std::int64_t>(size.stride)}).narrow(0, 0, steps).narrow(1, 0, channels);
-          ASSERT_TRUE(at::equal(plane, expected[leading][row]));
+          const at::Tensor padded_plane = y.view({-1, static_cast<std::int64_t>(size.stride)});
+          const at::Tensor plane =
+              padded_plane.narrow(0, 0, static_cast<std::int64_t>(rows)).narrow(1, 0, static_cast<std::int64_t>(columns));
+          ASSERT_TRUE(at::equal(turned ? plane.t() : plane, expected[leading][row]));
         }
     }
 }

@@ -143,7 +143,8 @@ if count == 0:
 for each in range(count):
     for training in (1, 0):
         # Small batches: of a hundred thousand activations one lies so near 0 that float32 and float64 differ in its sign.
-        for shape in ((5, 32, 32, 2, 2), (4, 128, 6, 3, 2), (7, 31, 9, 3, 1), (3, 16, 6, 6, 4), (3, 25, 32, 2, 5), (2, 8, 8, 8, 1)):
+        for shape in ((5, 32, 32, 2, 2), (4, 128, 6, 3, 2), (7, 31, 9, 3, 1), (3, 16, 6, 6, 4), (3, 25, 32, 2, 5), (2, 8, 8, 8, 1),
+                      (3, 125, 9, 3, 5), (3, 50, 5, 1, 2), (3, 100, 12, 6, 10)):
             stdat(each, *shape, training)
         for shape in ((64, 128, 6, 32, 2, 5, 2), (6, 50, 9, 20, 3, 7, 1), (3, 31, 3, 8, 1, 3, 3), (4, 24, 1, 5, 2, 1, 2)):
             stem(each, *shape, training)
