@@ -250,18 +250,16 @@ Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::in
 
 Standardisation standardise(const WindowSet& windows, std::span<const std::int64_t> train) {
   if (train.empty()) throw InputError("standardisation needs at least one training window");
-  const InputShape shape = windows.shape();
-  const auto sensors = static_cast<std::size_t>(shape.sensors), steps = static_cast<std::size_t>(shape.steps),
-             channels = static_cast<std::size_t>(shape.channels);
+  const WindowedSamples& source = windows.source();
+  const auto row = static_cast<std::size_t>(source.sensors * source.channels), steps = static_cast<std::size_t>(source.steps);
   const double count = static_cast<double>(train.size()) * static_cast<double>(steps);
   // Two passes: the plain sum of squares loses the deviation of a channel that sits far from 0.
   const auto mean_of = [&](const auto& term) {
-    std::vector<double> sums(sensors * channels, 0.0);
+    std::vector<double> sums(row, 0.0);
     for (const std::int64_t index : train) {
-      const float* value = windows.window(index).data();
-      for (std::size_t sensor = 0; sensor < sensors; ++sensor)
-        for (std::size_t step = 0; step < steps; ++step)
-          for (std::size_t entry = sensor * channels; entry < (sensor + 1) * channels; ++entry) sums[entry] += term(*value++, entry);
+      const float* value = source.samples.data() + static_cast<std::size_t>(source.begins[static_cast<std::size_t>(index)]) * row;
+      for (std::size_t step = 0; step < steps; ++step)
+        for (std::size_t entry = 0; entry < row; ++entry) sums[entry] += term(*value++, entry);
     }
     for (double& sum : sums) sum /= count;
     return sums;

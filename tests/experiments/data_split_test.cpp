@@ -234,9 +234,11 @@ TEST(Standardise, MeanAndDeviationAreThoseWorkedOutByHand) {
   info.windows = {2, 2, 0.5};
   Windows windows;
   windows.labels = windows.people = windows.recordings = windows.starts = {0, 1, 0};
-  windows.values = {1,    0.1f, 3,    0.1f, 1e6f, 0, 1e6f + 1, 0, // window 0: wrist (x, y), (x, y); belt (x, padding), ...
-                    1e9f, 1e9f, 1e9f, 1e9f, 1e9f, 0, 1e9f,     0, // not a training window
-                    5,    0.1f, 7,    0.1f, 1e6f, 0, 1e6f + 1, 0};
+  windows.samples = {1,    0.1f, 1e6f, 0, 3,    0.1f, 1e6f + 1, 0, // window 0: wrist (x, y), belt (x, padding); again
+                     1e9f, 1e9f, 1e9f, 0, 1e9f, 1e9f, 1e9f,     0, // not a training window
+                     5,    0.1f, 1e6f, 0, 7,    0.1f, 1e6f + 1, 0};
+  windows.begins = {0, 2, 4};
+  windows.recording_begins = {0, 2, 4, 6};
   const std::vector<std::int64_t> train = {0, 2};
   const Standardisation result = standardise(WindowSet(info, windows), train);
   EXPECT_THAT(result.mean, ElementsAre(4.0f, 0.1f, 1000000.5f, 0.0f));

@@ -35,6 +35,20 @@ Dataset one_channel(const std::vector<std::vector<std::int32_t>>& labels) {
   return dataset;
 }
 
+/// What the windows of a data set hold, [windows, sensors, steps, channels].
+std::vector<float> values_of(const Dataset& dataset, const WindowSpec& spec) {
+  WindowSetInfo info;
+  info.dataset = dataset.info;
+  info.windows = spec;
+  const WindowSet set(info, cut_windows(dataset, spec));
+  std::vector<float> values;
+  for (std::int64_t index = 0; index < set.size(); ++index) {
+    const std::vector<float> window = set.window(index);
+    values.insert(values.end(), window.begin(), window.end());
+  }
+  return values;
+}
+
 TEST(CutWindows, MajorityLabelsAreThoseWorkedOutByHand) {
   //                                       0  1  2  3   4   5   6  7  8
   const Dataset dataset = one_channel({{0, 0, 0, 1, 1, -1, -1, -1, 0}, {1, 1, 1}, {1, 1, 1, 1}});
@@ -44,7 +58,13 @@ TEST(CutWindows, MajorityLabelsAreThoseWorkedOutByHand) {
   EXPECT_THAT(windows.starts, ElementsAre(0, 2, 0));
   EXPECT_THAT(windows.recordings, ElementsAre(0, 0, 2));
   EXPECT_THAT(windows.people, ElementsAre(7, 7, 9));
-  EXPECT_THAT(windows.values, ElementsAre(0, 1, 2, 3, 2, 3, 4, 5, 200, 201, 202, 203));
+  EXPECT_THAT(values_of(dataset, {4, 2, 0.5}), ElementsAre(0, 1, 2, 3, 2, 3, 4, 5, 200, 201, 202, 203));
+  // Each recording lies there once, the short one, which has no window, not at all.
+  EXPECT_THAT(windows.samples, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 200, 201, 202, 203));
+  EXPECT_THAT(windows.recording_begins, ElementsAre(0, 9, 9, 13));
+  EXPECT_THAT(windows.begins, ElementsAre(0, 2, 9));
+  EXPECT_THAT(windows.room_before, ElementsAre(0, 2, 0));
+  EXPECT_THAT(windows.room_after, ElementsAre(5, 3, 0));
 }
 
 TEST(CutWindows, TheThresholdDropsMixedWindowsAndTiesGoToTheLowerClass) {
@@ -57,7 +77,7 @@ TEST(CutWindows, ValuesAreOrderedBySensorThenStepThenChannel) {
   Dataset dataset = one_channel({{0, 0}});
   dataset.info.sensors = {{"wrist", {{"x", "other"}, {"y", "other"}}}, {"belt", {{"x", "other"}}}};
   dataset.recordings[0].samples = {1, 2, 3, 0, /* step 1 */ 4, 5, 6, 0};
-  EXPECT_THAT(cut_windows(dataset, {2, 2, 0.5}).values, ElementsAre(1, 2, 4, 5, 3, 0, 6, 0));
+  EXPECT_THAT(values_of(dataset, {2, 2, 0.5}), ElementsAre(1, 2, 4, 5, 3, 0, 6, 0));
 }
 
 TEST(CutWindows, WithANullClassWindowsWithoutAClassAreOne) {
@@ -229,6 +249,18 @@ TEST(WindowCache, TheSecondOpeningReadsTheFirstsFile) {
   expect_tiny(second);
   EXPECT_EQ(std::filesystem::last_write_time(cached.files()[0]), written);
   EXPECT_EQ(first.dataset_hash(), second.dataset_hash());
+}
+
+TEST(WindowCache, SamplesThatWindowsShareAreKeptOnce) {
+  const Cached cached;
+  std::string csv = "person,label,x\n";
+  for (int i = 0; i < 20000; ++i) csv += "1,a," + std::to_string(i) + "\n";
+  write_text(cached.folder.path() / "tiny.csv", csv);
+  const WindowSet set = open_window_set(cached.manifest, {100, 10, 0.5}, cached.folder.data_paths());
+  EXPECT_EQ(set.size(), 1991);
+  const auto bytes = std::filesystem::file_size(cached.files().at(0));
+  EXPECT_LT(bytes, 20000 * sizeof(float) + 1991 * 32 + 4096);
+  EXPECT_LT(bytes, 1991 * 100 * sizeof(float) / 5) << "each window by itself";
 }
 
 TEST(WindowCache, ATornFileIsRebuilt) {

@@ -277,7 +277,7 @@ TEST(BatchReading, SplitsOverRanksWithoutChangingARow) {
   std::vector<float> values(5 * 30);
   std::iota(values.begin(), values.end(), 0.0f);
   const std::vector<std::int32_t> labels{0, 1, 0, 1, 1};
-  windows.values = values, windows.labels = labels, windows.triples = {{0}};
+  windows.source = windows_end_to_end(1, 10, 3, values), windows.labels = labels, windows.triples = {{0}};
   windows.mean = {1, 2, 3}, windows.deviation = {4, 5, 6};
   const BatchReader reader(windows, {}, 1, at::kFloat, at::kCPU);
   const std::vector<std::int64_t> rows{4, 0, 3, 1};

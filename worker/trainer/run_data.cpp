@@ -22,7 +22,7 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
   AttemptData& data = mapped->data;
   const Split split = make_split(set, run.protocol, run.fold);
   const Standardisation standardisation = standardise(set, split.train);
-  data.windows = {set.shape(), set.values(), set.labels(), {}, standardisation.mean, standardisation.deviation};
+  data.windows = {set.shape(), set.source(), set.labels(), {}, standardisation.mean, standardisation.deviation};
   data.windows.triples.resize(static_cast<std::size_t>(set.shape().sensors));
   for (const ChannelTriple& triple : set.channel_triples())
     data.windows.triples[static_cast<std::size_t>(triple.sensor)].push_back(triple.first_channel);

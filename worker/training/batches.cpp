@@ -76,10 +76,10 @@ at::Tensor BatchReader::finish(const at::Tensor& plain) const { return plain.to(
 
 at::Tensor BatchReader::read(std::span<const std::int64_t> rows) const {
   at::Tensor plain = plain_tensor(windows_.shape, rows.size());
-  const auto size = static_cast<std::size_t>(windows_.shape.sensors * windows_.shape.steps * windows_.shape.channels);
+  const std::size_t size = windows_.source.window_floats();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::span target(plain.mutable_data_ptr<float>() + i * size, size);
-    std::ranges::copy(windows_.values.subspan(static_cast<std::size_t>(rows[i]) * size, size), target.begin());
+    windows_.source.read(rows[i], 0, target);
     standardise(target);
   }
   return finish(plain);
@@ -87,10 +87,12 @@ at::Tensor BatchReader::read(std::span<const std::int64_t> rows) const {
 
 at::Tensor BatchReader::read_augmented(std::span<const std::int64_t> rows, SamplePlace place) const {
   at::Tensor plain = plain_tensor(windows_.shape, rows.size());
-  const auto size = static_cast<std::size_t>(windows_.shape.sensors * windows_.shape.steps * windows_.shape.channels);
+  const std::size_t size = windows_.source.window_floats();
+  std::vector<float> window(size);
   for (std::size_t i = 0; i < rows.size(); ++i, ++place.sample) {
     const std::span target(plain.mutable_data_ptr<float>() + i * size, size);
-    augmentation_.apply(windows_.values.subspan(static_cast<std::size_t>(rows[i]) * size, size), target, place);
+    windows_.source.read(rows[i], 0, window);
+    augmentation_.apply(window, target, place);
     standardise(target);
   }
   return finish(plain);

@@ -1,6 +1,7 @@
 // From a window set to the tensors of a step: order, shares of the ranks, gathering, augmentation, standardising.
 #pragma once
 
+#include "experiments/spec/windowed_samples.h"
 #include "worker/training/augmentation.h"
 
 #include <ATen/core/Tensor.h>
@@ -14,7 +15,7 @@ namespace stdualx {
 /// What training sees of a window set; the memory is the set's own.
 struct TrainingWindows {
   InputShape shape;
-  std::span<const float> values;                  // [windows, sensors, steps, channels], physical units
+  WindowedSamples source;                         // in physical units
   std::span<const std::int32_t> labels;           // [windows], class indices
   std::vector<std::vector<std::int64_t>> triples; // of each sensor: first channel of each group of three axes
   std::vector<float> mean, deviation;             // [sensors, channels], over the training windows
