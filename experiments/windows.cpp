@@ -17,7 +17,8 @@ constexpr std::int64_t cutting_version = 2;
 
 WindowCache cache_of(const std::filesystem::path& directory, const CatalogEntry& entry, const DatasetSource& source,
                      const WindowSpec& spec) {
-  Json paths = Json::array(), files = Json::array();
+  Json paths = Json::array(), files = Json::array(), windows = to_json_all(spec);
+  if (spec.training_stride == 0) windows.erase("training_stride"); // the name that such a file always had
   for (const auto& file : source.files) {
     std::error_code error;
     const auto size = std::filesystem::file_size(file, error);
@@ -26,7 +27,8 @@ WindowCache cache_of(const std::filesystem::path& directory, const CatalogEntry&
     paths.push_back(std::filesystem::absolute(file).lexically_normal().string());
     files.push_back({size, std::chrono::duration_cast<std::chrono::nanoseconds>(changed.time_since_epoch()).count()});
   }
-  return {directory, entry.name, Json{{"dataset", dataset_source(entry.name)}, {"files", std::move(paths)}, {"windows", to_json_all(spec)}},
+  return {directory, entry.name,
+          Json{{"dataset", dataset_source(entry.name)}, {"files", std::move(paths)}, {"windows", std::move(windows)}},
           Json{{"files", std::move(files)}, {"reader_version", entry.reader_version}, {"cutting_version", cutting_version}}};
 }
 
@@ -158,11 +160,16 @@ WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, 
   const auto scaled = [&](std::int64_t samples) { return std::max<std::int64_t>(1, std::llround(static_cast<double>(samples) * scale)); };
   if (resolved.steps == 0) resolved.steps = scaled(own.steps);
   if (resolved.stride == 0) resolved.stride = scaled(own.stride);
+  if (resolved.training_stride == resolved.stride) resolved.training_stride = 0; // the same windows are the same run
   if (resolved.label_threshold == 0) resolved.label_threshold = own.label_threshold;
   if (source.pre_cut && (resolved.steps != own.steps || resolved.stride != own.stride))
     throw InputError("/windows: data set '" + name + "' comes in windows of " + std::to_string(own.steps) + " steps every " +
                      std::to_string(own.stride) + ", found " + std::to_string(resolved.steps) + " every " +
                      std::to_string(resolved.stride) + "; leave steps and stride out, or set them to these");
+  if (source.pre_cut && resolved.training_stride != 0)
+    throw InputError("/windows/training_stride: data set '" + name + "' comes cut into windows every " + std::to_string(own.stride) +
+                     " steps, training windows too, found " + std::to_string(resolved.training_stride) +
+                     "; leave the key out (training.augmentation.shift moves training windows)");
   return resolved;
 }
 
@@ -171,10 +178,12 @@ Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
   const auto null_label = static_cast<std::int32_t>(dataset.info.classes.size());
   std::vector<std::int64_t> counts(dataset.info.classes.size() + 1);
   Windows windows;
-  const std::int64_t spacing = dataset.info.pre_cut ? spec.steps : spec.stride; // in the recording's samples
-  for (std::size_t index = 0; index < dataset.recordings.size(); ++index) {
+  // Those at `stride`, but for those that are there already, being at `known` too (0: none is).
+  const auto cut = [&](std::size_t index, std::int64_t stride, std::int64_t known) {
     const Recording& recording = dataset.recordings[index];
+    const std::int64_t spacing = dataset.info.pre_cut ? spec.steps : stride; // in the recording's samples
     for (std::int64_t window = 0; window * spacing + spec.steps <= recording.steps(); ++window) {
+      if (known != 0 && window * stride % known == 0) continue;
       const auto held =
           std::span(recording.labels).subspan(static_cast<std::size_t>(window * spacing), static_cast<std::size_t>(spec.steps));
       const auto [commonest, count] = commonest_label(held, counts);
@@ -183,9 +192,12 @@ Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
       windows.labels.push_back(label);
       windows.people.push_back(recording.person);
       windows.recordings.push_back(static_cast<std::int32_t>(index));
-      windows.starts.push_back(static_cast<std::int32_t>(window * spec.stride));
+      windows.starts.push_back(static_cast<std::int32_t>(window * stride));
     }
-  }
+  };
+  for (std::size_t index = 0; index < dataset.recordings.size(); ++index) cut(index, spec.stride, 0);
+  for (std::size_t index = 0; spec.training_stride != 0 && index < dataset.recordings.size(); ++index)
+    cut(index, spec.training_stride, spec.stride);
   place_windows(windows, lay_out_samples(windows, dataset, spec, row), spec);
   return windows;
 }

@@ -12,7 +12,8 @@
 
 namespace stdualx {
 
-/// Recordings in memory, and the windows that were cut from them, ordered by recording and start.
+/// Recordings in memory, and the windows that were cut from them, ordered by recording and start; after them, ordered alike, those that
+/// the training stride adds, so that the others are numbered the same whatever it is.
 struct Windows {
   std::vector<float> samples;                 // [samples of all recordings, sensors, channels], physical units
   std::vector<std::int64_t> recording_begins; // [recordings + 1], first sample of each and the end; without a window it has none
@@ -76,6 +77,9 @@ public:
     source_.read(index, 0, values);
     return values;
   }
+  /// Whether it is one of the windows that are trained on, and of those that validate and test; without a training stride all are both.
+  bool is_for_training(std::int64_t index) const { return is_cut_at(index, info_.windows.training_stride); }
+  bool is_for_evaluation(std::int64_t index) const { return is_cut_at(index, info_.windows.stride); }
   std::span<const std::int32_t> labels() const { return labels_; }
   std::span<const std::int32_t> people() const { return people_; }
   std::span<const std::int32_t> recordings() const { return recordings_; }
@@ -89,6 +93,9 @@ public:
 private:
   friend class WindowCache;
   WindowSet() = default;
+  bool is_cut_at(std::int64_t index, std::int64_t stride) const {
+    return info_.windows.training_stride == 0 || starts_[static_cast<std::size_t>(index)] % stride == 0;
+  }
 
   WindowSetInfo info_;
   WindowedSamples source_; // owns the memory that the spans show, too
@@ -97,14 +104,15 @@ private:
 };
 
 /// Puts the data set's own steps, stride and threshold where `spec` says 0; at another rate, steps and stride of about the same
-/// duration. The data set's own rate becomes 0. `name` is for the message. InputError: windows that the data set cannot give.
+/// duration. The data set's own rate becomes 0, and so does a training stride that is the stride. `name` is for the message. InputError:
+/// windows that the data set cannot give.
 WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, const std::string& name);
 
-/// Cuts each recording at 0, stride, 2 stride, ... A window's label is the one that most of its steps carry (a tie goes to
-/// the lower class, and to a class before none); kept when that is a class and covers at least `label_threshold`. With
-/// `null_class`, none is the class after the last one. `spec` is resolved, `dataset` at its rate. Pre-cut recordings are
-/// taken window by window; where each begins, to the bit, with the end of the one before, they are put together again at their stride, else
-/// their windows stay end to end, without room. Recordings without a window are left out.
+/// Cuts each recording at 0, stride, 2 stride, ... and at the multiples of the training stride where there is one. A window's label is the
+/// one that most of its steps carry (a tie goes to the lower class, and to a class before none); kept when that is a class and covers at
+/// least `label_threshold`. With `null_class`, none is the class after the last one. `spec` is resolved, `dataset` at its rate. Pre-cut
+/// recordings are taken window by window; where each begins, to the bit, with the end of the one before, they are put together again at
+/// their stride, else their windows stay end to end, without room. Recordings without a window are left out.
 Windows cut_windows(const Dataset& dataset, const WindowSpec& spec);
 
 /// The windows of a data set: the cache under `paths.cache_directory`, built first where it is missing, out of date or torn.

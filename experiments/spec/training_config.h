@@ -11,6 +11,7 @@ struct AugmentationConfig {
   double gain = 0.1;            // a sensor's gain ~ 1 + N(0, this)
   double time_warp = 0.1;       // speed ~ 1 + N(0, this), and six knots of displacement; reflected at the ends
   double jitter = 0.05;         // noise in training standard deviations of the channel
+  double shift = 0;             // a window begins up to this share of its steps earlier or later, within its recording
 
   static const auto& fields() {
     using A = AugmentationConfig;
@@ -18,7 +19,9 @@ struct AugmentationConfig {
         number("rotation_degrees", &A::rotation_degrees, 0.0, 0, 180, "standard deviation of a random rotation of all axes, degrees"),
         number("gain", &A::gain, 0.0, 0, 1, "standard deviation of a sensor's random gain"),
         number("time_warp", &A::time_warp, 0.0, 0, 0.5, "strength of random time warping"),
-        number("jitter", &A::jitter, 0.0, 0, 10, "standard deviation of added noise, in channel standard deviations"));
+        number("jitter", &A::jitter, 0.0, 0, 10, "standard deviation of added noise, in channel standard deviations"),
+        number("shift", &A::shift, 0.0, 0, 1,
+               "largest random shift of a training window's start, as a share of its steps; its label stays"));
     return all;
   }
   bool operator==(const AugmentationConfig&) const = default;

@@ -67,6 +67,7 @@ WindowSet all_windows(Dataset& dataset, const Trained& trained, std::int64_t str
   spec.stride = stride;
   spec.label_threshold = 0;
   spec.null_class = true;
+  spec.training_stride = 0;
   WindowSetInfo info;
   info.dataset = dataset.info;
   info.windows = spec;

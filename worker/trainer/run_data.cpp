@@ -20,7 +20,7 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
                      ", but the run was planned with " + run.dataset_hash + ": give every host the same files, or plan again");
 
   AttemptData& data = mapped->data;
-  const Split split = make_split(set, run.protocol, run.fold);
+  const Split split = make_split(set, run.protocol, run.fold, largest_shift(run.training.augmentation, set.window_spec().steps));
   const Standardisation standardisation = standardise(set, split.train);
   data.windows = {set.shape(), set.source(), set.labels(), {}, standardisation.mean, standardisation.deviation};
   data.windows.triples.resize(static_cast<std::size_t>(set.shape().sensors));

@@ -35,9 +35,14 @@ std::vector<std::int64_t> epoch_order(std::span<const std::int64_t> windows, std
   return order;
 }
 
+std::int64_t largest_shift(const AugmentationConfig& augmentation, std::int64_t steps) {
+  return std::llround(augmentation.shift * static_cast<double>(steps));
+}
+
 BatchReader::BatchReader(TrainingWindows windows, const AugmentationConfig& augmentation, std::int64_t seed, at::ScalarType type,
                          at::Device device)
-    : windows_(std::move(windows)), augmentation_(augmentation, seed, windows_.shape, windows_.triples, windows_.deviation), type_(type),
+    : windows_(std::move(windows)), augmentation_(augmentation, seed, windows_.shape, windows_.triples, windows_.deviation),
+      shift_(seed, "augmentation", "shift"), largest_shift_(largest_shift(augmentation, windows_.shape.steps)), type_(type),
       device_(device), mean_(windows_.mean.size(), 0.0f), scale_(windows_.deviation.size(), 0.0f) {
   const InputShape& shape = windows_.shape;
   for (std::int64_t sensor = 0; sensor < shape.sensors; ++sensor) {
@@ -52,6 +57,14 @@ BatchReader::BatchReader(TrainingWindows windows, const AugmentationConfig& augm
       scale_[i] = 1 / windows_.deviation[i];
     }
   }
+}
+
+std::int64_t BatchReader::shift_of(std::int64_t row, SamplePlace place) const {
+  if (largest_shift_ == 0) return 0;
+  // As for the order of an epoch: a 32-bit draw scaled to [0, 2 * largest_shift].
+  const PhiloxCounter words = shift_.words(place.epoch, place.step, place.sample, 0);
+  const auto drawn = static_cast<std::int64_t>((std::uint64_t{words[0]} * static_cast<std::uint64_t>(2 * largest_shift_ + 1)) >> 32);
+  return windows_.source.clipped_shift(row, drawn - largest_shift_);
 }
 
 void BatchReader::standardise(std::span<float> window) const {
@@ -91,7 +104,7 @@ at::Tensor BatchReader::read_augmented(std::span<const std::int64_t> rows, Sampl
   std::vector<float> window(size);
   for (std::size_t i = 0; i < rows.size(); ++i, ++place.sample) {
     const std::span target(plain.mutable_data_ptr<float>() + i * size, size);
-    windows_.source.read(rows[i], 0, window);
+    windows_.source.read(rows[i], shift_of(rows[i], place), window);
     augmentation_.apply(window, target, place);
     standardise(target);
   }

@@ -39,6 +39,9 @@ std::vector<Share> batches_of(std::int64_t windows, std::int64_t batch_size);
 /// `windows` in the order of one epoch: a Fisher-Yates shuffle keyed by (seed, epoch), nothing else.
 std::vector<std::int64_t> epoch_order(std::span<const std::int64_t> windows, std::int64_t seed, std::uint32_t epoch);
 
+/// The most samples by which augmentation shifts a window.
+std::int64_t largest_shift(const AugmentationConfig& augmentation, std::int64_t steps);
+
 /// Makes tensors of rows of a window set.
 class BatchReader {
 public:
@@ -47,7 +50,8 @@ public:
 
   /// Standardised, not augmented: [1, rows, sensors, steps, channels].
   at::Tensor read(std::span<const std::int64_t> rows) const;
-  /// Augmented, then standardised. `place` is that of the first row; the rows are neighbours in the global batch.
+  /// Shifted (by whole samples, uniform from -largest_shift to largest_shift, keyed by (seed, "augmentation", "shift"), cut off at the ends
+  /// of the recording), augmented, then standardised. `place` is that of the first row; the rows are neighbours in the global batch.
   at::Tensor read_augmented(std::span<const std::int64_t> rows, SamplePlace place) const;
   /// [1, rows] int64 on the device.
   at::Tensor labels(std::span<const std::int64_t> rows) const;
@@ -55,11 +59,14 @@ public:
   const TrainingWindows& windows() const { return windows_; }
 
 private:
+  std::int64_t shift_of(std::int64_t row, SamplePlace place) const;
   void standardise(std::span<float> window) const;
   at::Tensor finish(const at::Tensor& plain) const;
 
   TrainingWindows windows_;
   Augmentation augmentation_;
+  RandomStream shift_;
+  std::int64_t largest_shift_;
   at::ScalarType type_;
   at::Device device_;
   std::vector<float> mean_, scale_; // [sensors, channels]; scale 0 for channels a sensor does not have
