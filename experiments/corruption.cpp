@@ -12,10 +12,9 @@
 namespace stdualx {
 namespace {
 
-/// One recording of one sensor, laid out again: [steps, channels].
+/// One recording of one sensor: [steps, channels].
 struct Track {
   std::vector<float> values;
-  std::vector<bool> known; // [steps]
   std::int64_t steps = 0, channels = 0;
 
   float* at(std::int64_t step) { return values.data() + step * channels; }
@@ -80,7 +79,7 @@ private:
 
   void lose(Track& track, const Draws& draws, std::int64_t sensor) const {
     const auto block = std::max<std::int64_t>(1, std::llround(missing_block_seconds * windows_.info().rate));
-    std::vector<bool> valid = track.known;
+    std::vector<bool> valid(static_cast<std::size_t>(track.steps), true);
     for (std::int64_t step = 0; step < track.steps; ++step) {
       const bool lost = condition_.kind == "missing_sensor"   ? sensor == static_cast<std::int64_t>(condition_.amount)
                         : condition_.kind == "missing_blocks" ? draws.uniform(0, step / block) < condition_.amount
@@ -146,11 +145,9 @@ private:
   void jitter(Track& track, const Draws& draws) const {
     const Track original = track;
     for (std::int64_t step = 0; step < track.steps; ++step) {
-      if (!track.known[static_cast<std::size_t>(step)]) continue;
       const double moment =
           std::clamp(static_cast<double>(step) + condition_.amount * draws.normal(0, step), 0.0, static_cast<double>(track.steps - 1));
       const auto left = static_cast<std::int64_t>(moment), right = std::min(left + 1, track.steps - 1);
-      if (!track.known[static_cast<std::size_t>(left)] || !track.known[static_cast<std::size_t>(right)]) continue; // nothing to read there
       const auto share = static_cast<float>(moment - static_cast<double>(left));
       for (std::int64_t channel = 0; channel < track.channels; ++channel)
         track.at(step)[channel] = original.at(left)[channel] + share * (original.at(right)[channel] - original.at(left)[channel]);
@@ -167,47 +164,48 @@ private:
 
 } // namespace
 
-std::vector<float> disturbed_windows(const WindowSet& windows, std::span<const std::int64_t> rows, const Condition& condition,
-                                     const Standardisation& training, const std::function<void()>& observer) {
+WindowedSamples disturbed_windows(const WindowSet& windows, std::span<const std::int64_t> rows, const Condition& condition,
+                                  const Standardisation& training, const std::function<void()>& observer) {
+  const WindowedSamples& source = windows.source();
+  const std::int64_t channels = source.channels, row = source.sensors * channels;
   const InputShape shape = windows.shape();
-  const std::int64_t length = shape.steps * shape.channels; // of a sensor in a window
-  std::vector<float> disturbed(rows.size() * static_cast<std::size_t>(shape.sensors * length));
   const Disturbance disturbance(windows, condition, training);
+  const auto recording_of = [&](std::int64_t window) { return windows.recordings()[static_cast<std::size_t>(window)]; };
+  const auto first_of = [&](std::int32_t recording) { return windows.recording_begins()[static_cast<std::size_t>(recording)]; };
 
-  // The windows of each recording that is asked for: all that were cut from it, and the places of those that are wanted.
-  std::map<std::int32_t, std::vector<std::size_t>> wanted; // places in `rows`
-  for (std::size_t place = 0; place < rows.size(); ++place)
-    wanted[windows.recordings()[static_cast<std::size_t>(rows[place])]].push_back(place);
-  std::map<std::int32_t, std::vector<std::int64_t>> cut;
-  for (std::int64_t index = 0; index < windows.size(); ++index)
-    if (const std::int32_t recording = windows.recordings()[static_cast<std::size_t>(index)]; wanted.contains(recording))
-      cut[recording].push_back(index);
+  struct Owned {
+    std::vector<float> samples;
+    std::vector<std::int64_t> begins;
+  };
+  const auto owned = std::make_shared<Owned>();
+  std::map<std::int32_t, std::int64_t> moved; // where the recordings that are asked for begin now
+  for (const std::int64_t window : rows) moved.emplace(recording_of(window), 0);
+  std::int64_t total = 0;
+  for (auto& [recording, begin] : moved) {
+    begin = total;
+    total += first_of(recording + 1) - first_of(recording);
+  }
+  owned->samples.resize(static_cast<std::size_t>(total * row));
+  for (const std::int64_t window : rows) {
+    const std::int32_t recording = recording_of(window);
+    owned->begins.push_back(source.begins[static_cast<std::size_t>(window)] - first_of(recording) + moved.at(recording));
+  }
 
-  const auto start_of = [&](std::int64_t index) { return static_cast<std::int64_t>(windows.starts()[static_cast<std::size_t>(index)]); };
-  for (const auto& [recording, places] : wanted) {
-    const std::vector<std::int64_t>& indices = cut.at(recording);
-    std::int64_t end = 0;
-    for (const std::int64_t index : indices) end = std::max(end, start_of(index) + shape.steps);
-    for (std::int64_t sensor = 0; sensor < shape.sensors; ++sensor) {
-      const std::int64_t real = shape.sensor_channels.empty() ? shape.channels : shape.sensor_channels[static_cast<std::size_t>(sensor)];
-      Track track{std::vector<float>(static_cast<std::size_t>(end * shape.channels)), std::vector<bool>(static_cast<std::size_t>(end)), end,
-                  shape.channels};
-      for (const std::int64_t index : indices) {
-        const std::int64_t start = start_of(index);
-        std::copy_n(windows.window(index).data() + sensor * length, length, track.at(start));
-        std::fill_n(track.known.begin() + start, shape.steps, true);
-      }
+  for (const auto& [recording, begin] : moved) {
+    const std::int64_t steps = first_of(recording + 1) - first_of(recording);
+    const float* const from = source.samples.data() + first_of(recording) * row;
+    float* const to = owned->samples.data() + begin * row;
+    for (std::int64_t sensor = 0; sensor < source.sensors; ++sensor) {
+      const std::int64_t own = shape.sensor_channels.empty() ? channels : shape.sensor_channels[static_cast<std::size_t>(sensor)];
+      Track track{std::vector<float>(static_cast<std::size_t>(steps * channels)), steps, channels};
+      for (std::int64_t step = 0; step < steps; ++step) std::copy_n(from + step * row + sensor * channels, channels, track.at(step));
       disturbance.apply(track, recording, sensor);
-      for (const std::size_t place : places) {
-        float* to = disturbed.data() + (static_cast<std::int64_t>(place) * shape.sensors + sensor) * length;
-        std::copy_n(track.at(start_of(rows[place])), length, to);
-        for (std::int64_t step = 0; step < shape.steps; ++step)
-          std::fill(to + step * shape.channels + real, to + (step + 1) * shape.channels, 0.0f);
-      }
+      // Of the channels that the sensor has: the others stay 0.
+      for (std::int64_t step = 0; step < steps; ++step) std::copy_n(track.at(step), own, to + step * row + sensor * channels);
     }
     observer();
   }
-  return disturbed;
+  return {source.sensors, source.steps, channels, owned->samples, owned->begins, {}, {}, owned};
 }
 
 } // namespace stdualx

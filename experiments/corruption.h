@@ -15,9 +15,9 @@ namespace stdualx {
 /// Seconds of a block of `missing_blocks`.
 inline constexpr double missing_block_seconds = 1;
 
-/// The windows `rows` as they would be had their recordings been disturbed before they were cut: [rows, sensors, steps, channels],
-/// physical units: to the bit where windows cover a recording whole. It is laid out again from all windows that were cut from it; steps
-/// in no window (windows without a class are not kept) count as lost, so that next to them a fill or a jitter reads what is left.
+/// The windows `rows`, in that order and without room, of their recordings as they are when these are disturbed whole: what lies
+/// outside every window (samples without a class) is disturbed too, and a fill or a jitter reads it. Windows that a publisher cut and that
+/// do not fit together are disturbed as they lie, end to end.
 ///
 /// A disturbance is drawn from (seed, kind, amount, recording, sensor, step) alone, so windows that overlap share it, and every network,
 /// fold and rank sees the same. What is lost is lost to a sensor with all its channels. `last` fills with the sensor's last valid sample,
@@ -26,7 +26,7 @@ inline constexpr double missing_block_seconds = 1;
 /// drawn uniformly. A sampling moment that jitters reads between its neighbouring samples (linear).
 /// `observer` is called after each recording, and may throw to leave.
 /// InputError: the sensor of `missing_sensor` does not exist.
-std::vector<float> disturbed_windows(
+WindowedSamples disturbed_windows(
     const WindowSet& windows, std::span<const std::int64_t> rows, const Condition& condition, const Standardisation& training,
     const std::function<void()>& observer = [] {});
 

@@ -136,12 +136,11 @@ Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::stri
       continue;
     }
     const WindowSet windows = windows_of(sweep, part, paths);
-    const std::set<std::int64_t> people(windows.people().begin(), windows.people().end());
     DatasetFacts facts{.name = windows.info().name,
                        .source = dataset_source(part.dataset),
                        .dataset_hash = windows.dataset_hash(),
                        .windows = windows.window_spec(),
-                       .people = {people.begin(), people.end()},
+                       .people = evaluated_people(windows),
                        .official_test_people = windows.info().official_test_people,
                        .official_validation_people = windows.info().official_validation_people,
                        .challenge = windows.info().challenge != ChallengeSplit{},

@@ -30,11 +30,6 @@ std::vector<std::int64_t> people_of(const WindowSet& windows, std::span<const st
   return {people.begin(), people.end()};
 }
 
-std::vector<std::int64_t> all_people(const WindowSet& windows) {
-  const std::set<std::int64_t> people(windows.people().begin(), windows.people().end());
-  return {people.begin(), people.end()};
-}
-
 std::vector<std::int64_t> without(const std::vector<std::int64_t>& all, const std::vector<std::int64_t>& taken) {
   std::vector<std::int64_t> rest;
   std::set_difference(all.begin(), all.end(), taken.begin(), taken.end(), std::back_inserter(rest));
@@ -80,16 +75,19 @@ std::vector<std::int64_t> validation_people(const std::vector<std::int64_t>& tra
 /// Parts by people: who is in `test` and `validation`; the others train.
 Split split_people(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold, std::vector<std::int64_t> test_people) {
   Split split;
-  const std::vector<std::int64_t> training = without(all_people(windows), test_people);
+  const std::vector<std::int64_t> training = without(evaluated_people(windows), test_people);
   split.test_people = std::move(test_people);
   split.validation_people = validation_people(training, protocol, fold);
   split.train_people = without(training, split.validation_people);
   if (split.train_people.empty()) throw InputError("/protocol: fold " + std::to_string(fold) + " leaves nobody to train on");
   for (std::int64_t index = 0; index < windows.size(); ++index) {
     const std::int64_t person = windows.people()[static_cast<std::size_t>(index)];
-    const bool test = std::binary_search(split.test_people.begin(), split.test_people.end(), person);
-    const bool validation = std::binary_search(split.validation_people.begin(), split.validation_people.end(), person);
-    (test ? split.test : validation ? split.validation : split.train).push_back(index);
+    const auto is_among = [&](const std::vector<std::int64_t>& people) { return std::binary_search(people.begin(), people.end(), person); };
+    if (is_among(split.train_people)) {
+      if (windows.is_for_training(index)) split.train.push_back(index);
+    } else if (windows.is_for_evaluation(index)) {
+      (is_among(split.test_people) ? split.test : split.validation).push_back(index);
+    }
   }
   return split;
 }
@@ -108,9 +106,12 @@ Split split_sessions(const WindowSet& windows, const ProtocolSpec& protocol) {
   for (std::int64_t index = 0; index < windows.size(); ++index) {
     const auto recording = static_cast<std::size_t>(windows.recordings()[static_cast<std::size_t>(index)]);
     const std::string& session = windows.info().sessions[static_cast<std::size_t>(windows.recording_sessions()[recording])];
-    if (holds(test, session)) split.test.push_back(index);
-    else if (holds(validation, session)) (protocol.validation ? split.validation : split.train).push_back(index);
-    else if (holds(train, session)) split.train.push_back(index);
+    const bool validates = protocol.validation && holds(validation, session);
+    if (holds(test, session) || validates) {
+      if (windows.is_for_evaluation(index)) (validates ? split.validation : split.test).push_back(index);
+    } else if (holds(train, session) || holds(validation, session)) {
+      if (windows.is_for_training(index)) split.train.push_back(index);
+    }
   }
   if (split.train.empty() || split.test.empty() || (protocol.validation && split.validation.empty()))
     throw InputError("/protocol/kind: data set '" + windows.info().name +
@@ -137,6 +138,9 @@ std::vector<std::int64_t> drawn_by_class(const WindowSet& windows, const std::ve
 Split split_windows(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold, std::int64_t folds) {
   if (!protocol.validation_people.empty())
     throw InputError("/protocol/validation_people: a random split parts windows, not people; leave it out, or use leave_persons_out");
+  if (windows.window_spec().training_stride != 0)
+    throw InputError("/protocol/kind: a random split parts windows, and training windows at a stride of their own would share samples with "
+                     "most test windows; leave /windows/training_stride out, or use leave_persons_out");
   Split split;
   std::vector<std::int64_t> all(static_cast<std::size_t>(windows.size())), training;
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
@@ -162,26 +166,34 @@ Split split_windows(const WindowSet& windows, const ProtocolSpec& protocol, std:
   return split;
 }
 
-/// Share of `part` that shares a sample with a training window of the same recording.
-double overlap_share(const WindowSet& windows, const std::vector<std::int64_t>& train, const std::vector<std::int64_t>& part) {
+/// Share of `part` that shares a sample with a training window of the same recording, or with one that is shifted by up to `reach`.
+double overlap_share(const WindowSet& windows, const std::vector<std::int64_t>& train, const std::vector<std::int64_t>& part,
+                     std::int64_t reach) {
   if (part.empty()) return 0;
   std::map<std::int32_t, std::vector<std::int64_t>> starts; // of training windows, by recording
   for (const std::int64_t index : train)
     starts[windows.recordings()[static_cast<std::size_t>(index)]].push_back(windows.starts()[static_cast<std::size_t>(index)]);
   for (auto& [recording, list] : starts) std::sort(list.begin(), list.end());
-  const std::int64_t steps = windows.window_spec().steps;
+  const std::int64_t apart = windows.window_spec().steps + reach; // starts so far apart share nothing
   std::int64_t overlapping = 0;
   for (const std::int64_t index : part) {
     const auto found = starts.find(windows.recordings()[static_cast<std::size_t>(index)]);
     if (found == starts.end()) continue;
     const std::int64_t start = windows.starts()[static_cast<std::size_t>(index)];
-    const auto next = std::upper_bound(found->second.begin(), found->second.end(), start - steps);
-    if (next != found->second.end() && *next < start + steps) ++overlapping;
+    const auto next = std::upper_bound(found->second.begin(), found->second.end(), start - apart);
+    if (next != found->second.end() && *next < start + apart) ++overlapping;
   }
   return static_cast<double>(overlapping) / static_cast<double>(part.size());
 }
 
 } // namespace
+
+std::vector<std::int64_t> evaluated_people(const WindowSet& windows) {
+  std::set<std::int64_t> people;
+  for (std::int64_t index = 0; index < windows.size(); ++index)
+    if (windows.is_for_evaluation(index)) people.insert(windows.people()[static_cast<std::size_t>(index)]);
+  return {people.begin(), people.end()};
+}
 
 std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol) {
   const std::string& name = windows.info().name;
@@ -195,7 +207,7 @@ std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol) 
       throw InputError("/protocol/kind: data set '" + name + "' has no challenge split; use leave_one_person_out");
     return 1;
   }
-  const auto people = static_cast<std::int64_t>(all_people(windows).size());
+  const auto people = static_cast<std::int64_t>(evaluated_people(windows).size());
   if (protocol.kind == "leave_one_person_out") {
     if (protocol.folds != 0 && protocol.folds != people)
       throw InputError("/protocol/folds: data set '" + name + "' has " + std::to_string(people) + " people, so leave_one_person_out has " +
@@ -213,7 +225,7 @@ std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol) 
   return protocol.folds;
 }
 
-Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold) {
+Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold, std::int64_t reach) {
   const std::int64_t folds = fold_count(windows, protocol);
   // A sweep's validation groups are numbered as folds of the one official split, each naming its validation people.
   const bool numbered_group = protocol.kind == "official" && !protocol.validation_people.empty();
@@ -225,7 +237,7 @@ Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::in
   } else if (protocol.kind == "challenge") {
     split = split_sessions(windows, protocol);
   } else {
-    const std::vector<std::int64_t> people = all_people(windows);
+    const std::vector<std::int64_t> people = evaluated_people(windows);
     std::vector<std::int64_t> test_people;
     if (protocol.kind == "official") {
       std::vector<std::int64_t> official = windows.info().official_test_people;
@@ -243,25 +255,25 @@ Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::in
     }
     split = split_people(windows, protocol, fold, std::move(test_people));
   }
-  split.validation_overlap_share = overlap_share(windows, split.train, split.validation);
-  split.test_overlap_share = overlap_share(windows, split.train, split.test);
+  if (split.train.empty())
+    throw InputError("/protocol: fold " + std::to_string(fold) + " has no training window; choose a smaller /windows/training_stride");
+  split.validation_overlap_share = overlap_share(windows, split.train, split.validation, reach);
+  split.test_overlap_share = overlap_share(windows, split.train, split.test, reach);
   return split;
 }
 
 Standardisation standardise(const WindowSet& windows, std::span<const std::int64_t> train) {
   if (train.empty()) throw InputError("standardisation needs at least one training window");
-  const InputShape shape = windows.shape();
-  const auto sensors = static_cast<std::size_t>(shape.sensors), steps = static_cast<std::size_t>(shape.steps),
-             channels = static_cast<std::size_t>(shape.channels);
+  const WindowedSamples& source = windows.source();
+  const auto row = static_cast<std::size_t>(source.sensors * source.channels), steps = static_cast<std::size_t>(source.steps);
   const double count = static_cast<double>(train.size()) * static_cast<double>(steps);
   // Two passes: the plain sum of squares loses the deviation of a channel that sits far from 0.
   const auto mean_of = [&](const auto& term) {
-    std::vector<double> sums(sensors * channels, 0.0);
+    std::vector<double> sums(row, 0.0);
     for (const std::int64_t index : train) {
-      const float* value = windows.window(index).data();
-      for (std::size_t sensor = 0; sensor < sensors; ++sensor)
-        for (std::size_t step = 0; step < steps; ++step)
-          for (std::size_t entry = sensor * channels; entry < (sensor + 1) * channels; ++entry) sums[entry] += term(*value++, entry);
+      const float* value = source.samples.data() + static_cast<std::size_t>(source.begins[static_cast<std::size_t>(index)]) * row;
+      for (std::size_t step = 0; step < steps; ++step)
+        for (std::size_t entry = 0; entry < row; ++entry) sums[entry] += term(*value++, entry);
     }
     for (double& sum : sums) sum /= count;
     return sums;

@@ -22,6 +22,10 @@ struct Split {
 /// people, fewer than two folds).
 std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol);
 
+/// The people that folds are made of, ascending: who has a window to be evaluated by. Whom a training stride alone gives windows is left
+/// out, so that the folds are the same whatever it is.
+std::vector<std::int64_t> evaluated_people(const WindowSet& windows);
+
 /// Fold `fold` of a protocol; a pure function of its arguments. `official`: the publisher's test people; where
 /// the validation people are named, any fold from 0 on (it numbers a sweep's validation groups).
 /// `challenge`: the publisher's test sessions; the validation part is the sessions that the data set names for it, never drawn, since
@@ -29,8 +33,10 @@ std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol);
 /// into folds that differ by at most one person. `random`: windows of each class dealt into folds, so that neighbours which share samples
 /// lie on both sides. The validation part is drawn from the training people
 /// (`random`: by class from the training windows), at least one; `open_test` is the caller's business.
-/// InputError: fold out of range, named people who are no training people, nobody left to train on.
-Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold);
+/// With a training stride, `train` holds windows at that stride and the other parts windows at `stride`; `random` refuses it, since the
+/// two cuts share samples. `reach`: samples by which training shifts windows, which then overlap what lies so far beside them.
+/// InputError: fold out of range, named people who are no training people, nobody left to train on, no training window.
+Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold, std::int64_t reach = 0);
 
 /// Mean and standard deviation (over all samples, divisor n) by sensor and channel. A constant or padded channel has
 /// deviation 1, so that dividing is always safe.

@@ -31,14 +31,28 @@ struct Preamble {
 };
 static_assert(sizeof(Preamble) == 32);
 
-constexpr char magic[8] = {'S', 'T', 'D', 'X', 'W', 'I', 'N', '1'};
+constexpr char magic[8] = {'S', 'T', 'D', 'X', 'W', 'I', 'N', '2'};
 constexpr std::size_t alignment = 64;
-constexpr std::size_t label_lists = 4; // labels, people, recordings, starts
 
 std::size_t padded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-std::size_t window_values(const WindowSetInfo& info) {
-  return info.dataset.sensors.size() * static_cast<std::size_t>(info.windows.steps * info.dataset.channels());
+/// Bytes of all lists of a set.
+std::size_t list_bytes(const WindowSetInfo& info) {
+  const auto windows = static_cast<std::size_t>(info.count),
+             row = info.dataset.sensors.size() * static_cast<std::size_t>(info.dataset.channels());
+  return (static_cast<std::size_t>(info.recordings) + 1 + windows) * sizeof(std::int64_t) +
+         static_cast<std::size_t>(info.samples) * row * sizeof(float) + 6 * windows * sizeof(std::int32_t);
+}
+
+template <class Item> std::span<const char> bytes_of(const std::vector<Item>& list) {
+  return {reinterpret_cast<const char*>(list.data()), list.size() * sizeof(Item)};
+}
+
+/// The next `count` items of a mapped file.
+template <class Item> std::span<const Item> take(const char*& at, std::size_t count) {
+  const std::span<const Item> list(reinterpret_cast<const Item*>(at), count);
+  at += list.size_bytes();
+  return list;
 }
 
 class FileDescriptor {
@@ -142,32 +156,34 @@ std::optional<WindowSet> WindowCache::open() const {
   } catch (const InputError&) {
     return std::nullopt; // written by another version of the program
   }
-  const auto count = static_cast<std::size_t>(set.info_.count);
   const std::size_t begin = padded(sizeof preamble + preamble.header_bytes);
-  if (size != begin + count * (window_values(set.info_) * sizeof(float) + label_lists * sizeof(std::int32_t))) return std::nullopt;
+  if (size != begin + list_bytes(set.info_)) return std::nullopt;
+  const auto count = static_cast<std::size_t>(set.info_.count);
   const char* at = mapping->data() + begin;
-  set.values_ = {reinterpret_cast<const float*>(at), count * window_values(set.info_)};
-  at += set.values_.size_bytes();
-  for (auto* list : {&set.labels_, &set.people_, &set.recordings_, &set.starts_}) {
-    *list = {reinterpret_cast<const std::int32_t*>(at), count};
-    at += list->size_bytes();
-  }
-  set.owner_ = mapping;
+  WindowedSamples& source = set.source_;
+  source.sensors = static_cast<std::int64_t>(set.info_.dataset.sensors.size());
+  source.steps = set.info_.windows.steps;
+  source.channels = set.info_.dataset.channels();
+  set.recording_begins_ = take<std::int64_t>(at, static_cast<std::size_t>(set.info_.recordings) + 1);
+  source.begins = take<std::int64_t>(at, count);
+  source.samples = take<float>(at, static_cast<std::size_t>(set.info_.samples * source.sensors * source.channels));
+  for (auto* list : {&set.labels_, &set.people_, &set.recordings_, &set.starts_, &source.room_before, &source.room_after})
+    *list = take<std::int32_t>(at, count);
+  source.owner = mapping;
   return set;
 }
 
 void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
   info.count = static_cast<std::int64_t>(windows.labels.size());
+  info.recordings = static_cast<std::int64_t>(windows.recording_begins.size()) - 1;
+  info.samples = windows.recording_begins.back();
   const std::string header = Json{{"key", key_}, {"info", to_json_all(info)}}.dump();
   std::string head = header;
   head.resize(padded(sizeof(Preamble) + header.size()) - sizeof(Preamble), '\0');
-  const std::array<std::span<const char>, 2 + label_lists> pieces = {
-      std::span<const char>(head),
-      std::span<const char>(reinterpret_cast<const char*>(windows.values.data()), windows.values.size() * sizeof(float)),
-      std::span<const char>(reinterpret_cast<const char*>(windows.labels.data()), windows.labels.size() * sizeof(std::int32_t)),
-      std::span<const char>(reinterpret_cast<const char*>(windows.people.data()), windows.people.size() * sizeof(std::int32_t)),
-      std::span<const char>(reinterpret_cast<const char*>(windows.recordings.data()), windows.recordings.size() * sizeof(std::int32_t)),
-      std::span<const char>(reinterpret_cast<const char*>(windows.starts.data()), windows.starts.size() * sizeof(std::int32_t))};
+  const std::array pieces = {std::span<const char>(head),  bytes_of(windows.recording_begins), bytes_of(windows.begins),
+                             bytes_of(windows.samples),    bytes_of(windows.labels),           bytes_of(windows.people),
+                             bytes_of(windows.recordings), bytes_of(windows.starts),           bytes_of(windows.room_before),
+                             bytes_of(windows.room_after)};
   Preamble preamble{};
   std::memcpy(preamble.magic, magic, sizeof magic);
   preamble.header_bytes = header.size();

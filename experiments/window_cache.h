@@ -1,9 +1,10 @@
 // One file that keeps a window set, memory-mapped by every process that trains on it.
 //
-//   file     := preamble header padding values labels people recordings starts
-//   preamble := "STDXWIN1" header_bytes:u64 file_bytes:u64 checksum:u64     (checksum: XXH3-64 of all that follows it)
+//   file     := preamble header padding recording_begins begins samples labels people recordings starts room_before room_after
+//   preamble := "STDXWIN2" header_bytes:u64 file_bytes:u64 checksum:u64     (checksum: XXH3-64 of all that follows it)
 //   header   := JSON {"key": ..., "info": WindowSetInfo}; padding: zeros up to a multiple of 64
-//   values   := float32 [windows, sensors, steps, channels]; the others int32 [windows]; machine's byte order (little-endian)
+//   recording_begins := int64 [recordings + 1]; begins := int64 [windows]; samples := float32 [samples, sensors, channels];
+//   the others int32 [windows], all as in struct Windows; machine's byte order (little-endian)
 //
 // Written under a temporary name, synced, then renamed: a file of the right name is whole, unless the disk lied, which the
 // checksum tells. Two builders at once each write their own file; the later rename wins, and both files say the same.

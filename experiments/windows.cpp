@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
 #include "experiments/resample.h"
 #include "experiments/window_cache.h"
@@ -16,7 +17,8 @@ constexpr std::int64_t cutting_version = 2;
 
 WindowCache cache_of(const std::filesystem::path& directory, const CatalogEntry& entry, const DatasetSource& source,
                      const WindowSpec& spec) {
-  Json paths = Json::array(), files = Json::array();
+  Json paths = Json::array(), files = Json::array(), windows = to_json_all(spec);
+  if (spec.training_stride == 0) windows.erase("training_stride"); // the name that such a file always had
   for (const auto& file : source.files) {
     std::error_code error;
     const auto size = std::filesystem::file_size(file, error);
@@ -25,7 +27,8 @@ WindowCache cache_of(const std::filesystem::path& directory, const CatalogEntry&
     paths.push_back(std::filesystem::absolute(file).lexically_normal().string());
     files.push_back({size, std::chrono::duration_cast<std::chrono::nanoseconds>(changed.time_since_epoch()).count()});
   }
-  return {directory, entry.name, Json{{"dataset", dataset_source(entry.name)}, {"files", std::move(paths)}, {"windows", to_json_all(spec)}},
+  return {directory, entry.name,
+          Json{{"dataset", dataset_source(entry.name)}, {"files", std::move(paths)}, {"windows", std::move(windows)}},
           Json{{"files", std::move(files)}, {"reader_version", entry.reader_version}, {"cutting_version", cutting_version}}};
 }
 
@@ -37,6 +40,62 @@ std::pair<std::int32_t, std::int64_t> commonest_label(std::span<const std::int32
   const auto most = std::max_element(counts.begin(), counts.end());
   const auto index = static_cast<std::size_t>(most - counts.begin());
   return {index == none ? no_label : static_cast<std::int32_t>(index), *most};
+}
+
+/// Whether each window of a pre-cut recording begins, to the bit, with what the one before ends in, so that all are one stretch of time.
+bool is_one_stretch(const Recording& recording, const WindowSpec& spec, std::int64_t row) {
+  const std::int64_t count = recording.steps() / spec.steps, shared = spec.steps - spec.stride;
+  if (shared < 0) return count == 1; // what lies between them is not known
+  for (std::int64_t window = 1; window < count; ++window) {
+    const float* const begin = recording.samples.data() + window * spec.steps * row;
+    if (std::memcmp(begin, begin - shared * row, static_cast<std::size_t>(shared * row) * sizeof(float)) != 0) return false;
+  }
+  return true;
+}
+
+/// Fills in the samples of the recordings that have windows, and where each begins. True: of a recording whose windows lie end to end.
+std::vector<bool> lay_out_samples(Windows& windows, const Dataset& dataset, const WindowSpec& spec, std::int64_t row) {
+  const std::size_t count = dataset.recordings.size();
+  std::vector<bool> has_window(count), end_to_end(count);
+  for (const std::int32_t recording : windows.recordings) has_window[static_cast<std::size_t>(recording)] = true;
+  windows.recording_begins.push_back(0);
+  for (std::size_t index = 0; index < count; ++index) {
+    const Recording& recording = dataset.recordings[index];
+    std::int64_t steps = has_window[index] ? recording.steps() : 0;
+    if (steps > 0 && dataset.info.pre_cut) {
+      end_to_end[index] = !is_one_stretch(recording, spec, row);
+      if (!end_to_end[index]) steps = (steps / spec.steps - 1) * spec.stride + spec.steps;
+    }
+    windows.recording_begins.push_back(windows.recording_begins.back() + steps);
+  }
+  // At once, now that their number is known: a growing list would hold them twice.
+  windows.samples.resize(static_cast<std::size_t>(windows.recording_begins.back() * row));
+  for (std::size_t index = 0; index < count; ++index) {
+    const std::int64_t begin = windows.recording_begins[index], steps = windows.recording_begins[index + 1] - begin;
+    const float* const from = dataset.recordings[index].samples.data();
+    float* const to = windows.samples.data() + begin * row;
+    if (!dataset.info.pre_cut || end_to_end[index]) {
+      std::copy_n(from, steps * row, to);
+      continue;
+    }
+    // Each window over the end of the one before, which it begins with.
+    for (std::int64_t window = 0; window * spec.stride + spec.steps <= steps; ++window)
+      std::copy_n(from + window * spec.steps * row, spec.steps * row, to + window * spec.stride * row);
+  }
+  return end_to_end;
+}
+
+/// Fills in where each window begins and its room.
+void place_windows(Windows& windows, const std::vector<bool>& end_to_end, const WindowSpec& spec) {
+  for (std::size_t window = 0; window < windows.labels.size(); ++window) {
+    const auto recording = static_cast<std::size_t>(windows.recordings[window]);
+    const std::int64_t first = windows.recording_begins[recording], start = windows.starts[window],
+                       after = windows.recording_begins[recording + 1] - first - start - spec.steps;
+    const bool apart = end_to_end[recording];
+    windows.begins.push_back(first + (apart ? start / spec.stride * spec.steps : start));
+    windows.room_before.push_back(apart ? 0 : static_cast<std::int32_t>(start));
+    windows.room_after.push_back(apart ? 0 : static_cast<std::int32_t>(after));
+  }
 }
 
 /// The class that windows without one make. InputError: there are none, or the data set has a class of that name.
@@ -53,13 +112,17 @@ void add_null_class(DatasetInfo& info, const Windows& windows) {
 
 WindowSet::WindowSet(WindowSetInfo info, Windows windows) : info_(std::move(info)) {
   const auto owned = std::make_shared<const Windows>(std::move(windows));
-  values_ = owned->values;
   labels_ = owned->labels;
   people_ = owned->people;
   recordings_ = owned->recordings;
   starts_ = owned->starts;
+  recording_begins_ = owned->recording_begins;
+  const auto sensors = static_cast<std::int64_t>(info_.dataset.sensors.size());
+  source_ = {sensors,       info_.windows.steps, info_.dataset.channels(), owned->samples,
+             owned->begins, owned->room_before,  owned->room_after,        owned};
   info_.count = static_cast<std::int64_t>(labels_.size());
-  owner_ = owned;
+  info_.recordings = static_cast<std::int64_t>(recording_begins_.size()) - 1;
+  info_.samples = static_cast<std::int64_t>(source_.samples.size()) / (sensors * source_.channels);
 }
 
 InputShape WindowSet::shape() const {
@@ -97,46 +160,45 @@ WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, 
   const auto scaled = [&](std::int64_t samples) { return std::max<std::int64_t>(1, std::llround(static_cast<double>(samples) * scale)); };
   if (resolved.steps == 0) resolved.steps = scaled(own.steps);
   if (resolved.stride == 0) resolved.stride = scaled(own.stride);
+  if (resolved.training_stride == resolved.stride) resolved.training_stride = 0; // the same windows are the same run
   if (resolved.label_threshold == 0) resolved.label_threshold = own.label_threshold;
   if (source.pre_cut && (resolved.steps != own.steps || resolved.stride != own.stride))
     throw InputError("/windows: data set '" + name + "' comes in windows of " + std::to_string(own.steps) + " steps every " +
                      std::to_string(own.stride) + ", found " + std::to_string(resolved.steps) + " every " +
                      std::to_string(resolved.stride) + "; leave steps and stride out, or set them to these");
+  if (source.pre_cut && resolved.training_stride != 0)
+    throw InputError("/windows/training_stride: data set '" + name + "' comes cut into windows every " + std::to_string(own.stride) +
+                     " steps, training windows too, found " + std::to_string(resolved.training_stride) +
+                     "; leave the key out (training.augmentation.shift moves training windows)");
   return resolved;
 }
 
 Windows cut_windows(const Dataset& dataset, const WindowSpec& spec) {
-  const std::size_t sensors = dataset.info.sensors.size(), channels = static_cast<std::size_t>(dataset.info.channels());
-  const auto steps = static_cast<std::size_t>(spec.steps);
-  const std::int64_t stride = dataset.info.pre_cut ? spec.steps : spec.stride; // in the recording's samples
+  const auto row = static_cast<std::int64_t>(dataset.info.sensors.size()) * dataset.info.channels(); // floats of a sample
   const auto null_label = static_cast<std::int32_t>(dataset.info.classes.size());
   std::vector<std::int64_t> counts(dataset.info.classes.size() + 1);
   Windows windows;
-  std::vector<std::size_t> begins; // of each window, in its recording's samples
-  for (std::size_t index = 0; index < dataset.recordings.size(); ++index) {
+  // Those at `stride`, but for those that are there already, being at `known` too (0: none is).
+  const auto cut = [&](std::size_t index, std::int64_t stride, std::int64_t known) {
     const Recording& recording = dataset.recordings[index];
-    for (std::int64_t window = 0; window * stride + spec.steps <= recording.steps(); ++window) {
-      const auto begin = static_cast<std::size_t>(window * stride);
-      const auto [commonest, count] = commonest_label(std::span(recording.labels).subspan(begin, steps), counts);
+    const std::int64_t spacing = dataset.info.pre_cut ? spec.steps : stride; // in the recording's samples
+    for (std::int64_t window = 0; window * spacing + spec.steps <= recording.steps(); ++window) {
+      if (known != 0 && window * stride % known == 0) continue;
+      const auto held =
+          std::span(recording.labels).subspan(static_cast<std::size_t>(window * spacing), static_cast<std::size_t>(spec.steps));
+      const auto [commonest, count] = commonest_label(held, counts);
       const std::int32_t label = commonest == no_label && spec.null_class ? null_label : commonest;
       if (label == no_label || static_cast<double>(count) < spec.label_threshold * static_cast<double>(spec.steps)) continue;
       windows.labels.push_back(label);
       windows.people.push_back(recording.person);
       windows.recordings.push_back(static_cast<std::int32_t>(index));
-      windows.starts.push_back(static_cast<std::int32_t>(window * spec.stride));
-      begins.push_back(begin);
+      windows.starts.push_back(static_cast<std::int32_t>(window * stride));
     }
-  }
-  // At once, once their number is known: a growing list would hold them twice.
-  windows.values.resize(begins.size() * sensors * steps * channels);
-  float* value = windows.values.data();
-  for (std::size_t window = 0; window < begins.size(); ++window) {
-    const Recording& recording = dataset.recordings[static_cast<std::size_t>(windows.recordings[window])];
-    const float* const samples = recording.samples.data() + begins[window] * sensors * channels;
-    for (std::size_t sensor = 0; sensor < sensors; ++sensor)
-      for (std::size_t step = 0; step < steps; ++step, value += channels)
-        std::copy_n(samples + (step * sensors + sensor) * channels, channels, value);
-  }
+  };
+  for (std::size_t index = 0; index < dataset.recordings.size(); ++index) cut(index, spec.stride, 0);
+  for (std::size_t index = 0; spec.training_stride != 0 && index < dataset.recordings.size(); ++index)
+    cut(index, spec.training_stride, spec.stride);
+  place_windows(windows, lay_out_samples(windows, dataset, spec, row), spec);
   return windows;
 }
 

@@ -8,16 +8,22 @@
 #include <vector>
 
 #include "experiments/catalog.h"
+#include "experiments/spec/windowed_samples.h"
 
 namespace stdualx {
 
-/// Windows in memory; entry i of every list belongs to window i, ordered by recording and start.
+/// Recordings in memory, and the windows that were cut from them, ordered by recording and start; after them, ordered alike, those that
+/// the training stride adds, so that the others are numbered the same whatever it is.
 struct Windows {
-  std::vector<float> values;        // [windows, sensors, steps, channels], physical units
+  std::vector<float> samples;                 // [samples of all recordings, sensors, channels], physical units
+  std::vector<std::int64_t> recording_begins; // [recordings + 1], first sample of each and the end; without a window it has none
+  // Entry i of each of these belongs to window i.
+  std::vector<std::int64_t> begins; // its first sample
   std::vector<std::int32_t> labels; // class
   std::vector<std::int32_t> people;
-  std::vector<std::int32_t> recordings; // index of the recording: windows of one recording may overlap in time
-  std::vector<std::int32_t> starts;     // first sample's index in the recording
+  std::vector<std::int32_t> recordings;              // index of the recording: windows of one recording may overlap in time
+  std::vector<std::int32_t> starts;                  // when it began: samples since the recording's beginning
+  std::vector<std::int32_t> room_before, room_after; // samples by which it might begin earlier or later
 };
 
 /// All that is known of a window set but the windows.
@@ -25,7 +31,7 @@ struct WindowSetInfo {
   DatasetInfo dataset;
   WindowSpec windows; // no 0 left in it but as the rate
   std::string dataset_hash;
-  std::int64_t count = 0;
+  std::int64_t count = 0, recordings = 0, samples = 0;
   std::vector<std::int64_t> recording_sessions; // of each recording, as Recording::session; empty: sessions are not told apart
 
   static const auto& fields() {
@@ -34,6 +40,8 @@ struct WindowSetInfo {
         std::make_tuple(field("dataset", &W::dataset, {}, "the data set"), field("windows", &W::windows, {}, "how it was cut"),
                         field("dataset_hash", &W::dataset_hash, "", "XXH3-128 of the recordings and their layout"),
                         number("count", &W::count, 0, 0, 9007199254740991.0, "windows"),
+                        number("recordings", &W::recordings, 0, 0, 9007199254740991.0, "recordings, those without a window too"),
+                        number("samples", &W::samples, 0, 0, 9007199254740991.0, "samples of all recordings with windows"),
                         field("recording_sessions", &W::recording_sessions, {}, "session of each recording"));
     return all;
   }
@@ -49,7 +57,7 @@ struct ChannelTriple {
 /// The windows of one data set under one WindowSpec. Cheap to copy; copies share the mapping. Read-only: any thread may read.
 class WindowSet {
 public:
-  /// A set that owns its windows, for tests and made-up data. `info.count` is set from the windows.
+  /// A set that owns its windows, for tests and made-up data. The numbers in `info` are set from the windows.
   WindowSet(WindowSetInfo info, Windows windows);
 
   const DatasetInfo& info() const { return info_.dataset; }
@@ -59,13 +67,19 @@ public:
   const std::string& dataset_hash() const { return info_.dataset_hash; }
   std::int64_t size() const { return info_.count; }
 
-  /// [windows, sensors, steps, channels], physical units; channels that a sensor lacks are 0.
-  std::span<const float> values() const { return values_; }
+  /// All recordings with windows, physical units, and where windows begin in them; channels that a sensor lacks are 0.
+  const WindowedSamples& source() const { return source_; }
+  /// [recordings + 1]: the first sample of each in the source, and the end.
+  std::span<const std::int64_t> recording_begins() const { return recording_begins_; }
   /// [sensors, steps, channels] of one window.
-  std::span<const float> window(std::int64_t index) const {
-    const std::size_t length = values_.size() / static_cast<std::size_t>(info_.count);
-    return values_.subspan(static_cast<std::size_t>(index) * length, length);
+  std::vector<float> window(std::int64_t index) const {
+    std::vector<float> values(source_.window_floats());
+    source_.read(index, 0, values);
+    return values;
   }
+  /// Whether it is one of the windows that are trained on, and of those that validate and test; without a training stride all are both.
+  bool is_for_training(std::int64_t index) const { return is_cut_at(index, info_.windows.training_stride); }
+  bool is_for_evaluation(std::int64_t index) const { return is_cut_at(index, info_.windows.stride); }
   std::span<const std::int32_t> labels() const { return labels_; }
   std::span<const std::int32_t> people() const { return people_; }
   std::span<const std::int32_t> recordings() const { return recordings_; }
@@ -79,21 +93,26 @@ public:
 private:
   friend class WindowCache;
   WindowSet() = default;
+  bool is_cut_at(std::int64_t index, std::int64_t stride) const {
+    return info_.windows.training_stride == 0 || starts_[static_cast<std::size_t>(index)] % stride == 0;
+  }
 
   WindowSetInfo info_;
-  std::shared_ptr<const void> owner_; // of the memory that the spans show
-  std::span<const float> values_;
+  WindowedSamples source_; // owns the memory that the spans show, too
+  std::span<const std::int64_t> recording_begins_;
   std::span<const std::int32_t> labels_, people_, recordings_, starts_;
 };
 
 /// Puts the data set's own steps, stride and threshold where `spec` says 0; at another rate, steps and stride of about the same
-/// duration. The data set's own rate becomes 0. `name` is for the message. InputError: windows that the data set cannot give.
+/// duration. The data set's own rate becomes 0, and so does a training stride that is the stride. `name` is for the message. InputError:
+/// windows that the data set cannot give.
 WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, const std::string& name);
 
-/// Cuts each recording at 0, stride, 2 stride, ... A window's label is the one that most of its steps carry (a tie goes to
-/// the lower class, and to a class before none); kept when that is a class and covers at least `label_threshold`. With
-/// `null_class`, none is the class after the last one. `spec` is resolved, `dataset` at its rate. Pre-cut recordings are taken window by
-/// window, as they are.
+/// Cuts each recording at 0, stride, 2 stride, ... and at the multiples of the training stride where there is one. A window's label is the
+/// one that most of its steps carry (a tie goes to the lower class, and to a class before none); kept when that is a class and covers at
+/// least `label_threshold`. With `null_class`, none is the class after the last one. `spec` is resolved, `dataset` at its rate. Pre-cut
+/// recordings are taken window by window; where each begins, to the bit, with the end of the one before, they are put together again at
+/// their stride, else their windows stay end to end, without room. Recordings without a window are left out.
 Windows cut_windows(const Dataset& dataset, const WindowSpec& spec);
 
 /// The windows of a data set: the cache under `paths.cache_directory`, built first where it is missing, out of date or torn.

@@ -56,8 +56,8 @@ void check_manifest(const Manifest& manifest) {
     check(!classes.contains(manifest.none_labels[i]), "/none_labels/" + std::to_string(i), "a label that is not one of /classes");
   check(manifest.windows.steps > 0 && manifest.windows.stride > 0 && manifest.windows.label_threshold > 0, "/windows",
         "steps, stride and label_threshold above 0");
-  check(manifest.windows.rate == 0 && !manifest.windows.null_class, "/windows",
-        "steps, stride and label_threshold alone: rate and null_class are a sweep's choice");
+  check(manifest.windows.rate == 0 && !manifest.windows.null_class && manifest.windows.training_stride == 0, "/windows",
+        "steps, stride and label_threshold alone: rate, null_class and training_stride are a sweep's choice");
   for (std::size_t i = 0; i < manifest.sensors.size(); ++i) {
     const ManifestSensor& sensor = manifest.sensors[i];
     const std::string here = "/sensors/" + std::to_string(i);

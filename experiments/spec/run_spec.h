@@ -14,13 +14,14 @@ namespace stdualx {
 inline constexpr std::int64_t training_code_version = 2;
 
 /// How recordings are cut. 0 means "as the data set's catalogue entry says"; a planned run never holds 0, but as the rate, whose 0
-/// stays: recordings as they are.
+/// stays (recordings as they are), and the training stride.
 struct WindowSpec {
-  std::int64_t steps = 0;     // samples of a window
-  std::int64_t stride = 0;    // samples from one window's start to the next
-  double label_threshold = 0; // a window is kept when its commonest label covers at least this share
-  double rate = 0;            // samples a second that recordings are brought to before they are cut; steps and stride count these
-  bool null_class = false;    // windows without a class make one more class, "null", instead of being dropped
+  std::int64_t steps = 0;           // samples of a window
+  std::int64_t stride = 0;          // samples from one window's start to the next
+  double label_threshold = 0;       // a window is kept when its commonest label covers at least this share
+  double rate = 0;                  // samples a second that recordings are brought to before they are cut; steps and stride count these
+  bool null_class = false;          // windows without a class make one more class, "null", instead of being dropped
+  std::int64_t training_stride = 0; // samples between the starts of training windows; 0, in a planned run too: `stride`
 
   static const auto& fields() {
     using W = WindowSpec;
@@ -31,7 +32,9 @@ struct WindowSpec {
                                "least share of a window that its commonest label must cover; 0: the data set's own"),
                         number("rate", &W::rate, 0.0, 0, 1e6,
                                "samples a second that recordings are brought to by linear interpolation; 0: the data set's own"),
-                        field("null_class", &W::null_class, false, "true: windows without a class are a class of their own, null"));
+                        field("null_class", &W::null_class, false, "true: windows without a class are a class of their own, null"),
+                        number("training_stride", &W::training_stride, 0, 0, 1 << 20,
+                               "samples between the starts of training windows; 0: stride, as of validation and test windows"));
     return all;
   }
   bool operator==(const WindowSpec&) const = default;

@@ -14,6 +14,7 @@ struct AugmentationConfig {
   bool rotation_by_sensor = false; // a rotation of its own for each sensor, which are worn on different limbs
   double sensor_dropout = 0;       // probability that a sensor is lost to a whole window; one stays
   double block_dropout = 0;        // largest share of a window's steps that a sensor loses in one block
+  double shift = 0;                // a window begins up to this share of its steps earlier or later, within its recording
 
   static const auto& fields() {
     using A = AugmentationConfig;
@@ -26,7 +27,9 @@ struct AugmentationConfig {
         number("sensor_dropout", &A::sensor_dropout, 0.0, 0, 1,
                "probability that a sensor is lost to a whole window (it reads its training mean); one sensor always stays"),
         number("block_dropout", &A::block_dropout, 0.0, 0, 1,
-               "largest share of a window's steps that a sensor loses in one block (it reads its training mean there)"));
+               "largest share of a window's steps that a sensor loses in one block (it reads its training mean there)"),
+        number("shift", &A::shift, 0.0, 0, 1,
+               "largest random shift of a training window's start, as a share of its steps; its label stays"));
     return all;
   }
   bool operator==(const AugmentationConfig&) const = default;

@@ -59,7 +59,11 @@ std::vector<TitledTable> import_tables(const std::string& dataset, const WindowS
   const DatasetInfo& info = windows.info();
   std::vector<std::set<std::int32_t>> people(info.classes.size());
   std::vector<std::int64_t> counts(info.classes.size());
+  std::int64_t evaluated = 0, trained = 0;
   for (std::size_t i = 0; i < windows.labels().size(); ++i) {
+    trained += windows.is_for_training(static_cast<std::int64_t>(i));
+    if (!windows.is_for_evaluation(static_cast<std::int64_t>(i))) continue;
+    ++evaluated;
     const auto label = static_cast<std::size_t>(windows.labels()[i]);
     people[label].insert(windows.people()[i]);
     ++counts[label];
@@ -74,9 +78,12 @@ std::vector<TitledTable> import_tables(const std::string& dataset, const WindowS
   TitledTable facts{
       info.name,
       {{"people", "recordings with windows", "windows", "sensors", "rate", "steps", "stride", "hash of the recordings", "took"},
-       {{distinct(windows.people()), distinct(windows.recordings()), windows.size(), static_cast<std::int64_t>(info.sensors.size()),
+       {{distinct(windows.people()), distinct(windows.recordings()), evaluated, static_cast<std::int64_t>(info.sensors.size()),
          text_of_rate(info.rate), cut.steps, cut.stride, windows.dataset_hash(), Duration{seconds}}}},
       {}};
+  if (cut.training_stride != 0)
+    facts.notes.push_back("Training windows begin every " + std::to_string(cut.training_stride) + " samples; of all recordings there are " +
+                          std::to_string(trained) + ".");
   return {std::move(facts), std::move(classes)};
 }
 

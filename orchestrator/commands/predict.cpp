@@ -60,17 +60,22 @@ void check_sensors(const Trained& trained, const DatasetInfo& found) {
 }
 
 /// Every window of the recordings, with or without a label, cut as those that the network was trained on.
-Windows all_windows(Dataset& dataset, const Trained& trained, std::int64_t stride) {
+WindowSet all_windows(Dataset& dataset, const Trained& trained, std::int64_t stride) {
   if (dataset.info.rate != trained.dataset.rate) resample(dataset, trained.dataset.rate);
   WindowSpec spec = trained.run.windows;
   spec.steps = trained.shape.steps;
   spec.stride = stride;
   spec.label_threshold = 0;
   spec.null_class = true;
-  return cut_windows(dataset, spec);
+  spec.training_stride = 0;
+  WindowSetInfo info;
+  info.dataset = dataset.info;
+  info.windows = spec;
+  return {std::move(info), cut_windows(dataset, spec)};
 }
 
-void standardise(Windows& windows, const Trained& trained) {
+/// [windows, sensors, steps, channels], as the network wants them.
+std::vector<float> standardised(const WindowSet& windows, const Trained& trained) {
   const auto channels = static_cast<std::size_t>(trained.shape.channels), steps = static_cast<std::size_t>(trained.shape.steps),
              sensors = static_cast<std::size_t>(trained.shape.sensors);
   const auto kept = [&](const char* name) -> const std::vector<float>& {
@@ -81,10 +86,15 @@ void standardise(Windows& windows, const Trained& trained) {
     return found->second.values;
   };
   const std::vector<float>&mean = kept("standardisation.mean"), &deviation = kept("standardisation.deviation");
-  for (std::size_t i = 0; i < windows.values.size(); ++i) {
+  const std::size_t size = windows.source().window_floats();
+  std::vector<float> values(static_cast<std::size_t>(windows.size()) * size);
+  for (std::int64_t window = 0; window < windows.size(); ++window)
+    windows.source().read(window, 0, std::span(values).subspan(static_cast<std::size_t>(window) * size, size));
+  for (std::size_t i = 0; i < values.size(); ++i) {
     const std::size_t at = i / (steps * channels) % sensors * channels + i % channels;
-    windows.values[i] = (windows.values[i] - mean[at]) * (1 / deviation[at]);
+    values[i] = (values[i] - mean[at]) * (1 / deviation[at]);
   }
+  return values;
 }
 
 struct Tally {
@@ -127,14 +137,13 @@ int predict_command(const Command& command, const std::vector<std::string>& argu
   if (stride < 0) throw InputError(fmt::format("--stride: expected at least 1 sample, found {}", stride));
   if (stride == 0)
     stride = trained.run.windows.stride > 0 ? trained.run.windows.stride : std::max<std::int64_t>(1, trained.shape.steps / 2);
-  Windows windows = all_windows(dataset, trained, stride);
-  const std::size_t count = windows.labels.size(), classes = static_cast<std::size_t>(trained.shape.classes);
+  const WindowSet windows = all_windows(dataset, trained, stride);
+  const std::size_t count = windows.labels().size(), classes = static_cast<std::size_t>(trained.shape.classes);
   if (count == 0)
     throw InputError(fmt::format("data set '{}' has no recording of {} samples at {:g} a second, the length of a window", dataset.info.name,
                                  trained.shape.steps, trained.dataset.rate));
-  standardise(windows, trained);
   std::vector<float> logits(count * classes);
-  Inference(trained.run.model, trained.shape, trained.weights)(windows.values.data(), count, logits.data());
+  Inference(trained.run.model, trained.shape, trained.weights)(standardised(windows, trained).data(), count, logits.data());
 
   Table table{{"person", "recording", "start_seconds", "activity", "probability", "label"}, {}};
   for (const std::string& name : trained.dataset.classes) table.columns.push_back("probability of " + name);
@@ -143,14 +152,14 @@ int predict_command(const Command& command, const std::vector<std::string>& argu
   for (std::size_t i = 0; i < count; ++i) {
     const std::vector<double> shares = probabilities(std::span(logits).subspan(i * classes, classes));
     const auto best = static_cast<std::size_t>(std::max_element(shares.begin(), shares.end()) - shares.begin());
-    const auto label = static_cast<std::size_t>(windows.labels[i]);
+    const auto label = static_cast<std::size_t>(windows.labels()[i]);
     const std::string named = label < dataset.info.classes.size() ? dataset.info.classes[label] : without_label;
-    Tally& tally = people[windows.people[i]];
+    Tally& tally = people[windows.people()[i]];
     tally.windows += !named.empty();
     tally.right += !named.empty() && named == trained.dataset.classes[best];
-    std::vector<Cell> row = {std::int64_t{windows.people[i]},
-                             std::int64_t{windows.recordings[i]},
-                             Real{static_cast<double>(windows.starts[i]) / trained.dataset.rate},
+    std::vector<Cell> row = {std::int64_t{windows.people()[i]},
+                             std::int64_t{windows.recordings()[i]},
+                             Real{static_cast<double>(windows.starts()[i]) / trained.dataset.rate},
                              trained.dataset.classes[best],
                              Real{shares[best]},
                              named.empty() ? Cell() : Cell(named)};

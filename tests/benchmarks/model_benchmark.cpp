@@ -23,10 +23,10 @@ void run(benchmark::State& state, const ModelConfig& config, bool training, at::
   StdualX model(config, shape, {1}, at::kFloat, device);
   const at::Tensor windows = at::randn({1, batch, 3, 128, 3}).to(device);
   const at::Tensor labels = at::arange(batch, at::kLong).remainder(6).unsqueeze(0).to(device);
-  StepContext context{.training = training};
+  StepContext context{.training = training, .counters = step_counters(0, 0).to(device)};
   const c10::AutoGradMode gradients(training);
   const auto step = [&] {
-    ++context.step;
+    context.counters.add_(1);
     const ModelOutput output = model.forward(windows, context);
     if (training) {
       loss(output, labels, TrainingConfig{}, context).total.backward();

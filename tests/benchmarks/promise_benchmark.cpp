@@ -23,8 +23,9 @@ Training& training() {
   static std::vector<float> values(4 * 3 * 128 * 3, 0.5f);
   static std::vector<std::int32_t> labels = {0, 1, 2, 3};
   static const auto communicator = make_single_communicator();
-  static Training only(RunSpec{}, {shape, values, labels, {{}, {}, {}}, std::vector<float>(9, 0), std::vector<float>(9, 1)}, {0, 1, 2, 3},
-                       *communicator, at::kCPU);
+  static Training only(
+      RunSpec{}, {shape, windows_end_to_end(3, 128, 3, values), labels, {{}, {}, {}}, std::vector<float>(9, 0), std::vector<float>(9, 1)},
+      {0, 1, 2, 3}, *communicator, at::kCPU);
   return only;
 }
 

@@ -44,8 +44,10 @@ void train(benchmark::State& state, const std::string& recipe, const InputShape&
   std::vector<std::vector<std::int64_t>> triples(static_cast<std::size_t>(shape.sensors));
   for (auto& first : triples)
     for (std::int64_t channel = 0; channel < shape.channels; channel += 3) first.push_back(channel);
-  Training training(run, {shape, values, labels, triples, std::vector<float>(channels, 0), std::vector<float>(channels, 0.7f)}, rows,
-                    *communicator, at::kCPU);
+  Training training(run,
+                    {shape, windows_end_to_end(shape.sensors, shape.steps, shape.channels, values), labels, triples,
+                     std::vector<float>(channels, 0), std::vector<float>(channels, 0.7f)},
+                    rows, *communicator, at::kCPU);
   std::uint32_t step = 0;
   const auto one = [&] {
     const auto first = static_cast<std::size_t>(step % (windows / batch) * batch);

@@ -16,38 +16,46 @@ using ::testing::HasSubstr;
 
 constexpr std::int64_t steps = 8, sensors = 2, channels = 6;
 
-/// Two recordings of `cuts` windows that overlap by half, rate 4. Sensor 0: an accelerometer and a gyroscope; sensor 1: one axis, padded.
-/// Value of sensor, recording, step, channel: a smooth function of its own.
+/// Two recordings of `cuts` windows that overlap by half and cover them whole, rate 4. Sensor 0: an accelerometer and a gyroscope; sensor
+/// 1: one axis, padded. Value of sensor, recording, step, channel: a smooth function of its own.
 float value_at(int recording, std::int64_t step, int sensor, int channel) {
   if (sensor == 1 && channel > 0) return 0;
   return static_cast<float>(std::sin(0.37 * static_cast<double>(step) + channel + 2 * sensor + 5 * recording) + 0.5 * channel + 3);
 }
 
-WindowSet overlapping_windows(int cuts) {
+/// After them come `unlabelled` steps in no window.
+WindowSet overlapping_windows(int cuts, int unlabelled = 0) {
   WindowSetInfo info;
   info.dataset.name = "made-up";
   info.dataset.rate = 4;
   const std::string a = "accelerometer", g = "gyroscope";
   info.dataset.sensors = {{"wrist", {{"ax", a}, {"ay", a}, {"az", a}, {"gx", g}, {"gy", g}, {"gz", g}}}, {"belt", {{"x", "other"}}}};
   info.dataset.classes = {"a", "b"};
-  info.windows = {steps, steps / 2, 0.5};
-  Windows windows;
-  for (int recording = 0; recording < 2; ++recording)
-    for (int cut = 0; cut < cuts; ++cut) {
+  info.windows = {steps, steps / 2, 0.6}; // so that half of it without a class is no window
+  Dataset dataset{info.dataset, {}};
+  for (int number = 0; number < 2; ++number) {
+    Recording& recording = dataset.recordings.emplace_back();
+    recording.person = number + 1;
+    for (std::int64_t step = 0; step < (cuts + 1) * (steps / 2) + unlabelled; ++step) {
+      recording.labels.push_back(step < (cuts + 1) * (steps / 2) ? 0 : no_label);
       for (int sensor = 0; sensor < sensors; ++sensor)
-        for (std::int64_t step = 0; step < steps; ++step)
-          for (int channel = 0; channel < channels; ++channel)
-            windows.values.push_back(value_at(recording, cut * (steps / 2) + step, sensor, channel));
-      windows.labels.push_back(0);
-      windows.people.push_back(recording + 1);
-      windows.recordings.push_back(recording);
-      windows.starts.push_back(static_cast<std::int32_t>(cut * (steps / 2)));
+        for (int channel = 0; channel < channels; ++channel) recording.samples.push_back(value_at(number, step, sensor, channel));
     }
-  return {info, std::move(windows)};
+  }
+  return {info, cut_windows(dataset, info.windows)};
+}
+
+/// [windows, sensors, steps, channels].
+std::vector<float> values_of(const WindowedSamples& source) {
+  std::vector<float> values(static_cast<std::size_t>(source.size()) * source.window_floats());
+  for (std::int64_t window = 0; window < source.size(); ++window)
+    source.read(window, 0, std::span(values).subspan(static_cast<std::size_t>(window) * source.window_floats(), source.window_floats()));
+  return values;
 }
 
 struct Disturbed {
-  explicit Disturbed(int count) : windows(overlapping_windows(count)), cuts(count), rows(static_cast<std::size_t>(windows.size())) {
+  explicit Disturbed(int count, int unlabelled = 0)
+      : windows(overlapping_windows(count, unlabelled)), cuts(count), rows(static_cast<std::size_t>(windows.size())) {
     std::iota(rows.begin(), rows.end(), 0);
     training.mean.assign(sensors * channels, 0);
     training.deviation.assign(sensors * channels, 1);
@@ -57,7 +65,7 @@ struct Disturbed {
     }
   }
   std::vector<float> under(const std::string& condition) const {
-    return disturbed_windows(windows, rows, condition_of(condition), training);
+    return values_of(disturbed_windows(windows, rows, condition_of(condition), training));
   }
   /// From windows back to the recording's step, out of the first window that holds it.
   float at(const std::vector<float>& values, int recording, std::int64_t step, int sensor, int channel) const {
@@ -80,8 +88,9 @@ TEST(Corruption, WindowsThatOverlapShareTheirDisturbanceAndPaddingStaysZero) {
   const Disturbed data(6);
   for (const std::string& condition : one_of_each) {
     const std::vector<float> values = data.under(condition);
-    ASSERT_EQ(values.size(), data.windows.values().size());
-    EXPECT_NE(values, std::vector<float>(data.windows.values().begin(), data.windows.values().end())) << condition;
+    const std::vector<float> undisturbed = values_of(data.windows.source());
+    ASSERT_EQ(values.size(), undisturbed.size());
+    EXPECT_NE(values, undisturbed) << condition;
     const auto at = [&](std::int64_t row, int sensor, std::int64_t step, int channel) {
       return values[static_cast<std::size_t>(((row * sensors + sensor) * steps + step) * channels + channel)];
     };
@@ -102,7 +111,7 @@ TEST(Corruption, AWindowIsDisturbedAlikeWhateverIsAskedForBesideIt) {
   for (const std::string& condition : one_of_each) {
     const std::vector<float> all = data.under(condition);
     const std::vector<std::int64_t> some = {9, 2};
-    const std::vector<float> few = disturbed_windows(data.windows, some, condition_of(condition), data.training);
+    const std::vector<float> few = values_of(disturbed_windows(data.windows, some, condition_of(condition), data.training));
     const std::ptrdiff_t size = sensors * steps * channels;
     EXPECT_TRUE(std::equal(few.begin(), few.begin() + size, all.begin() + 9 * size)) << condition;
     EXPECT_TRUE(std::equal(few.begin() + size, few.end(), all.begin() + 2 * size)) << condition;
@@ -114,7 +123,22 @@ TEST(Corruption, EachRecordingIsToldSoThatALargePartIsNoHang) {
   int told = 0;
   const auto told_of = disturbed_windows(data.windows, data.rows, condition_of("noise/10/1"), data.training, [&] { ++told; });
   EXPECT_EQ(told, 2);
-  EXPECT_EQ(told_of, data.under("noise/10/1"));
+  EXPECT_EQ(values_of(told_of), data.under("noise/10/1"));
+}
+
+TEST(Corruption, ARecordingIsDisturbedWholeAlsoWhereItLiesInNoWindow) {
+  const Disturbed covered(20), longer(20, 30);
+  ASSERT_EQ(covered.windows.size(), longer.windows.size()) << "steps without a class are in no window";
+  for (const std::string condition :
+       {"missing_samples/0.3/last/1", "missing_blocks/0.3/zero/1", "noise/10/1", "gain/0.2/1", "rotation/30/1"})
+    EXPECT_EQ(covered.under(condition), longer.under(condition)) << condition << ": what is drawn depends on the place alone";
+  // What is lost at the end of the last window is filled from beyond it, where there is something.
+  bool differs = false;
+  for (int seed = 1; seed < 20; ++seed) {
+    const std::string condition = "missing_samples/0.5/linear/" + std::to_string(seed);
+    differs = differs || covered.under(condition) != longer.under(condition);
+  }
+  EXPECT_TRUE(differs);
 }
 
 /// Where sensor `sensor` lost its sample: there `zero` puts the training mean.

@@ -93,6 +93,12 @@ TEST(Dsads, NoWindowLiesAcrossABrokenSeam) {
   EXPECT_EQ(windows.channel_triples().size(), 15u);
 }
 
+TEST(Dsads, WindowsHoldWhatTheyDoCutOneByOne) {
+  const TemporaryFolder folder;
+  write_folder(folder.path() / "data" / "dsads", tiny_dsads(1));
+  expect_windows_cut_one_by_one(read_dataset("dsads", folder.data_paths()), {125, 62, 0.5});
+}
+
 TEST(Dsads, TheZipAndTheFolderGiveTheSameRecordings) {
   const TemporaryFolder zipped, unpacked;
   write_zip(zipped.path() / "data" / "dsads" / "data.zip", tiny_dsads(1));

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -105,6 +106,46 @@ Files tiny_opportunity() {
   return files;
 }
 
+void expect_windows_cut_one_by_one(const Dataset& dataset, const WindowSpec& spec) {
+  WindowSetInfo info;
+  info.dataset = dataset.info;
+  info.windows = spec;
+  const WindowSet set(info, cut_windows(dataset, spec));
+  const auto sensors = static_cast<std::int64_t>(dataset.info.sensors.size()), channels = dataset.info.channels();
+  const std::int64_t spacing = dataset.info.pre_cut ? spec.steps : spec.stride;
+  std::size_t next = 0;
+  for (std::size_t index = 0; index < dataset.recordings.size(); ++index) {
+    const Recording& recording = dataset.recordings[index];
+    for (std::int64_t number = 0; number * spacing + spec.steps <= recording.steps(); ++number) {
+      const auto from = recording.labels.begin() + number * spacing;
+      std::map<std::int32_t, std::int64_t> counts;
+      std::for_each(from, from + spec.steps, [&](std::int32_t label) { ++counts[label]; });
+      std::int64_t most = 0;
+      for (const auto& [label, count] : counts) most = std::max(most, count);
+      std::int32_t commonest = no_label;
+      for (const auto& [label, count] : counts)
+        if (count == most && commonest == no_label) commonest = label; // classes ascend, a class goes before none
+      if (commonest == no_label || static_cast<double>(most) < spec.label_threshold * static_cast<double>(spec.steps)) continue;
+      ASSERT_LT(next, set.labels().size());
+      EXPECT_EQ(set.labels()[next], commonest);
+      EXPECT_EQ(set.people()[next], recording.person);
+      EXPECT_EQ(set.recordings()[next], static_cast<std::int32_t>(index));
+      EXPECT_EQ(set.starts()[next], number * spec.stride);
+      std::vector<float> expected;
+      for (std::int64_t sensor = 0; sensor < sensors; ++sensor)
+        for (std::int64_t step = 0; step < spec.steps; ++step)
+          for (std::int64_t channel = 0; channel < channels; ++channel)
+            expected.push_back(
+                recording.samples[static_cast<std::size_t>(((number * spacing + step) * sensors + sensor) * channels + channel)]);
+      const std::vector<float> window = set.window(static_cast<std::int64_t>(next));
+      ASSERT_EQ(std::memcmp(window.data(), expected.data(), expected.size() * sizeof(float)), 0) << "window " << next;
+      ++next;
+    }
+  }
+  EXPECT_EQ(next, set.labels().size());
+  EXPECT_GT(next, 0u);
+}
+
 void expect_sentences_for_damage(const std::string& dataset, const std::string& folder, const Files& files, int rounds) {
   const TemporaryFolder place;
   const auto below = place.path() / "data" / folder;
@@ -144,7 +185,11 @@ WindowSet made_up_windows(std::int64_t steps, Windows windows, std::vector<std::
   info.dataset.classes = {"a", "b", "c"};
   info.dataset.official_test_people = std::move(official_test_people);
   info.windows = {steps, steps, 0.5};
-  windows.values.resize(windows.labels.size() * static_cast<std::size_t>(steps), 0.0f);
+  // All at one place: what they hold is nobody's business.
+  windows.samples.assign(static_cast<std::size_t>(steps), 0.0f);
+  windows.begins.assign(windows.labels.size(), 0);
+  windows.room_before = windows.room_after = std::vector<std::int32_t>(windows.labels.size(), 0);
+  windows.recording_begins = {0, steps};
   return {info, std::move(windows)};
 }
 

@@ -42,8 +42,12 @@ std::string opportunity_row(int step, int locomotion, int gesture, int missing =
 /// Opportunity's 24 files in `dataset/`: 48 steps each, half of them without a label.
 Files tiny_opportunity();
 
-/// A window set of one sensor with one channel; every list has an entry a window. Values: `values` (windows x steps), or all 0.
+/// A window set of one sensor with one channel, all 0; labels, people, recordings and starts have an entry a window.
 WindowSet made_up_windows(std::int64_t steps, Windows windows, std::vector<std::int64_t> official_test_people = {});
+
+/// The windows of a data set hold, to the bit, what they do when each is copied out of its recording by itself; as many are labelled alike
+/// and lie alike. Of a pre-cut one each window is copied from where the reader left it.
+void expect_windows_cut_one_by_one(const Dataset& dataset, const WindowSpec& spec);
 
 /// Damages one file of a data set after the other in drawn ways (bytes changed, cut, cut out, doubled), written below `folder` of the data
 /// directory: each time it is read all the same, or one sentence names the damaged file or the folder. `rounds` in all.

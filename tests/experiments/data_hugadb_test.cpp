@@ -91,6 +91,8 @@ TEST(Hugadb, ValuesOutsideInt16AreMissing) {
   EXPECT_EQ(split.left_out_steps, 12);
 }
 
+TEST(Hugadb, WindowsHoldWhatTheyDoCutOneByOne) { expect_windows_cut_one_by_one(read(tiny_hugadb()), {2, 1, 0.5}); }
+
 TEST(Hugadb, TheZipAndTheFolderGiveTheSameRecordings) {
   const TemporaryFolder zipped;
   Files inside;

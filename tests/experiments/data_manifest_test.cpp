@@ -54,6 +54,14 @@ TEST(Manifest, ColumnsBecomeSensorsPaddedToTheWidest) {
   EXPECT_EQ(dataset.info.sensors[1].channels[0], (ChannelInfo{"pulse", "other"}));
 }
 
+TEST(Manifest, WindowsHoldWhatTheyDoCutOneByOne) {
+  std::string csv = header;
+  for (int step = 0; step < 12; ++step)
+    csv +=
+        "4," + std::string(step < 7 ? "one" : "two") + ",," + (step % 3 == 0 ? "rest" : "row") + "," + std::to_string(step) + ",2,3,60\n";
+  expect_windows_cut_one_by_one(Gym(csv).read(), {3, 2, 0.6});
+}
+
 TEST(Manifest, ShortGapsAreFilledAndLongerOnesSplitTheRecording) {
   std::string csv = header;
   for (const char* ax : {"", "1", "", "NaN", "4", "nan", "", "", "8", ""}) csv += "1,s,,squat," + std::string(ax) + ",0,0,0\n";

@@ -90,6 +90,11 @@ TEST(Opportunity, TheColumnsAreThoseOfThePublishersList) {
   EXPECT_EQ(names[250], "ML_Both_Arms");
 }
 
+TEST(Opportunity, WindowsHoldWhatTheyDoCutOneByOne) {
+  expect_windows_cut_one_by_one(read(tiny_opportunity()), {24, 12, 0.5});
+  expect_windows_cut_one_by_one(read(tiny_opportunity(), "opportunity-gestures"), {10, 15, 0.5}); // with samples between windows
+}
+
 TEST(Opportunity, GapsUpToAFifthOfASecondAreFilled) {
   // At 30 Hz 6 steps; column 40 is an acceleration of the back.
   const auto with_gap = [](int length) {

@@ -121,6 +121,8 @@ TEST(Pamap2, ASensorThatNeverWorkedLeavesNothingOfItsRecording) {
   EXPECT_EQ(dataset.left_out_steps, 30);
 }
 
+TEST(Pamap2, WindowsHoldWhatTheyDoCutOneByOne) { expect_windows_cut_one_by_one(read(tiny_pamap2()), {8, 3, 0.5}); }
+
 TEST(Pamap2, TheOptionalFilesChangeNothing) {
   Files files = tiny_pamap2();
   files["Optional/subject101.dat"] = "not read at all";

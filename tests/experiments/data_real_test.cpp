@@ -42,7 +42,8 @@ TEST(RealUciHar, HasThePublishedWindowsPeopleAndSplit) {
   ASSERT_EQ(windows.size(), 10299);
   EXPECT_EQ(windows.dataset_hash(), "ead11d3906d2d6dd5e327197284265dc");
   EXPECT_EQ(windows.shape().sensors, 3);
-  EXPECT_EQ(windows.values().size(), std::size_t{10299} * 128 * 9);
+  // Put together again: 64 samples a window, and 64 more where each of the 857 recordings begins.
+  EXPECT_EQ(windows.source().samples.size(), (std::size_t{10299} * 64 + std::size_t{857} * 64) * 9);
   ProtocolSpec protocol;
   protocol.kind = "official";
   protocol.validation = false;
@@ -61,6 +62,12 @@ TEST(RealUciHar, HasThePublishedWindowsPeopleAndSplit) {
                                    std::pair(5, 1944)));
   const Standardisation standard = standardise(windows, split.train);
   EXPECT_NEAR(standard.mean[6], 0.80, 0.02); // gravity on the phone's x axis, in g
+}
+
+TEST(RealUciHar, WindowsHoldWhatTheyDoCutOneByOne) {
+  SKIP_UNLESS(std::filesystem::exists(real_data() / "uci-har"), "no " << real_data() / "uci-har"
+                                                                      << "; name a data directory with STDUALX_DATA");
+  expect_windows_cut_one_by_one(read_dataset("uci-har", {real_data(), {}}), {128, 64, 0.5});
 }
 
 TEST(RealUciHar, ARandomSplitLeaksInFiveOfSixTestWindows) {
@@ -117,7 +124,7 @@ TEST(RealHugadb, HasTheRecordingsPeopleAndClassesOfItsFiles) {
   EXPECT_EQ(windows.size(), 26752);
   EXPECT_THAT(class_counts(windows), ElementsAre(10354, 1100, 2057, 1831, 3573, 349, 282, 4751, 1380, 1075));
   EXPECT_EQ(windows.channel_triples().size(), 12u);
-  for (const float value : windows.values()) ASSERT_TRUE(std::abs(value) <= 35.0f) << value; // +-2 g, +-2000 degrees/s
+  for (const float value : windows.source().samples) ASSERT_TRUE(std::abs(value) <= 35.0f) << value; // +-2 g, +-2000 degrees/s
 }
 
 TEST(RealWatch, TheScriptWritesAllSeriesAndTheyAreRead) {

@@ -204,6 +204,70 @@ TEST(Overlap, IsTheShareWorkedOutByHand) {
   // Start 2 overlaps 0; start 4 touches 0 and 8 without a common sample; recording 1 has no training window.
   EXPECT_DOUBLE_EQ(split.test_overlap_share, 1.0 / 3.0);
   EXPECT_EQ(split.validation_overlap_share, 0.0);
+  // Shifted by a sample, the training windows reach start 4 as well.
+  EXPECT_DOUBLE_EQ(make_split(made_up_windows(4, windows, {2}), spec, 0, 1).test_overlap_share, 2.0 / 3.0);
+}
+
+/// Six people with a recording of 40 samples each, windows of 8 every 4.
+WindowSet strided(std::int64_t training_stride) {
+  Dataset dataset;
+  dataset.info.name = "made-up";
+  dataset.info.sensors = {{"wrist", {{"x", "other"}}}};
+  dataset.info.classes = {"a", "b"};
+  dataset.info.official_test_people = {2, 5};
+  for (int person = 1; person <= 6; ++person) {
+    Recording& recording = dataset.recordings.emplace_back();
+    recording.person = person;
+    recording.labels.assign(40, person % 2);
+    recording.samples.assign(40, 0.5f);
+  }
+  WindowSetInfo info;
+  info.dataset = dataset.info;
+  info.windows = {8, 4, 0.5};
+  info.windows.training_stride = training_stride;
+  return {info, cut_windows(dataset, info.windows)};
+}
+
+TEST(TrainingStride, TrainsOnItsOwnCutAndLeaksNothing) {
+  const WindowSet plain = strided(0), set = strided(3);
+  for (const std::string kind : {"official", "leave_one_person_out", "leave_persons_out"}) {
+    const ProtocolSpec spec = protocol(kind, kind == "leave_persons_out" ? 3 : 0);
+    ASSERT_EQ(fold_count(plain, spec), fold_count(set, spec));
+    for (std::int64_t fold = 0; fold < fold_count(set, spec); ++fold) {
+      const Split without = make_split(plain, spec, fold), with = make_split(set, spec, fold, 8);
+      EXPECT_EQ(with.test, without.test) << "the same windows under the same numbers";
+      EXPECT_EQ(with.validation, without.validation);
+      EXPECT_EQ(with.train_people, without.train_people);
+      EXPECT_EQ(people_in(set, with.train), std::set(with.train_people.begin(), with.train_people.end()));
+      EXPECT_EQ(with.train.size(), 11 * with.train_people.size()) << "starts 0, 3, ..., 30";
+      std::set<std::int32_t> trained, evaluated; // recordings
+      for (const std::int64_t index : with.train) {
+        EXPECT_EQ(set.starts()[static_cast<std::size_t>(index)] % 3, 0);
+        trained.insert(set.recordings()[static_cast<std::size_t>(index)]);
+      }
+      for (const auto* part : {&with.validation, &with.test})
+        for (const std::int64_t index : *part) evaluated.insert(set.recordings()[static_cast<std::size_t>(index)]);
+      for (const std::int32_t recording : trained) EXPECT_FALSE(evaluated.contains(recording));
+      EXPECT_EQ(with.test_overlap_share, 0);
+      EXPECT_EQ(with.validation_overlap_share, 0);
+    }
+  }
+  EXPECT_THAT(input_error([&] { make_split(set, protocol("random", 3), 0); }),
+              AllOf(HasSubstr("/protocol/kind: a random split parts windows"), HasSubstr("leave /windows/training_stride out")));
+}
+
+TEST(TrainingStride, OfAChallengeIsOfItsTrainingSessionsAlone) {
+  const TemporaryFolder folder;
+  write_folder(folder.path() / "data" / "opportunity", tiny_opportunity());
+  WindowSpec spec{8, 4, 0.5};
+  const WindowSet plain = open_window_set("opportunity-gestures", spec, folder.data_paths());
+  spec.training_stride = 3;
+  const WindowSet set = open_window_set("opportunity-gestures", spec, folder.data_paths());
+  const Split without = make_split(plain, protocol("challenge", 0), 0), with = make_split(set, protocol("challenge", 0), 0);
+  EXPECT_EQ(with.test, without.test);
+  EXPECT_EQ(with.validation, without.validation);
+  EXPECT_GT(with.train.size(), without.train.size());
+  EXPECT_EQ(with.test_overlap_share, 0);
 }
 
 TEST(Split, WhatCannotBeServedIsNamed) {
@@ -234,9 +298,11 @@ TEST(Standardise, MeanAndDeviationAreThoseWorkedOutByHand) {
   info.windows = {2, 2, 0.5};
   Windows windows;
   windows.labels = windows.people = windows.recordings = windows.starts = {0, 1, 0};
-  windows.values = {1,    0.1f, 3,    0.1f, 1e6f, 0, 1e6f + 1, 0, // window 0: wrist (x, y), (x, y); belt (x, padding), ...
-                    1e9f, 1e9f, 1e9f, 1e9f, 1e9f, 0, 1e9f,     0, // not a training window
-                    5,    0.1f, 7,    0.1f, 1e6f, 0, 1e6f + 1, 0};
+  windows.samples = {1,    0.1f, 1e6f, 0, 3,    0.1f, 1e6f + 1, 0, // window 0: wrist (x, y), belt (x, padding); again
+                     1e9f, 1e9f, 1e9f, 0, 1e9f, 1e9f, 1e9f,     0, // not a training window
+                     5,    0.1f, 1e6f, 0, 7,    0.1f, 1e6f + 1, 0};
+  windows.begins = {0, 2, 4};
+  windows.recording_begins = {0, 2, 4, 6};
   const std::vector<std::int64_t> train = {0, 2};
   const Standardisation result = standardise(WindowSet(info, windows), train);
   EXPECT_THAT(result.mean, ElementsAre(4.0f, 0.1f, 1000000.5f, 0.0f));

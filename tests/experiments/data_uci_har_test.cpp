@@ -73,6 +73,30 @@ TEST(UciHar, WindowsAreKeptAsThePublisherCutThem) {
   EXPECT_EQ(windows.shape().classes, 6);
 }
 
+TEST(UciHar, RecordingsArePutTogetherAgainWhereWindowsOverlapToTheBit) {
+  const TemporaryFolder folder;
+  write_folder(folder.path() / "data" / "uci-har", tiny_uci_har());
+  Dataset dataset = read_dataset("uci-har", folder.data_paths());
+  const WindowSpec spec{128, 64, 0.5};
+  expect_windows_cut_one_by_one(dataset, spec);
+  const Windows whole = cut_windows(dataset, spec);
+  EXPECT_THAT(whole.recording_begins, ElementsAre(0, 192, 320, 448, 640));
+  EXPECT_THAT(whole.begins, ElementsAre(0, 64, 192, 320, 448, 512));
+  EXPECT_THAT(whole.room_before, ElementsAre(0, 64, 0, 0, 0, 64));
+  EXPECT_THAT(whole.room_after, ElementsAre(64, 0, 0, 0, 64, 0));
+
+  // -0 is equal to 0 and other bits; what is not equal to the bit stays as it came, and is never shifted into its neighbour.
+  dataset.recordings[0].samples[64 * 9] = 0.0f;
+  dataset.recordings[0].samples[128 * 9] = -0.0f;
+  expect_windows_cut_one_by_one(dataset, spec);
+  const Windows apart = cut_windows(dataset, spec);
+  EXPECT_THAT(apart.recording_begins, ElementsAre(0, 256, 384, 512, 704));
+  EXPECT_THAT(apart.begins, ElementsAre(0, 128, 256, 384, 512, 576));
+  EXPECT_THAT(apart.starts, ElementsAre(0, 64, 0, 0, 0, 64)) << "when they began does not change";
+  EXPECT_THAT(apart.room_before, ElementsAre(0, 0, 0, 0, 0, 64));
+  EXPECT_THAT(apart.room_after, ElementsAre(0, 0, 0, 0, 64, 0));
+}
+
 TEST(UciHar, OtherWindowsThanThePublishersAreRefused) {
   const TemporaryFolder folder;
   write_folder(folder.path() / "data" / "uci-har", tiny_uci_har());

@@ -35,6 +35,20 @@ Dataset one_channel(const std::vector<std::vector<std::int32_t>>& labels) {
   return dataset;
 }
 
+/// What the windows of a data set hold, [windows, sensors, steps, channels].
+std::vector<float> values_of(const Dataset& dataset, const WindowSpec& spec) {
+  WindowSetInfo info;
+  info.dataset = dataset.info;
+  info.windows = spec;
+  const WindowSet set(info, cut_windows(dataset, spec));
+  std::vector<float> values;
+  for (std::int64_t index = 0; index < set.size(); ++index) {
+    const std::vector<float> window = set.window(index);
+    values.insert(values.end(), window.begin(), window.end());
+  }
+  return values;
+}
+
 TEST(CutWindows, MajorityLabelsAreThoseWorkedOutByHand) {
   //                                       0  1  2  3   4   5   6  7  8
   const Dataset dataset = one_channel({{0, 0, 0, 1, 1, -1, -1, -1, 0}, {1, 1, 1}, {1, 1, 1, 1}});
@@ -44,7 +58,13 @@ TEST(CutWindows, MajorityLabelsAreThoseWorkedOutByHand) {
   EXPECT_THAT(windows.starts, ElementsAre(0, 2, 0));
   EXPECT_THAT(windows.recordings, ElementsAre(0, 0, 2));
   EXPECT_THAT(windows.people, ElementsAre(7, 7, 9));
-  EXPECT_THAT(windows.values, ElementsAre(0, 1, 2, 3, 2, 3, 4, 5, 200, 201, 202, 203));
+  EXPECT_THAT(values_of(dataset, {4, 2, 0.5}), ElementsAre(0, 1, 2, 3, 2, 3, 4, 5, 200, 201, 202, 203));
+  // Each recording lies there once, the short one, which has no window, not at all.
+  EXPECT_THAT(windows.samples, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 200, 201, 202, 203));
+  EXPECT_THAT(windows.recording_begins, ElementsAre(0, 9, 9, 13));
+  EXPECT_THAT(windows.begins, ElementsAre(0, 2, 9));
+  EXPECT_THAT(windows.room_before, ElementsAre(0, 2, 0));
+  EXPECT_THAT(windows.room_after, ElementsAre(5, 3, 0));
 }
 
 TEST(CutWindows, TheThresholdDropsMixedWindowsAndTiesGoToTheLowerClass) {
@@ -57,7 +77,7 @@ TEST(CutWindows, ValuesAreOrderedBySensorThenStepThenChannel) {
   Dataset dataset = one_channel({{0, 0}});
   dataset.info.sensors = {{"wrist", {{"x", "other"}, {"y", "other"}}}, {"belt", {{"x", "other"}}}};
   dataset.recordings[0].samples = {1, 2, 3, 0, /* step 1 */ 4, 5, 6, 0};
-  EXPECT_THAT(cut_windows(dataset, {2, 2, 0.5}).values, ElementsAre(1, 2, 4, 5, 3, 0, 6, 0));
+  EXPECT_THAT(values_of(dataset, {2, 2, 0.5}), ElementsAre(1, 2, 4, 5, 3, 0, 6, 0));
 }
 
 TEST(CutWindows, WithANullClassWindowsWithoutAClassAreOne) {
@@ -69,6 +89,30 @@ TEST(CutWindows, WithANullClassWindowsWithoutAClassAreOne) {
   EXPECT_THAT(windows.starts, ElementsAre(0, 2, 4));
   spec.label_threshold = 0.8;
   EXPECT_TRUE(cut_windows(dataset, spec).labels.empty()) << "none must cover its share too";
+}
+
+TEST(CutWindows, TheTrainingStrideAddsWindowsAfterTheOthers) {
+  const Dataset dataset = one_channel({std::vector<std::int32_t>(13, 0), std::vector<std::int32_t>(8, 1)});
+  WindowSpec spec{4, 4, 0.5};
+  const Windows without = cut_windows(dataset, spec);
+  spec.training_stride = 3;
+  const Windows with = cut_windows(dataset, spec);
+  EXPECT_THAT(with.starts, ElementsAre(0, 4, 8, 0, 4, /* added */ 3, 6, 9, 3));
+  EXPECT_THAT(with.recordings, ElementsAre(0, 0, 0, 1, 1, 0, 0, 0, 1));
+  EXPECT_EQ(with.samples, without.samples);
+  EXPECT_TRUE(std::equal(without.begins.begin(), without.begins.end(), with.begins.begin()));
+  WindowSetInfo info;
+  info.dataset = dataset.info;
+  info.windows = spec;
+  const WindowSet set(info, with);
+  std::vector<bool> training, evaluation;
+  for (std::int64_t index = 0; index < set.size(); ++index) {
+    training.push_back(set.is_for_training(index));
+    evaluation.push_back(set.is_for_evaluation(index));
+  }
+  EXPECT_THAT(training, ElementsAre(true, false, false, true, false, true, true, true, true));
+  EXPECT_THAT(evaluation, ElementsAre(true, true, true, true, true, false, false, false, false));
+  EXPECT_THAT(set.window(6), ElementsAre(6, 7, 8, 9));
 }
 
 TEST(Resample, LiesOnTheLinesBetweenSamples) {
@@ -143,7 +187,17 @@ TEST(ResolveWindows, AnotherRateKeepsAboutTheDurationAndTheOwnRateIsNone) {
   EXPECT_EQ(resolved(33.3, 0), third);
   const WindowSpec said{100, 85, 0.5, 33.3};
   EXPECT_EQ(resolved(33.3, 100), said);
+  const auto with_training_stride = [&](std::int64_t training_stride) {
+    WindowSpec spec;
+    spec.training_stride = training_stride;
+    return resolve_windows(spec, source, "hand").training_stride;
+  };
+  EXPECT_EQ(with_training_stride(64), 64);
+  EXPECT_EQ(with_training_stride(256), 0) << "the stride in words is the same run";
   source.pre_cut = true;
+  EXPECT_EQ(with_training_stride(256), 0);
+  EXPECT_THAT(input_error([&] { with_training_stride(64); }),
+              HasSubstr("/windows/training_stride: data set 'hand' comes cut into windows every 256 steps"));
   EXPECT_THAT(input_error([&] { resolved(33.3, 0); }), HasSubstr("/windows/rate: data set 'hand' comes cut into windows at 100"));
   EXPECT_EQ(resolved(100, 0), (WindowSpec{512, 256, 0.5}));
 }
@@ -231,6 +285,18 @@ TEST(WindowCache, TheSecondOpeningReadsTheFirstsFile) {
   EXPECT_EQ(first.dataset_hash(), second.dataset_hash());
 }
 
+TEST(WindowCache, SamplesThatWindowsShareAreKeptOnce) {
+  const Cached cached;
+  std::string csv = "person,label,x\n";
+  for (int i = 0; i < 20000; ++i) csv += "1,a," + std::to_string(i) + "\n";
+  write_text(cached.folder.path() / "tiny.csv", csv);
+  const WindowSet set = open_window_set(cached.manifest, {100, 10, 0.5}, cached.folder.data_paths());
+  EXPECT_EQ(set.size(), 1991);
+  const auto bytes = std::filesystem::file_size(cached.files().at(0));
+  EXPECT_LT(bytes, 20000 * sizeof(float) + 1991 * 32 + 4096);
+  EXPECT_LT(bytes, 1991 * 100 * sizeof(float) / 5) << "each window by itself";
+}
+
 TEST(WindowCache, ATornFileIsRebuilt) {
   const Cached cached;
   expect_tiny(cached.open());
@@ -269,6 +335,20 @@ TEST(WindowCache, TheDataSetsOwnSpecInWordsIsTheSameFile) {
   const Cached cached;
   cached.open();
   open_window_set(cached.manifest, {4, 2, 0.5}, cached.folder.data_paths());
+  EXPECT_EQ(cached.files().size(), 1u);
+}
+
+TEST(WindowCache, KeepsTheWindowsOfBothStrides) {
+  const Cached cached;
+  WindowSpec spec;
+  spec.training_stride = 3;
+  for (int opened = 0; opened < 2; ++opened) { // built, then read back
+    const WindowSet set = open_window_set(cached.manifest, spec, cached.folder.data_paths());
+    EXPECT_THAT(set.starts(), ElementsAre(0, 2, 4, 6, 3));
+    EXPECT_THAT(set.window(4), ElementsAre(3, 4, 5, 6));
+    EXPECT_FALSE(set.is_for_evaluation(4));
+    EXPECT_EQ(set.window_spec().training_stride, 3);
+  }
   EXPECT_EQ(cached.files().size(), 1u);
 }
 

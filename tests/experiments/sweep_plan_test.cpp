@@ -240,13 +240,15 @@ TEST(Plan, AnOfficialSplitTakesItsUsualValidationPeopleWhereNothingElseIsSaid) {
   EXPECT_EQ(protocol_of("watch", "").validation_share, 0.2);
 }
 
-TEST(Plan, TheNullClassAndTheRateAreOtherRuns) {
+TEST(Plan, TheNullClassTheRateAndTheTrainingStrideAreOtherRuns) {
   const auto identity = [](const std::string& windows) {
     return plan_of(small_sweep(R"(, "folds": [0], "windows": )" + windows)).runs.at(0).run_id;
   };
   EXPECT_EQ(identity("{}"), identity(R"({"null_class": false, "rate": 0})"));
   EXPECT_NE(identity("{}"), identity(R"({"null_class": true})"));
   EXPECT_NE(identity("{}"), identity(R"({"rate": 33.3})"));
+  EXPECT_EQ(identity("{}"), identity(R"({"training_stride": 0})"));
+  EXPECT_NE(identity("{}"), identity(R"({"training_stride": 32})"));
 }
 
 TEST(PlanErrors, NameTheLine) {

@@ -144,8 +144,11 @@ private:
     info.dataset_hash = current_->run.dataset_hash;
     info.dataset.sensors = {{"wrist", {{"ax", "accelerometer"}}}};
     Windows windows;
-    windows.values.assign(2 * 32, 0.5F);
-    windows.labels = windows.people = windows.recordings = windows.starts = {0, 1};
+    windows.samples.assign(2 * 32, 0.5F);
+    windows.recording_begins = {0, 32, 64};
+    windows.begins = {0, 32};
+    windows.labels = windows.people = windows.recordings = {0, 1};
+    windows.starts = windows.room_before = windows.room_after = {0, 0};
     cache.write(info, windows);
     if (!cache.open()) throw StorageError(cache.path().string() + ": cannot be read back");
   }

@@ -37,6 +37,8 @@ TEST(Identity, FieldsAtTheirNeutralValueAreLeftOut) {
   const Json text = Json::parse(run_identity_text(spec));
   EXPECT_FALSE(text["model"].contains("convolution")) << "true is the neutral value: nothing was taken away";
   EXPECT_FALSE(text["protocol"].contains("validation_people"));
+  EXPECT_FALSE(text["windows"].contains("training_stride"));
+  EXPECT_FALSE(text["training"]["augmentation"].contains("shift"));
   spec.training.augmentation = {0, 0, 0, 0};
   EXPECT_FALSE(Json::parse(run_identity_text(spec))["training"].contains("augmentation"));
 }

@@ -259,14 +259,16 @@ TEST_F(Attempt, TheTestPartComesWithItsEmbeddingAndAttentionMaps) {
 TEST_F(Attempt, AFinishedRunIsEvaluatedLaterWithTheNumbersItWouldHaveHad) {
   const std::string condition = "noise/0/1";
   AttemptData disturbed = data.attempt_data();
+  std::vector<float> negated; // the test windows'
   disturbed.disturbed_test = [&](const Condition& asked, const TrainingWindows&, const StepObserver& observer) {
     EXPECT_EQ(condition_name(asked), condition);
     observer();
-    std::vector<float> values;
-    const std::size_t size = data.windows().values.size() / disturbed.people.size();
+    negated.clear();
+    const auto samples = data.windows().source.samples;
+    const std::size_t size = data.windows().source.window_floats();
     for (const std::int64_t row : disturbed.test)
-      for (std::size_t i = 0; i < size; ++i) values.push_back(-data.windows().values[static_cast<std::size_t>(row) * size + i]);
-    return values;
+      for (std::size_t i = 0; i < size; ++i) negated.push_back(-samples[static_cast<std::size_t>(row) * size + i]);
+    return data.of(negated);
   };
   const auto communicator = make_single_communicator();
   Assignment assignment = test::small_assignment(store.path);
@@ -351,12 +353,12 @@ TEST_F(Attempt, EndsWithEpochAndStepWhenTheGradientIsNoNumberThoughTheLossIs) {
 
 TEST_F(Attempt, NothingIsToldOfLogitsThatAreNoNumbers) {
   AttemptData bad = data.attempt_data();
-  std::vector<float> values(bad.windows.values.begin(), bad.windows.values.end());
-  const std::size_t size = values.size() / bad.people.size();
+  const std::vector<float> values(bad.windows.source.samples.begin(), bad.windows.source.samples.end());
+  const std::size_t size = bad.windows.source.window_floats();
   const auto run_with_infinite = [&](std::int64_t row, RecordingReporter& reporter) {
     std::vector<float> infinite = values;
     infinite[static_cast<std::size_t>(row) * size] = std::numeric_limits<float>::infinity();
-    bad.windows.values = infinite;
+    bad.windows.source = data.of(infinite);
     const auto communicator = make_single_communicator();
     return end_of_attempt(test::small_assignment(),
                           [&] { return run_attempt(test::small_assignment(), bad, *communicator, at::kCPU, reporter); });

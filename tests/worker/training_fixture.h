@@ -24,6 +24,7 @@ public:
     shape.channels = 3;
     shape.classes = 3;
     const RandomStream stream(5, "synthetic");
+    samples_.resize(static_cast<std::size_t>(windows * shape.steps * shape.sensors * shape.channels));
     for (std::int64_t window = 0; window < windows; ++window) {
       const auto label = static_cast<std::int32_t>(window % 3);
       labels_.push_back(label);
@@ -35,15 +36,19 @@ public:
           for (std::int64_t channel = 0; channel < shape.channels; ++channel, ++number) {
             const auto words = stream.words(0, 0, static_cast<std::uint32_t>(window), number);
             const double wave = std::sin(0.2 * (label + 1) * static_cast<double>(step) + static_cast<double>(channel + window));
-            values_.push_back(static_cast<float>(wave + 0.3 * standard_normal(words[0], words[1])));
+            const auto place =
+                static_cast<std::size_t>(((window * shape.steps + step) * shape.sensors + sensor) * shape.channels + channel);
+            samples_[place] = static_cast<float>(wave + 0.3 * standard_normal(words[0], words[1]));
           }
     }
   }
 
   TrainingWindows windows() const {
-    TrainingWindows windows{shape, values_, labels_, {{0}, {0}}, std::vector<float>(6, 0.05f), std::vector<float>(6, 0.8f)};
-    windows.people = wearers_;
-    return windows;
+    return {shape, of(samples_), labels_, {{0}, {0}}, std::vector<float>(6, 0.05f), std::vector<float>(6, 0.8f), wearers_};
+  }
+  /// Windows of this shape, end to end in samples that must outlive them.
+  WindowedSamples of(std::span<const float> samples) const {
+    return windows_end_to_end(shape.sensors, shape.steps, shape.channels, samples);
   }
   /// People 1 and 2 train, 3 validates, 4 tests.
   AttemptData attempt_data() const {
@@ -56,7 +61,7 @@ public:
   InputShape shape;
 
 private:
-  std::vector<float> values_;
+  std::vector<float> samples_; // [windows * steps, sensors, channels]
   std::vector<std::int32_t> labels_;
   std::vector<std::int64_t> people_;
   std::vector<std::int32_t> wearers_; // the same

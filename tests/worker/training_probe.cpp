@@ -76,7 +76,13 @@ Json augment(const Json& question) {
   windows.shape = from_json<InputShape>(question["shape"]);
   const auto values = question["values"].get<std::vector<float>>();
   const std::vector<std::int32_t> labels{0};
-  windows.values = values;
+  const InputShape& shape = windows.shape;
+  std::vector<float> samples; // [steps, sensors, channels]
+  for (std::int64_t step = 0; step < shape.steps; ++step)
+    for (std::int64_t sensor = 0; sensor < shape.sensors; ++sensor)
+      for (std::int64_t channel = 0; channel < shape.channels; ++channel)
+        samples.push_back(values[static_cast<std::size_t>((sensor * shape.steps + step) * shape.channels + channel)]);
+  windows.source = windows_end_to_end(shape.sensors, shape.steps, shape.channels, samples);
   windows.labels = labels;
   windows.triples = question["triples"].get<std::vector<std::vector<std::int64_t>>>();
   windows.mean = question["mean"].get<std::vector<float>>();

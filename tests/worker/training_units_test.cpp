@@ -352,7 +352,7 @@ TEST(BatchReading, SplitsOverRanksWithoutChangingARow) {
   std::vector<float> values(5 * 30);
   std::iota(values.begin(), values.end(), 0.0f);
   const std::vector<std::int32_t> labels{0, 1, 0, 1, 1};
-  windows.values = values, windows.labels = labels, windows.triples = {{0}};
+  windows.source = windows_end_to_end(1, 10, 3, values), windows.labels = labels, windows.triples = {{0}};
   windows.mean = {1, 2, 3}, windows.deviation = {4, 5, 6};
   const BatchReader reader(windows, {}, 1, at::kFloat, at::kCPU);
   const std::vector<std::int64_t> rows{4, 0, 3, 1};
@@ -364,6 +364,69 @@ TEST(BatchReading, SplitsOverRanksWithoutChangingARow) {
   EXPECT_TRUE(at::equal(whole, parts));
   EXPECT_EQ(reader.labels(rows).view(-1)[0].item<std::int64_t>(), 1);
   EXPECT_FLOAT_EQ(reader.read(rows)[0][1][0][1][2].item<float>(), (5.0f - 3) / 6) << "row 0, step 1, channel 2";
+}
+
+/// Two recordings of 100 and 50 samples whose values are their numbers, and windows of 10 at every place.
+struct Shifted {
+  Shifted() {
+    std::iota(samples.begin(), samples.end(), 0.0f);
+    for (const auto& [first, end] : {std::pair<std::int32_t, std::int32_t>{0, 100}, {100, 150}})
+      for (std::int32_t begin = first; begin + 10 <= end; ++begin) {
+        begins.push_back(begin);
+        before.push_back(begin - first);
+        after.push_back(end - begin - 10);
+      }
+    labels.assign(begins.size(), 0);
+    windows.shape.sensors = 1, windows.shape.steps = 10, windows.shape.channels = 1, windows.shape.classes = 2;
+    windows.source = {1, 10, 1, samples, begins, before, after, {}};
+    windows.labels = labels, windows.triples = {{}}, windows.mean = {0}, windows.deviation = {1};
+    rows.resize(begins.size());
+    std::iota(rows.begin(), rows.end(), 0);
+  }
+  BatchReader reader(double shift) const {
+    return {windows, {.rotation_degrees = 0, .gain = 0, .time_warp = 0, .jitter = 0, .shift = shift}, 1, at::kFloat, at::kCPU};
+  }
+
+  std::vector<float> samples = std::vector<float>(150);
+  std::vector<std::int64_t> begins, rows;
+  std::vector<std::int32_t> before, after, labels;
+  TrainingWindows windows;
+};
+
+TEST(BatchReading, ShiftsWindowsWithinTheirRecording) {
+  const Shifted data;
+  std::map<std::int64_t, int> drawn; // of windows with room on both sides
+  for (std::uint32_t step = 1; step <= 20; ++step) {
+    const at::Tensor read = data.reader(0.5).read_augmented(data.rows, {1, step, 0}).flatten(0, 1).flatten(1).contiguous();
+    for (std::size_t row = 0; row < data.rows.size(); ++row) {
+      const float* values = read.const_data_ptr<float>() + row * 10;
+      const auto shift = static_cast<std::int64_t>(values[0]) - data.begins[row];
+      EXPECT_LE(std::abs(shift), 5);
+      EXPECT_GE(shift, -data.before[row]);
+      EXPECT_LE(shift, data.after[row]);
+      for (int i = 0; i < 10; ++i) EXPECT_EQ(values[i], values[0] + static_cast<float>(i));
+      if (data.before[row] >= 5 && data.after[row] >= 5) ++drawn[shift];
+    }
+  }
+  ASSERT_EQ(drawn.size(), 11u) << "each whole sample from -5 to 5";
+  for (const auto& [shift, count] : drawn) EXPECT_NEAR(count, 20 * (81 + 31) / 11.0, 60) << shift; // four deviations
+}
+
+TEST(BatchReading, ShiftsAlikeHoweverABatchIsSplitAndNotAtEvaluation) {
+  const Shifted data;
+  const BatchReader reader = data.reader(1);
+  const std::span rows(data.rows);
+  const at::Tensor whole = reader.read_augmented(rows, {2, 3, 0});
+  for (const std::size_t first : {1, 40, 100})
+    EXPECT_TRUE(at::equal(whole, at::cat({reader.read_augmented(rows.first(first), {2, 3, 0}),
+                                          reader.read_augmented(rows.subspan(first), {2, 3, static_cast<std::uint32_t>(first)})},
+                                         1)));
+  EXPECT_FALSE(at::equal(whole, reader.read_augmented(rows, {3, 3, 0})));
+  EXPECT_TRUE(at::equal(reader.read(rows), data.reader(0).read(rows)));
+  EXPECT_TRUE(at::equal(data.reader(0).read_augmented(rows, {2, 3, 0}), reader.read(rows))) << "at 0, the same bits";
+  Shifted without_room;
+  without_room.windows.source.room_before = without_room.windows.source.room_after = {};
+  EXPECT_TRUE(at::equal(without_room.reader(1).read_augmented(rows, {2, 3, 0}), reader.read(rows))) << "windows end to end stay";
 }
 
 TEST(BatchReading, RefusesAChannelThatNeverMoves) {

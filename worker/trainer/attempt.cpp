@@ -186,9 +186,10 @@ void Attempt::evaluate_test() {
   for (const auto& [name] : conditions) {
     const bool clean = name == "clean";
     if (!clean && !data_.disturbed_test) throw InputError("condition '" + name + "': these data can only be evaluated undisturbed");
-    const std::vector<float> values = clean ? std::vector<float>() : data_.disturbed_test(condition_of(name), data_.windows, step_);
-    const Prediction prediction = clean ? training_.predict(training_.reader(), data_.test, Training::Weights::best, true, step_)
-                                        : training_.predict(training_.reader_of(values), places, Training::Weights::best, false, step_);
+    const Prediction prediction =
+        clean ? training_.predict(training_.reader(), data_.test, Training::Weights::best, true, step_)
+              : training_.predict(training_.reader_of(data_.disturbed_test(condition_of(name), data_.windows, step_)), places,
+                                  Training::Weights::best, false, step_);
     EvaluationReport report = evaluated("test", name, data_.test, data_.test_overlap_share, prediction);
     fault_point(FaultPoint::trainer_evaluation);
     if (clean && leads()) add_details(report, prediction);

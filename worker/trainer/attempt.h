@@ -36,10 +36,10 @@ struct AttemptData {
   std::vector<std::int64_t> people; // [windows], who wore the sensors
   std::vector<std::int64_t> train, validation, test;
   double validation_overlap_share = 0, test_overlap_share = 0;
-  /// The test windows under a condition, [test windows, sensors, steps, channels], as far as it goes by mean and deviation by those of
-  /// `windows`; empty: `clean` alone can be evaluated. Calls the observer at each recording: disturbing a large test part takes a while,
+  /// The test windows under a condition, as far as it goes by mean and deviation by those of `windows`; empty: `clean` alone can be
+  /// evaluated. Calls the observer at each recording: disturbing a large test part takes a while,
   /// and is no hang.
-  std::function<std::vector<float>(const Condition&, const TrainingWindows& windows, const StepObserver&)> disturbed_test;
+  std::function<WindowedSamples(const Condition&, const TrainingWindows& windows, const StepObserver&)> disturbed_test;
   std::string description; // JSON of the DatasetInfo: names of sensors, channels and classes, kept beside the best weights
 };
 

@@ -20,9 +20,9 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
                      ", but the run was planned with " + run.dataset_hash + ": give every host the same files, or plan again");
 
   AttemptData& data = mapped->data;
-  const Split split = make_split(set, run.protocol, run.fold);
+  const Split split = make_split(set, run.protocol, run.fold, largest_shift(run.training.augmentation, set.window_spec().steps));
   const Standardisation standardisation = standardise(set, split.train);
-  data.windows = {set.shape(), set.values(), set.labels(), {}, standardisation.mean, standardisation.deviation};
+  data.windows = {set.shape(), set.source(), set.labels(), {}, standardisation.mean, standardisation.deviation};
   data.windows.people = set.people();
   data.windows.triples.resize(static_cast<std::size_t>(set.shape().sensors));
   for (const ChannelTriple& triple : set.channel_triples())

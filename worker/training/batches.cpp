@@ -61,9 +61,14 @@ std::vector<std::int64_t> balanced_epoch_order(std::span<const std::int64_t> win
   return epoch_order(order, seed, epoch);
 }
 
+std::int64_t largest_shift(const AugmentationConfig& augmentation, std::int64_t steps) {
+  return std::llround(augmentation.shift * static_cast<double>(steps));
+}
+
 BatchReader::BatchReader(TrainingWindows windows, const AugmentationConfig& augmentation, std::int64_t seed, at::ScalarType type,
                          at::Device device)
-    : windows_(std::move(windows)), augmentation_(augmentation, seed, windows_.shape, windows_.triples, windows_.deviation), type_(type),
+    : windows_(std::move(windows)), augmentation_(augmentation, seed, windows_.shape, windows_.triples, windows_.deviation),
+      shift_(seed, "augmentation", "shift"), largest_shift_(largest_shift(augmentation, windows_.shape.steps)), type_(type),
       device_(device), mean_(windows_.mean.size(), 0.0f), scale_(windows_.deviation.size(), 0.0f) {
   const InputShape& shape = windows_.shape;
   for (std::int64_t sensor = 0; sensor < shape.sensors; ++sensor) {
@@ -78,6 +83,14 @@ BatchReader::BatchReader(TrainingWindows windows, const AugmentationConfig& augm
       scale_[i] = 1 / windows_.deviation[i];
     }
   }
+}
+
+std::int64_t BatchReader::shift_of(std::int64_t row, SamplePlace place) const {
+  if (largest_shift_ == 0) return 0;
+  // As for the order of an epoch: a 32-bit draw scaled to [0, 2 * largest_shift].
+  const PhiloxCounter words = shift_.words(place.epoch, place.step, place.sample, 0);
+  const auto drawn = static_cast<std::int64_t>((std::uint64_t{words[0]} * static_cast<std::uint64_t>(2 * largest_shift_ + 1)) >> 32);
+  return windows_.source.clipped_shift(row, drawn - largest_shift_);
 }
 
 void BatchReader::standardise(std::span<float> window) const {
@@ -102,10 +115,10 @@ at::Tensor BatchReader::finish(const at::Tensor& plain) const { return plain.to(
 
 at::Tensor BatchReader::read(std::span<const std::int64_t> rows) const {
   at::Tensor plain = plain_tensor(windows_.shape, rows.size());
-  const auto size = static_cast<std::size_t>(windows_.shape.sensors * windows_.shape.steps * windows_.shape.channels);
+  const std::size_t size = windows_.source.window_floats();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::span target(plain.mutable_data_ptr<float>() + i * size, size);
-    std::ranges::copy(windows_.values.subspan(static_cast<std::size_t>(rows[i]) * size, size), target.begin());
+    windows_.source.read(rows[i], 0, target);
     standardise(target);
   }
   return finish(plain);
@@ -113,10 +126,12 @@ at::Tensor BatchReader::read(std::span<const std::int64_t> rows) const {
 
 at::Tensor BatchReader::read_augmented(std::span<const std::int64_t> rows, SamplePlace place) const {
   at::Tensor plain = plain_tensor(windows_.shape, rows.size());
-  const auto size = static_cast<std::size_t>(windows_.shape.sensors * windows_.shape.steps * windows_.shape.channels);
+  const std::size_t size = windows_.source.window_floats();
+  std::vector<float> window(size);
   for (std::size_t i = 0; i < rows.size(); ++i, ++place.sample) {
     const std::span target(plain.mutable_data_ptr<float>() + i * size, size);
-    augmentation_.apply(windows_.values.subspan(static_cast<std::size_t>(rows[i]) * size, size), target, place);
+    windows_.source.read(rows[i], shift_of(rows[i], place), window);
+    augmentation_.apply(window, target, place);
     standardise(target);
     augmentation_.lose(target, place);
   }

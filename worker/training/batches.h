@@ -1,6 +1,7 @@
 // From a window set to the tensors of a step: order, shares of the ranks, gathering, augmentation, standardising.
 #pragma once
 
+#include "experiments/spec/windowed_samples.h"
 #include "worker/training/augmentation.h"
 
 #include <ATen/core/Tensor.h>
@@ -14,7 +15,7 @@ namespace stdualx {
 /// What training sees of a window set; the memory is the set's own.
 struct TrainingWindows {
   InputShape shape;
-  std::span<const float> values;                  // [windows, sensors, steps, channels], physical units
+  WindowedSamples source;                         // in physical units
   std::span<const std::int32_t> labels;           // [windows], class indices
   std::vector<std::vector<std::int64_t>> triples; // of each sensor: first channel of each group of three axes
   std::vector<float> mean, deviation;             // [sensors, channels], over the training windows
@@ -45,6 +46,9 @@ std::vector<std::int64_t> epoch_order(std::span<const std::int64_t> windows, std
 std::vector<std::int64_t> balanced_epoch_order(std::span<const std::int64_t> windows, std::span<const std::int32_t> people,
                                                std::int64_t seed, std::uint32_t epoch);
 
+/// The most samples by which augmentation shifts a window.
+std::int64_t largest_shift(const AugmentationConfig& augmentation, std::int64_t steps);
+
 /// Makes tensors of rows of a window set.
 class BatchReader {
 public:
@@ -53,7 +57,8 @@ public:
 
   /// Standardised, not augmented: [1, rows, sensors, steps, channels].
   at::Tensor read(std::span<const std::int64_t> rows) const;
-  /// Augmented, then standardised. `place` is that of the first row; the rows are neighbours in the global batch.
+  /// Shifted (by whole samples, uniform from -largest_shift to largest_shift, keyed by (seed, "augmentation", "shift"), cut off at the ends
+  /// of the recording), augmented, then standardised. `place` is that of the first row; the rows are neighbours in the global batch.
   at::Tensor read_augmented(std::span<const std::int64_t> rows, SamplePlace place) const;
   /// [1, rows] int64 on the device.
   at::Tensor labels(std::span<const std::int64_t> rows) const { return numbers(windows_.labels, rows); }
@@ -64,11 +69,14 @@ public:
 
 private:
   at::Tensor numbers(std::span<const std::int32_t> of, std::span<const std::int64_t> rows) const;
+  std::int64_t shift_of(std::int64_t row, SamplePlace place) const;
   void standardise(std::span<float> window) const;
   at::Tensor finish(const at::Tensor& plain) const;
 
   TrainingWindows windows_;
   Augmentation augmentation_;
+  RandomStream shift_;
+  std::int64_t largest_shift_;
   at::ScalarType type_;
   at::Device device_;
   std::vector<float> mean_, scale_; // [sensors, channels]; scale 0 for channels a sensor does not have

@@ -181,9 +181,9 @@ TrainedEpoch Training::train_epoch(const StepObserver& observer) {
   return outcome;
 }
 
-BatchReader Training::reader_of(std::span<const float> values) const {
+BatchReader Training::reader_of(WindowedSamples source) const {
   TrainingWindows others = reader_.windows();
-  others.values = values;
+  others.source = std::move(source);
   others.labels = {};
   return {std::move(others), run_.training.augmentation, run_.seed, type_, device_};
 }

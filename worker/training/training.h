@@ -105,10 +105,9 @@ public:
   /// What the network says of rows of `windows` (reader(): the run's own); the rows are split over the group.
   Prediction predict(const BatchReader& windows, std::span<const std::int64_t> rows, Weights weights, bool details,
                      const StepObserver& observer);
-  /// The run's own windows, and others of the same shape that are to be standardised and evaluated alike: [windows, sensors, steps,
-  /// channels].
+  /// The run's own windows, and others of the same shape that are to be standardised and evaluated alike.
   const BatchReader& reader() const { return reader_; }
-  BatchReader reader_of(std::span<const float> values) const;
+  BatchReader reader_of(WindowedSamples source) const;
 
   /// Keeps the averaged weights as best when `accuracy` is higher than before, or equal with a lower `loss`; the earlier stays at
   /// equality. Without a validation part (`validated` false) the latest are the best.
