@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "experiments/spec/random.h"
+#include "experiments/spec/rotation.h"
 
 namespace stdualx {
 namespace {
@@ -123,22 +124,16 @@ private:
   void turn(Track& track, const Draws& draws, std::int64_t sensor) const {
     const auto vectors = triples_.find(sensor);
     if (vectors == triples_.end()) return;
-    // An axis uniform on the sphere, then Rodrigues' rotation matrix.
+    // An axis uniform on the sphere.
     const double z = 2 * draws.uniform(0, 0) - 1, longitude = 2 * std::numbers::pi * draws.uniform(1, 0), r = std::sqrt(1 - z * z);
-    const std::array<double, 3> axis{r * std::cos(longitude), r * std::sin(longitude), z};
-    const double angle = condition_.amount * std::numbers::pi / 180, c = std::cos(angle), s = std::sin(angle);
-    std::array<std::array<double, 3>, 3> matrix{};
-    for (std::size_t i = 0; i < 3; ++i)
-      for (std::size_t j = 0; j < 3; ++j) matrix[i][j] = (i == j ? c : 0) + (1 - c) * axis[i] * axis[j];
-    matrix[0][1] -= s * axis[2], matrix[1][0] += s * axis[2];
-    matrix[0][2] += s * axis[1], matrix[2][0] -= s * axis[1];
-    matrix[1][2] -= s * axis[0], matrix[2][1] += s * axis[0];
+    const std::array<double, 9> matrix =
+        rotation_matrix({r * std::cos(longitude), r * std::sin(longitude), z}, condition_.amount * std::numbers::pi / 180);
     for (std::int64_t step = 0; step < track.steps; ++step)
       for (const std::int64_t first : vectors->second) {
         float* vector = track.at(step) + first;
         const std::array<double, 3> old{vector[0], vector[1], vector[2]};
         for (std::size_t i = 0; i < 3; ++i)
-          vector[i] = static_cast<float>(matrix[i][0] * old[0] + matrix[i][1] * old[1] + matrix[i][2] * old[2]);
+          vector[i] = static_cast<float>(matrix[3 * i] * old[0] + matrix[3 * i + 1] * old[1] + matrix[3 * i + 2] * old[2]);
       }
   }
 

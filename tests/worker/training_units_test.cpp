@@ -11,6 +11,7 @@
 #include "worker/training/state_hash.h"
 
 #include "experiments/spec/errors.h"
+#include "experiments/spec/rotation.h"
 #include "model/kernels.h"
 
 #include <ATen/ATen.h>

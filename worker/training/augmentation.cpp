@@ -1,6 +1,7 @@
 // Augmentation as plain loops over one window; the normals of jitter, by far the most of it, in vectors where there are such loops.
 #include "worker/training/augmentation.h"
 
+#include "experiments/spec/rotation.h"
 #include "model/fused/vector_loops.h"
 #include "model/kernels.h"
 
@@ -16,15 +17,6 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 double normal(PhiloxCounter words, std::size_t pair) { return standard_normal(words[2 * pair], words[2 * pair + 1]); }
 } // namespace
-
-std::array<double, 9> rotation_matrix(std::array<double, 3> axis, double radians) {
-  const double length = std::sqrt(axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2]);
-  const double x = axis[0] / length, y = axis[1] / length, z = axis[2] / length;
-  const double c = std::cos(radians), s = std::sin(radians), t = 1 - c;
-  return {t * x * x + c,     t * x * y - s * z, t * x * z + s * y, //
-          t * x * y + s * z, t * y * y + c,     t * y * z - s * x, //
-          t * x * z - s * y, t * y * z + s * x, t * z * z + c};
-}
 
 std::vector<double> warp_positions(std::int64_t steps, double strength, double speed, const std::array<double, 6>& knots) {
   std::vector<double> positions(at(steps));

@@ -73,9 +73,6 @@ private:
   RandomStream rotation_, gain_, time_warp_, jitter_, sensor_dropout_, block_dropout_;
 };
 
-/// Rodrigues' rotation about `axis` (any length but 0) by `radians`, row-major.
-std::array<double, 9> rotation_matrix(std::array<double, 3> axis, double radians);
-
 /// Where each step of the warped window is read from, [steps], in steps of the original. About the window's middle time
 /// runs at 1 + strength * speed; on top of it six evenly spaced knots are displaced by strength * knot times their spacing,
 /// linear in between. Positions outside the window are reflected at its ends.
