@@ -7,7 +7,9 @@ namespace stdualx {
 
 namespace {
 constexpr float log2_of_e = 1.44269504f; // scores are in units of ln 2
-}
+/// Planes of few tokens whose weights' gradients are added in one product: of so few rows each, one by one would be moving weights.
+constexpr std::size_t planes_together = 8;
+} // namespace
 
 std::size_t attention_kept_floats(std::size_t tokens, std::size_t width, std::size_t heads) {
   if (tokens > most_few_tokens) return plane_floats(plane_of(width, tokens)) + heads * padded(tokens);
@@ -74,7 +76,9 @@ void AttentionKernel::make_few_products() {
   in_weight_t_ = FloatArray(plane_of(width_, 3 * block_));
   out_weight_t_ = FloatArray(square_);
   y_ = FloatArray(tall_);
-  gradient_ = FloatArray(plane_floats(joined_) + plane_alignment);
+  const std::size_t together = planes_together * tokens_;
+  gradient_ = FloatArray(together * joined_.stride + plane_alignment);
+  for (FloatArray* array : {&collected_x_, &collected_dy_, &collected_o_}) *array = FloatArray(together * tall_.stride);
   do_ = FloatArray(plane_floats(tall_) + plane_alignment);
   const std::size_t n = tokens_, side = square_.stride, across = tall_.stride, all = joined_.stride;
   project_ = MatrixProduct(
@@ -85,7 +89,7 @@ void AttentionKernel::make_few_products() {
   d_input_ = MatrixProduct({.rows = n, .columns = width_, .inner = 3 * block_, .a_stride = all, .b_stride = side, .c_stride = across});
   d_in_weight_ = MatrixProduct({.rows = 3 * block_,
                                 .columns = width_,
-                                .inner = n,
+                                .inner = together,
                                 .a_stride = all,
                                 .b_stride = across,
                                 .c_stride = side,
@@ -93,7 +97,7 @@ void AttentionKernel::make_few_products() {
                                 .adds = true});
   d_out_weight_ = MatrixProduct({.rows = width_,
                                  .columns = width_,
-                                 .inner = n,
+                                 .inner = together,
                                  .a_stride = across,
                                  .b_stride = across,
                                  .c_stride = side,
@@ -116,6 +120,7 @@ void AttentionKernel::load(const AttentionTensors<const float>& weights) {
   loops_.pack(weights.out_weight, square_, out_weight_.data());
   for (std::size_t r = 0; r < width_; ++r) out_bias_.data()[r] = weights.out_bias[r];
   for (FloatArray* sum : {&din_weight_, &din_bias_, &dout_weight_t_, &dout_bias_}) sum->clear();
+  collected_ = 0;
   if (!few_) return;
   loops_.transpose(in_weight_.data(), {3 * block_, width_, square_.stride}, in_weight_t_.data(), joined_.stride);
   loops_.transpose(out_weight_.data(), square_, out_weight_t_.data(), square_.stride);
@@ -169,14 +174,28 @@ void AttentionKernel::few_forward(const float* x, float* kept, float* y_t) {
 
 void AttentionKernel::few_backward(const float* x, const float* dy, const float* kept, float* dx) {
   const float *const qvk = kept, *const o = qvk + tokens_ * joined_.stride, *const shares = o + tokens_ * tall_.stride + plane_alignment;
+  const std::size_t floats = tokens_ * tall_.stride;
+  float* const gradient = gradient_.data() + collected_ * tokens_ * joined_.stride;
   d_output_(dy, out_weight_.data(), do_.data());
-  loops_.attend_few_backward(qvk, {tokens_, width_, joined_.stride}, block_, head_width_, shares, do_.data(), tall_.stride,
-                             gradient_.data());
-  d_input_(gradient_.data(), in_weight_.data(), dx);
-  d_in_weight_(gradient_.data(), x, din_weight_.data());
-  d_out_weight_(o, dy, dout_weight_t_.data());
-  loops_.add_column_sums(gradient_.data(), joined_, din_bias_.data());
-  loops_.add_column_sums(dy, tall_, dout_bias_.data());
+  loops_.attend_few_backward(qvk, {tokens_, width_, joined_.stride}, block_, head_width_, shares, do_.data(), tall_.stride, gradient);
+  d_input_(gradient, in_weight_.data(), dx);
+  std::copy_n(x, floats, collected_x_.data() + collected_ * floats);
+  std::copy_n(dy, floats, collected_dy_.data() + collected_ * floats);
+  std::copy_n(o, floats, collected_o_.data() + collected_ * floats);
+  if (++collected_ == planes_together) add_few_gradients();
+}
+
+/// Adds the gradients of the weights by the planes that few_backward() collected.
+void AttentionKernel::add_few_gradients() {
+  const std::size_t rows = collected_ * tokens_, together = planes_together * tokens_;
+  std::fill_n(gradient_.data() + rows * joined_.stride, (together - rows) * joined_.stride, 0.0f);
+  for (const FloatArray* array : {&collected_x_, &collected_dy_, &collected_o_})
+    std::fill_n(array->data() + rows * tall_.stride, (together - rows) * tall_.stride, 0.0f);
+  d_in_weight_(gradient_.data(), collected_x_.data(), din_weight_.data());
+  d_out_weight_(collected_o_.data(), collected_dy_.data(), dout_weight_t_.data());
+  loops_.add_column_sums(gradient_.data(), {rows, joined_.columns, joined_.stride}, din_bias_.data());
+  loops_.add_column_sums(collected_dy_.data(), {rows, tall_.columns, tall_.stride}, dout_bias_.data());
+  collected_ = 0;
 }
 
 void AttentionKernel::narrow_heads_backward(const float* x, const float* kept, float* dx) {
@@ -218,7 +237,8 @@ void AttentionKernel::heads_by_products_backward(const float* x, const float* ke
   loops_.add_column_sums(gradient, joined_, din_bias_.data());
 }
 
-void AttentionKernel::store(const AttentionTensors<float>& gradients) const {
+void AttentionKernel::store(const AttentionTensors<float>& gradients) {
+  if (collected_ > 0) add_few_gradients();
   const auto block = [&](std::size_t from, std::size_t to, float factor, float bias_factor) {
     for (std::size_t r = 0; r < width_; ++r) {
       for (std::size_t c = 0; c < width_; ++c)

@@ -36,13 +36,14 @@ public:
   /// x, dy, dx: planes [tokens, width]; x_t, dy_t: the transposes of these. Parameters' gradients are added up inside.
   void backward(const float* x, const float* x_t, const float* dy, const float* dy_t, const float* kept, float* dx);
   /// Writes what was added up since load().
-  void store(const AttentionTensors<float>& gradients) const;
+  void store(const AttentionTensors<float>& gradients);
 
 private:
   void make_few_products();
   void project(const float* x_t);
   void few_forward(const float* x, float* kept, float* y_t);
   void few_backward(const float* x, const float* dy, const float* kept, float* dx);
+  void add_few_gradients();
   void heads_by_products_backward(const float* x, const float* kept, float* dx);
   void narrow_heads_backward(const float* x, const float* kept, float* dx);
   const float* log_sums_of(const float* kept, std::size_t head) const { return kept + plane_floats(wide_) + head * wide_.stride; }
@@ -57,6 +58,8 @@ private:
   FloatArray qvk_t_, do_t_, scores_, dscores_, factors_, products_; // [3 width, tokens], [width, tokens], [keys, queries], a query each
   FloatArray q_, do_, dq_t_, gradient_;                             // by products: [tokens, width], [width, tokens], [tokens, 3 width]
   FloatArray in_weight_t_, out_weight_t_, y_;                       // of few tokens: [width, 3 block], [width, width], [tokens, width]
+  std::size_t collected_ = 0;                                       // planes of few tokens whose weights' gradients are still to come
+  FloatArray collected_x_, collected_dy_, collected_o_;             // their [tokens, width] below one another; gradient_ as well
   FloatArray parts_, gradient_t_, dx_t_;                            // of narrow heads: scratch, [3 width, tokens], [width, tokens]
   FloatArray din_weight_, din_bias_, dout_weight_t_, dout_bias_;    // sums of gradients
   MatrixProduct project_, scores_of_, values_of_, output_, d_output_, d_in_weight_, d_out_weight_, d_input_;
