@@ -1,5 +1,6 @@
 // Which runs the views pair: an ablation with its whole network, a baseline with STDual-X.
 #include "fixture.h"
+#include "experiments/spec/model_shape.h"
 #include "results/database.h"
 
 #include <set>
@@ -59,6 +60,30 @@ TEST_F(AblationView, ARunRecordedBeforeASettingExistedPairsOnceItsSweepIsRegiste
   EXPECT_TRUE(pairs().empty());
   EXPECT_EQ(store.register_sweep(a_plan({again}, "again")), 0);
   EXPECT_EQ(pairs(), (std::set<std::pair<std::string, std::string>>{{ablated, whole}}));
+}
+
+TEST_F(AblationView, OneAblationStandsBesideEachPointOfAGridOverWhatItLacks) {
+  std::vector<std::string> whole;
+  for (const double margin : {0.1, 0.2})
+    for (const std::int64_t layers : {1, 2})
+      whole.push_back(add("stdual_x", 9, [&](RunSpec& spec) {
+        spec.training.triplet_margin = margin;
+        spec.model.stdat_layers = layers;
+      }));
+  // As a plan clears them (experiments/sweep.cpp): the settings of what is not there are at their neutral values.
+  const std::string without_stdat = add("without_stdat", 7, [](RunSpec& spec) {
+    spec.training.triplet_margin = 0.1;
+    spec.model.stdat = false;
+    clear_unused(spec.model);
+  });
+  const std::string without_contrastive = add("without_contrastive", 7, [](RunSpec& spec) {
+    spec.model.stdat_layers = 2;
+    spec.training.triplet_weight = spec.training.triplet_margin = 0;
+  });
+  using Pairs = std::set<std::pair<std::string, std::string>>;
+  EXPECT_EQ(
+      pairs(),
+      (Pairs{{without_stdat, whole[0]}, {without_stdat, whole[1]}, {without_contrastive, whole[1]}, {without_contrastive, whole[3]}}));
 }
 
 TEST_F(AblationView, EachSettingIsPairedWithItsOwnWholeNetwork) {

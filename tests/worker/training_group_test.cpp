@@ -73,11 +73,13 @@ TEST_P(TrainingGroup, TakesTheStepsOfOneRankInFloat64) {
 
 TEST_P(TrainingGroup, PairsWindowsOfOtherPeopleAsOneRankDoes) {
   RunSpec run = run_of("float64");
+  run.training.batch_size = 60;
+  const std::vector<std::int64_t> sizes = {60}; // some of whose farthest windows of an activity are of one person
+  const Steps any = take_steps(run, sizes, 1);
   run.training.triplet_positives = "other_people";
-  const Steps alone = take_steps(run, batch_sizes, 1), together = take_steps(run, batch_sizes, GetParam());
-  const Steps any = take_steps(run_of("float64"), batch_sizes, 1);
-  EXPECT_GT(relative_difference(any.losses[0], alone.losses[0]), 1e-6) << "it makes a difference";
-  for (std::size_t i = 0; i < batch_sizes.size(); ++i) {
+  const Steps alone = take_steps(run, sizes, 1), together = take_steps(run, sizes, GetParam());
+  EXPECT_GT(relative_difference(any.gradients[0], alone.gradients[0]), 1e-3) << "it makes a difference";
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
     EXPECT_LT(relative_difference(together.losses[i], alone.losses[i]), 1e-9) << "step " << i;
     EXPECT_LT(relative_difference(together.gradients[i], alone.gradients[i]), 1e-9) << "step " << i;
   }
