@@ -9,6 +9,9 @@
 #include <stdexcept>
 
 namespace stdualx {
+
+bool pairs_by_people(const TrainingConfig& config) { return config.triplet_weight > 0 && config.triplet_positives == "other_people"; }
+
 namespace {
 
 /// Euclidean distance of rows; the root's gradient is infinite at 0, and identical static windows occur.
@@ -16,8 +19,6 @@ at::Tensor row_distance(const at::Tensor& a, const at::Tensor& b) {
   constexpr double least_square = 1e-12; // below it the gradient is 0
   return (a - b).square().sum(-1).clamp_min(least_square).sqrt();
 }
-
-bool pairs_by_people(const TrainingConfig& config) { return config.triplet_weight > 0 && config.triplet_positives == "other_people"; }
 
 /// embedding [R, N, E], L2-normalised; labels [R, N]; people [R, N], undefined: a positive may be of the same person;
 /// real [R, N], 1 or 0 for rows of padding, undefined: all 1 -> [R].

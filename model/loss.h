@@ -12,13 +12,16 @@ struct LossTerms {
   at::Tensor triplet;       // [R], over the GLOBAL batch, before its weight, detached; the same on every rank
 };
 
+/// Whether the triplet loss asks whose each window is.
+bool pairs_by_people(const TrainingConfig& config);
+
 /// labels: [R, B] int64. Total of a replica = cross_entropy + triplet_weight * triplet.
 /// Triplet: batch-hard (Hermans et al. 2017) with the hinge [margin + d_positive - d_negative]_+ on the L2-normalised
 /// embedding, averaged over valid anchors (those with a positive and a negative in the global batch; none: 0). Hardest
 /// candidates tie to the lowest global index. d = sqrt(max(d2, 1e-12)), gradient 0 at and below 1e-12.
 /// With a group and a triplet weight above 0: one collective (embeddings and labels in global order), also from a rank without rows. None
 /// otherwise: nothing of backward waits for the value of the cross-entropy, so whoever wants it sums it with the gradient.
-/// `people` [R, B] int64, who wore the sensors: read where config.triplet_positives is "other_people", when a positive is of another person
+/// `people` [R, B] int64, who wore the sensors: read where pairs_by_people(), when a positive is of another person
 /// than its anchor, and two windows of one person and class are no pair at all.
 LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
                const at::Tensor& people = {});

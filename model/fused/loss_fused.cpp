@@ -68,9 +68,8 @@ LossTerms loss_fused(const ModelOutput& output, const at::Tensor& labels, const 
   const LossWeights weights{.smoothing = config.label_smoothing, .triplet = config.triplet_weight, .margin = config.triplet_margin};
   std::vector<std::int64_t> rows;
   for (std::int64_t r = 0; r < own.size(0); ++r) rows.push_back(context.own_rows(r, own.size(1)));
-  const auto terms =
-      Node::apply(output.logits, output.embedding, own,
-                  config.triplet_positives == "other_people" ? std::optional(people.contiguous()) : std::nullopt, weights, rows);
+  const auto terms = Node::apply(output.logits, output.embedding, own,
+                                 pairs_by_people(config) ? std::optional(people.contiguous()) : std::nullopt, weights, rows);
   return {.total = terms[0], .cross_entropy = terms[1], .triplet = terms[2]};
 }
 

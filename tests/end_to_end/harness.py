@@ -99,6 +99,13 @@ def trainers(pid):
     return [child for child in descendants(pid) if "trainer" in pathlib.Path((command_line(child) or [""])[0]).name]
 
 
+def kill_tree(process):
+    """SIGKILL to a program that was started and to all below it."""
+    for pid in [process.pid, *descendants(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def ranks(pid):
     """The MPI processes: rank 0 (the coordinator) first."""
     return [child for child in descendants(pid) if command_line(child)[1:2] == ["rank"]]
@@ -201,19 +208,14 @@ class Workplace(unittest.TestCase):
                     with contextlib.suppress(OSError):
                         waits = pathlib.Path(f"/proc/{pid}/wchan").read_text(encoding="utf-8")
                         said.append(f"{pid} {' '.join(command_line(pid)[:3])}: waits in {waits}")
-                for pid in [process.pid, *descendants(process.pid)]:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                kill_tree(process)
             if not process.stdout.closed:
                 with contextlib.suppress(ValueError, subprocess.TimeoutExpired):
                     said.append(f"{process.args} ended with {process.wait(10)} and said:\n{process.communicate(timeout=10)[0]}")
         return "\n".join(said)
 
     def end(self, process):
-        below = descendants(process.pid)
-        for pid in [process.pid, *below]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_tree(process)
         process.stdout.close()
         process.wait()
 

@@ -28,8 +28,7 @@ public:
     for (std::int64_t window = 0; window < windows; ++window) {
       const auto label = static_cast<std::int32_t>(window % 3);
       labels_.push_back(label);
-      people_.push_back(1 + window / 3 % 4);
-      wearers_.push_back(static_cast<std::int32_t>(people_.back()));
+      people_.push_back(static_cast<std::int32_t>(1 + window / 3 % 4));
       std::uint32_t number = 0;
       for (std::int64_t sensor = 0; sensor < shape.sensors; ++sensor)
         for (std::int64_t step = 0; step < shape.steps; ++step)
@@ -44,7 +43,7 @@ public:
   }
 
   TrainingWindows windows() const {
-    return {shape, of(samples_), labels_, {{0}, {0}}, std::vector<float>(6, 0.05f), std::vector<float>(6, 0.8f), wearers_};
+    return {shape, of(samples_), labels_, {{0}, {0}}, std::vector<float>(6, 0.05f), std::vector<float>(6, 0.8f), people_};
   }
   /// Windows of this shape, end to end in samples that must outlive them.
   WindowedSamples of(std::span<const float> samples) const {
@@ -52,7 +51,7 @@ public:
   }
   /// People 1 and 2 train, 3 validates, 4 tests.
   AttemptData attempt_data() const {
-    AttemptData data{windows(), people_, {}, {}, {}, 0, 0, {}, "{}"};
+    AttemptData data{windows(), {}, {}, {}, 0, 0, {}, "{}"};
     for (std::size_t i = 0; i < people_.size(); ++i)
       (people_[i] <= 2 ? data.train : people_[i] == 3 ? data.validation : data.test).push_back(static_cast<std::int64_t>(i));
     return data;
@@ -63,8 +62,7 @@ public:
 private:
   std::vector<float> samples_; // [windows * steps, sensors, channels]
   std::vector<std::int32_t> labels_;
-  std::vector<std::int64_t> people_;
-  std::vector<std::int32_t> wearers_; // the same
+  std::vector<std::int32_t> people_;
 };
 
 inline RunSpec small_run() {

@@ -28,15 +28,14 @@ Json optimise(const Json& question) {
   AdamW optimizer(parameters);
   Averages averages(parameters, parameters);
   const auto total = static_cast<std::int64_t>(question["gradients"].size());
-  at::Tensor rates = at::empty({UpdateRates::count}, parameters.options());
   Json answer;
   for (const Json& values : question["gradients"]) {
     at::Tensor gradient = tensor(values);
     clip_by_norm(gradient, config.clip_norm);
     const SchedulePoint point = one_cycle(config, optimizer.steps, total);
-    write_rates(update_rates(config, ++optimizer.steps, point.learning_rate, point.momentum), rates);
+    const at::Tensor rates = update_rates(config, ++optimizer.steps, point.learning_rate, point.momentum).to(parameters.options());
     optimizer.update(parameters, gradient, question["decayed"], config, rates);
-    averages.update(parameters, parameters, rates[UpdateRates::count - 1]);
+    averages.update(parameters, parameters, rates[average_share]);
     answer["parameters"].push_back(doubles(parameters));
     answer["averages"].push_back(doubles(averages.parameters));
   }

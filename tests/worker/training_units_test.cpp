@@ -160,14 +160,12 @@ TEST(AdamWFused, DoesInOnePassWhatClippingUpdateAndAverageDo) {
     truth = parameters.to(at::kDouble);
     AdamW exact(truth), fused(parameters);
     Averages exact_averages(truth, truth), averages(parameters, parameters);
-    at::Tensor exact_rates = at::empty({UpdateRates::count}, at::kDouble), rates = at::empty({UpdateRates::count}, at::kFloat);
     for (int step = 0; step < 5; ++step) {
-      write_rates(update_rates(config, step + 1, 1e-2, 0.9), exact_rates);
-      write_rates(update_rates(config, step + 1, 1e-2, 0.9), rates);
+      const at::Tensor exact_rates = update_rates(config, step + 1, 1e-2, 0.9), rates = exact_rates.to(at::kFloat);
       at::Tensor gradient = at::randn({size}, at::kFloat), exact_gradient = gradient.to(at::kDouble);
       const at::Tensor expected = clip_by_norm(exact_gradient, config.clip_norm);
       exact.update(truth, exact_gradient, decayed, config, exact_rates);
-      exact_averages.update(truth, truth, exact_rates[UpdateRates::count - 1]);
+      exact_averages.update(truth, truth, exact_rates[average_share]);
       const at::Tensor norm = fused.update_fused(parameters, gradient, decayed, config, rates, averages.parameters);
       EXPECT_NEAR(norm.item<double>(), expected.item<double>(), 1e-6 * expected.item<double>());
       EXPECT_TRUE(at::allclose(gradient.to(at::kDouble), exact_gradient, 1e-6, 1e-7));

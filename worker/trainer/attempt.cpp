@@ -247,7 +247,7 @@ EvaluationReport Attempt::evaluated(const std::string& part, const std::string& 
   report.classes = data_.windows.shape.classes;
   report.confusion = std::move(measures.confusion);
   report.windows = rows;
-  for (const std::int64_t row : rows) report.people.push_back(data_.people[static_cast<std::size_t>(row)]);
+  for (const std::int64_t row : rows) report.people.push_back(data_.windows.people[static_cast<std::size_t>(row)]);
   report.predicted = std::move(measures.predicted);
   report.sensors = data_.windows.shape.sensors;
   return report;

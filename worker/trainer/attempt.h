@@ -33,7 +33,6 @@ public:
 /// Which windows do what; the memory that `windows` points to must outlive the attempt.
 struct AttemptData {
   TrainingWindows windows;
-  std::vector<std::int64_t> people; // [windows], who wore the sensors
   std::vector<std::int64_t> train, validation, test;
   double validation_overlap_share = 0, test_overlap_share = 0;
   /// The test windows under a condition, as far as it goes by mean and deviation by those of `windows`; empty: `clean` alone can be

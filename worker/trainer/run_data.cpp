@@ -27,7 +27,6 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
   data.windows.triples.resize(static_cast<std::size_t>(set.shape().sensors));
   for (const ChannelTriple& triple : set.channel_triples())
     data.windows.triples[static_cast<std::size_t>(triple.sensor)].push_back(triple.first_channel);
-  data.people.assign(set.people().begin(), set.people().end());
   data.train = split.train;
   data.validation = split.validation;
   data.test = split.test;

@@ -19,7 +19,7 @@ struct TrainingWindows {
   std::span<const std::int32_t> labels;           // [windows], class indices
   std::vector<std::vector<std::int64_t>> triples; // of each sensor: first channel of each group of three axes
   std::vector<float> mean, deviation;             // [sensors, channels], over the training windows
-  std::span<const std::int32_t> people = {};      // [windows]; empty: not told, which some settings of training want
+  std::span<const std::int32_t> people = {};      // [windows], who wore the sensors; empty: not told
 };
 
 /// A contiguous part of something.

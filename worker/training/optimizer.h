@@ -12,21 +12,18 @@ namespace stdualx {
 /// scalar there.
 at::Tensor clip_by_norm(at::Tensor& gradient, double largest);
 
-/// What differs between the updates of two steps. In a tensor on the device, in this order: no update has an argument of its own.
-struct UpdateRates {
-  double decay_factor = 1;  // 1 - learning_rate * weight_decay
-  double first_share = 0;   // 1 - beta1
-  double root_factor = 1;   // 1 / sqrt(1 - beta2^steps)
-  double rate = 0;          // learning_rate / (1 - beta1^steps)
-  double average_share = 0; // 1 - average_decay()
-
-  static constexpr std::int64_t count = 5;
+/// What differs between the updates of two steps, by its place in a tensor on the device: no update has an argument of its own.
+enum UpdateRate : std::int64_t {
+  decay_factor,  // 1 - learning_rate * weight_decay
+  first_share,   // 1 - beta1
+  root_factor,   // 1 / sqrt(1 - beta2^steps)
+  step_size,     // learning_rate / (1 - beta1^steps)
+  average_share, // 1 - average_decay()
+  update_rates_count
 };
-/// Of update number `steps` (from 1). `beta1` is the step's own (the one-cycle schedule moves it) and corrects the bias too, as PyTorch
-/// does.
-UpdateRates update_rates(const TrainingConfig& config, std::int64_t steps, double learning_rate, double beta1);
-/// Writes them into `tensor` [UpdateRates::count].
-void write_rates(const UpdateRates& rates, at::Tensor& tensor);
+/// [update_rates_count] float64 of update number `steps` (from 1). `beta1` is the step's own (the one-cycle schedule moves it) and
+/// corrects the bias too, as PyTorch does.
+at::Tensor update_rates(const TrainingConfig& config, std::int64_t steps, double learning_rate, double beta1);
 
 /// The two moments and the number of steps: the optimiser's whole state.
 class AdamW {
@@ -34,7 +31,8 @@ public:
   explicit AdamW(const at::Tensor& parameters);
 
   /// One step on `parameters` [size] in place, as torch.optim.AdamW with its fused = False arithmetic: the first `decayed`
-  /// values shrink by the decay's factor, then all move along the bias-corrected moments. `rates`: write_rates().
+  /// values shrink by the decay's factor, then all move along the bias-corrected moments. `rates`: update_rates(), in the parameters' type
+  /// and on their device.
   void update(at::Tensor& parameters, const at::Tensor& gradient, std::int64_t decayed, const TrainingConfig& config,
               const at::Tensor& rates);
 

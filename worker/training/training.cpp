@@ -50,23 +50,23 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
       batches_(batches_of(static_cast<std::int64_t>(train_rows_.size()), run.training.batch_size)),
       // Not the largest of these batches: all runs of one batch size compute in one shape, and a run's bits are those of any company.
       batch_rows_(std::max(batches_.front().count, std::min(run.training.batch_size, static_cast<std::int64_t>(train_rows_.size())))),
+      own_(share_of(batch_rows_, communicator.rank(), communicator.size())),
       model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
       buffers_(model_->buffers(), type_, device), summed_(parameters_.bind_gradients(1)),
       gradient_(summed_.narrow(0, 0, parameters_.values().numel())), optimizer_(parameters_.values()),
       averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {
   const InputShape& shape = reader_.windows().shape;
-  const std::int64_t rows = share_of(batch_rows_, communicator_.rank(), communicator_.size()).count;
   const at::TensorOptions values = at::TensorOptions().dtype(type_).device(device_), whole = values.dtype(at::kLong);
-  inputs_ = {.windows = at::zeros({1, rows, shape.sensors, shape.steps, shape.channels}, values),
-             .labels = at::zeros({1, rows}, whole),
+  inputs_ = {.windows = at::zeros({1, own_.count, shape.sensors, shape.steps, shape.channels}, values),
+             .labels = at::zeros({1, own_.count}, whole),
              .people = {},
              .counters = at::zeros({1, 2}, whole),
              .real = at::zeros({1, batch_rows_}, values),
-             .rates = at::zeros({UpdateRates::count}, values)};
-  const bool asks = run_.training.triplet_positives == "other_people" || run_.training.batch_order == "people";
-  if (asks && reader_.windows().people.empty())
+             .rates = at::zeros({update_rates_count}, values)};
+  const bool pairs = pairs_by_people(run_.training);
+  if ((pairs || run_.training.batch_order == "people") && reader_.windows().people.empty())
     throw std::invalid_argument("training by people was asked for, and nobody said whose the windows are");
-  if (run_.training.triplet_positives == "other_people") inputs_.people = at::zeros({1, rows}, whole);
+  if (pairs) inputs_.people = at::zeros({1, own_.count}, whole);
 }
 
 Training::~Training() = default;
@@ -82,11 +82,10 @@ void Training::prepare(std::uint32_t epoch, std::uint32_t step, std::span<const 
   if (rows < 1 || rows > batch_rows_)
     throw std::invalid_argument("a batch of " + std::to_string(rows) + " rows; expected 1 to " + std::to_string(batch_rows_));
   // This rank's rows of the global batch: gathered, augmented in physical units, standardised.
-  const Share share = share_of(batch_rows_, communicator_.rank(), communicator_.size());
-  const std::int64_t real = std::clamp<std::int64_t>(rows - share.first, 0, share.count), padding = share.count - real;
-  const auto own = real > 0 ? global_batch.subspan(static_cast<std::size_t>(share.first), static_cast<std::size_t>(real))
+  const std::int64_t real = std::clamp<std::int64_t>(rows - own_.first, 0, own_.count), padding = own_.count - real;
+  const auto own = real > 0 ? global_batch.subspan(static_cast<std::size_t>(own_.first), static_cast<std::size_t>(real))
                             : std::span<const std::int64_t>();
-  inputs_.windows.narrow(1, 0, real).copy_(reader_.read_augmented(own, {epoch, step, static_cast<std::uint32_t>(share.first)}));
+  inputs_.windows.narrow(1, 0, real).copy_(reader_.read_augmented(own, {epoch, step, static_cast<std::uint32_t>(own_.first)}));
   inputs_.windows.narrow(1, real, padding).zero_();
   inputs_.labels.narrow(1, 0, real).copy_(reader_.labels(own));
   inputs_.labels.narrow(1, real, padding).zero_();
@@ -95,7 +94,7 @@ void Training::prepare(std::uint32_t epoch, std::uint32_t step, std::span<const 
   inputs_.real.narrow(1, 0, rows).fill_(1);
   inputs_.real.narrow(1, rows, batch_rows_ - rows).zero_();
   const SchedulePoint point = one_cycle(run_.training, optimizer_.steps, steps_per_epoch() * run_.training.epochs);
-  write_rates(update_rates(run_.training, ++optimizer_.steps, point.learning_rate, point.momentum), inputs_.rates);
+  inputs_.rates.copy_(update_rates(run_.training, ++optimizer_.steps, point.learning_rate, point.momentum));
   progress_.steps = optimizer_.steps;
   data_seconds_ += seconds_since(start);
 }
@@ -108,7 +107,7 @@ StepOutcome Training::compute() {
   context.training = true;
   context.counters = inputs_.counters;
   context.real = inputs_.real;
-  context.first_sample = share_of(batch_rows_, communicator_.rank(), communicator_.size()).first;
+  context.first_sample = own_.first;
   context.global_samples = batch_rows_;
   context.group = communicator_.size() > 1 ? group_.get() : nullptr;
   gradient_.zero_();
@@ -123,7 +122,7 @@ StepOutcome Training::compute() {
     cross_entropy = summed_.narrow(0, gradient_.numel(), 1).copy_(terms.cross_entropy);
     communicator_.all_reduce_sum(summed_);
   }
-  const at::Tensor share = inputs_.rates[UpdateRates::count - 1];
+  const at::Tensor share = inputs_.rates[average_share];
   at::Tensor norm; // of the gradient before clipping
   if (fused_kernels_fit(gradient_, context)) {
     norm = optimizer_.update_fused(parameters_.values(), gradient_, parameters_.decayed(), config, inputs_.rates, averages_.parameters);

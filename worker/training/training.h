@@ -68,7 +68,7 @@ struct StepInputs {
   at::Tensor people;   // [1, rows of this rank]; undefined where nobody asks
   at::Tensor counters; // [1, 2]: epoch and step
   at::Tensor real;     // [1, rows of the global batch]: 1, and 0 for padding
-  at::Tensor rates;    // [UpdateRates::count]
+  at::Tensor rates;    // [update_rates_count]
 };
 
 /// What the network says of some windows; the same on every rank.
@@ -134,6 +134,7 @@ private:
   const BatchReader reader_;
   const std::vector<Share> batches_;
   const std::int64_t batch_rows_;
+  const Share own_; // of a batch: this rank's rows
   StepInputs inputs_;
   const std::unique_ptr<Network> model_;
   FlatTensors parameters_, buffers_;
