@@ -34,7 +34,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto ranks_follow = 1s;                // the ranks of a killed mpirun end within it (FACTS)
+constexpr auto ranks_follow = 1s;                // the ranks of a killed mpirun end within it
 constexpr auto grace_after_stop = 8s;            // the coordinator records what ran and lets everyone go
 constexpr auto grace_after_drain = 15s;          // beyond the coordinator's own limit: then it hangs itself, or never came up
 constexpr auto grace_after_outcome = 20s;        // MPI's own end; longer means a rank hangs in it
@@ -130,7 +130,7 @@ SpawnOptions mpirun_command(const LaunchOptions& options, const std::vector<std:
   if (!crash.empty()) spawn.arguments.insert(spawn.arguments.end(), {"--after-crash", "mpirun ended with " + crash});
   spawn.arguments.push_back(options.job.string()); // the last word, by which suspend() knows a rank
   spawn.own_process_group = true;                  // the terminal's Ctrl-C is the launcher's alone
-  spawn.death_signal = SIGTERM;                    // with SIGKILL mpirun would leave its ranks behind (FACTS)
+  spawn.death_signal = SIGTERM;                    // with SIGKILL mpirun would leave its ranks behind
   return spawn;
 }
 

@@ -1,5 +1,5 @@
 // All of MPI: a world of ranks that exchange bytes. Nothing here ever blocks in MPI after start-up: a waiting MPI call
-// spins on a core that training needs (FACTS: measured), so callers poll and back off.
+// spins on a core that training needs (measured), so callers poll and back off.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The ablations by name, each of which takes one part of STDual-X away, and the baselines, which take its place (MODEL.md).
+// The ablations by name, each of which takes one part of STDual-X away, and the baselines, which take its place.
 #pragma once
 
 #include "experiments/presets.h"

@@ -1,4 +1,4 @@
-// Cross-Sensor Attention (the abstract's idea; the form is ours, MODEL.md): each sensor asks the others.
+// Cross-Sensor Attention (the abstract's idea; the form is ours): each sensor asks the others.
 #pragma once
 
 #include "model/attention.h"

@@ -1,4 +1,4 @@
-// The head: from the joined sensors to the embedding and the logits (MODEL.md, Head and loss).
+// The head: from the joined sensors to the embedding and the logits.
 #pragma once
 
 #include "model/dropout.h"

@@ -1,4 +1,4 @@
-// The training loss: label-smoothed cross-entropy plus a batch-hard triplet loss on the embedding (MODEL.md, Head and loss).
+// The training loss: label-smoothed cross-entropy plus a batch-hard triplet loss on the embedding.
 #pragma once
 
 #include "experiments/spec/training_config.h"

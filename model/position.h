@@ -1,4 +1,4 @@
-// Gaussian positional encoding (STDAT of BehaveFormer, Senarath et al., IJCB 2023; MODEL.md).
+// Gaussian positional encoding (STDAT of BehaveFormer, Senarath et al., IJCB 2023).
 #pragma once
 
 #include "model/encoder_shape.h"

@@ -1,4 +1,4 @@
-// From a sensor's encoded plane to its vector (MODEL.md, Per-sensor vector).
+// From a sensor's encoded plane to its vector.
 #pragma once
 
 #include "model/dropout.h"
@@ -23,7 +23,7 @@ struct SensorVector {
 };
 
 /// x: [M, B, L, C] -> [M, B, d]: flatten (channels fastest), Linear, ReLU, Dropout, Linear, ReLU. Without STDAT: flatten, Linear, ReLU,
-/// Linear (MODEL.md, Ablations). The plain form: any type and device.
+/// Linear. The plain form: any type and device.
 at::Tensor vector_plain(const SensorVector& vector, const at::Tensor& x, const StepContext& context);
 /// The form that fits: model/kernels.h.
 at::Tensor vector_of(const SensorVector& vector, const at::Tensor& x, const StepContext& context);

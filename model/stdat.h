@@ -1,4 +1,4 @@
-// The spatio-temporal dual attention encoder, one layer (STDAT of BehaveFormer, Senarath et al., IJCB 2023; MODEL.md).
+// The spatio-temporal dual attention encoder, one layer (STDAT of BehaveFormer, Senarath et al., IJCB 2023).
 #pragma once
 
 #include "model/attention.h"

@@ -1,4 +1,4 @@
-// STDual-X: the network from standardised windows to logits and embedding (MODEL.md).
+// STDual-X: the network from standardised windows to logits and embedding.
 //
 // Sensors and replicas (runs of one shape that are trained together) are one leading axis M = R * S, replica-major:
 // m = r * S + s. Parameters of what each sensor has for itself (stem, position, encoder, vector) carry M in front, those of

@@ -1,4 +1,4 @@
-// The stem (ours, MODEL.md "The recipe"): each sensor's strided convolutions over time, before the encoder.
+// The stem (ours): each sensor's strided convolutions over time, before the encoder.
 #pragma once
 
 #include "model/batch_norm.h"

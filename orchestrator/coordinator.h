@@ -54,7 +54,7 @@ struct CoordinatorOptions {
   int workers = 1; // ranks 1 to this
   std::string store_directory, data_directory, cache_directory;
   std::int64_t most_failures = 3; // of one run, then it is quarantined
-  double shortest_lease = 60;     // seconds without a step before a trainer counts as hung (DESIGN, Failure semantics)
+  double shortest_lease = 60;     // seconds without a step before a trainer counts as hung
   double lease_steps = 20;        // or that many of its own steps, if longer
   double start_lease =
       300; // until the first step: reading data and building a cache count as work; of the trainer's start the agent judges

@@ -39,7 +39,7 @@ void Coordinator::enqueue_first(std::size_t run) {
   else queues_[runs_[run].width()].push_front(run);
 }
 
-/// Never continued with another group size (DESIGN, The way of the data): it waits for a job with more workers.
+/// Never continued with another group size (ARCHITECTURE, Numeric platform): it waits for a job with more workers.
 void Coordinator::wait_for_workers(std::size_t index) {
   Run& run = runs_[index];
   if (run.at_complete_run()) {

@@ -17,7 +17,7 @@
 
 namespace stdualx {
 
-/// What a number of ours says about a number of the paper's. `interval` in shares; see DESIGN, "Reproducing a table":
+/// What a number of ours says about a number of the paper's. `interval` in shares; ARCHITECTURE, The report:
 ///   NOT RUN           nothing there                     UNDERPOWERED     inside an interval wider than +-1 point, or no interval
 ///   REPRODUCED        inside, <= 1 point to each side    WITHIN TOLERANCE outside, but at most 0.5 points away
 ///   BETTER            outside, ours higher              NOT REPRODUCED   outside, ours lower, or no direction is better

@@ -1,4 +1,4 @@
-// The kinds of error a person can meet, and the exit status each leads to (DESIGN: 0 done, 2 bad input, 3 runs failed,
+// The kinds of error a person can meet, and the exit status each leads to (docs/running.md: 0 done, 2 bad input, 3 runs failed,
 // 4 refused, 75 drained). Every message names the file, line or key, what was expected, and what to do.
 #pragma once
 

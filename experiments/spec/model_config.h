@@ -1,4 +1,4 @@
-// What network a run trains: the sizes and switches of STDual-X (MODEL.md), or of a baseline. Data only; model/ builds tensors from it.
+// What network a run trains: the sizes and switches of STDual-X, or of a baseline. Data only; model/ builds tensors from it.
 #pragma once
 
 #include "experiments/spec/fields.h"

@@ -1,4 +1,4 @@
-// How a run is trained: optimiser, schedule, loss, augmentation (MODEL.md, "The recipe, exactly").
+// How a run is trained: optimiser, schedule, loss, augmentation.
 #pragma once
 
 #include "experiments/spec/fields.h"

@@ -22,7 +22,7 @@ int rank_command(const Command& command, const std::vector<std::string>& argumen
   const bool started_by_slurm = std::getenv("SLURM_PROCID") != nullptr && std::getenv("OMPI_COMM_WORLD_RANK") == nullptr;
   note_mpi_job(std::filesystem::path(job.outcome).parent_path());
   MpiWorld world;
-  // N tasks that each think they are alone would open one store N times (FACTS, MPI).
+  // N tasks that each think they are alone would open one store N times.
   if (const char* tasks = std::getenv("SLURM_NTASKS"); world.size() < 2 && started_by_slurm && tasks != nullptr && std::atoi(tasks) > 1)
     throw InputError(
         "this is one of " + std::string(tasks) +

@@ -23,7 +23,7 @@ public:
   std::filesystem::path path;
 };
 
-/// Small sizes: the network of MODEL.md with a stem, and the published form without.
+/// Small sizes: the network with a stem, and the published form without.
 ModelConfig small_default();
 ModelConfig small_faithful();
 InputShape small_shape();

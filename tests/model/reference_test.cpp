@@ -212,7 +212,7 @@ TEST(Reference, AgreesAtTheSizesOfTheDefaultPreset) {
   std::int64_t count = 0;
   const StdualX network(ModelConfig{}, uci_har, {1}, at::kFloat, at::kCPU);
   for (const NamedTensor& parameter : network.parameters()) count += parameter.tensor.numel();
-  EXPECT_NEAR(static_cast<double>(count), 951e3, 0.5e3); // MODEL.md: 951 k
+  EXPECT_NEAR(static_cast<double>(count), 951e3, 0.5e3); // 951 k
 }
 
 /// Each part of the network alone, its output and the gradients of its input and weights.

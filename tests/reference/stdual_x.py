@@ -1,4 +1,4 @@
-"""STDual-X written plainly from MODEL.md with PyTorch's own modules: the independent reference of tests/model.
+"""STDual-X written plainly with PyTorch's own modules: the independent reference of tests/model.
 
 It loops over replicas and sensors, and builds for each sensor the network of exactly its own channels; nothing is padded
 or batched over sensors. `Storage` knows where the product keeps each number (model/encoder_shape.h): it loads a module's

@@ -333,16 +333,16 @@ TEST_F(Report, SettingsOfOneVariantAreToldApartInEveryTable) {
   }
 }
 
-TEST_F(Report, TheQueriesOfTheReadmeRun) {
+TEST_F(Report, TheQueriesOfTheDocumentationRun) {
   add(a_network("stdual_x", 0), 950, {{"missing_samples/0.1/last/1", 900}}, {},
       {{1, 1, 10, {0.25, 0.75, 0.5, 0.5}}, {2, 1, 10, {0, 1, 1, 0}}});
   add(a_network("without_csa", 0), 940);
-  std::ifstream readme(std::string(STDUALX_SOURCE_DIR) + "/README.md");
+  std::ifstream document(std::string(STDUALX_SOURCE_DIR) + "/docs/queries.md");
   std::vector<Table> answers;
   std::string sql;
   bool inside = false;
   Reader reader(file);
-  for (std::string line; std::getline(readme, line);) {
+  for (std::string line; std::getline(document, line);) {
     if (line.starts_with("```")) {
       inside = line == "```sql";
       continue;

@@ -24,6 +24,12 @@ if [ -n "$doubled" ]; then
   echo "rooms: a type is defined in two headers: $doubled" >&2
   fail=1
 fi
+# A comment stands alone: it cites nothing that is not in this repository.
+cited=$(grep -rnE '\b(DESIGN|FACTS|MODEL|PAINS)(\.md)?\b' --include='*.h' --include='*.cpp' --include='*.cu' --include='*.py' --include='*.sh' --include='*.cmake' --exclude=check_rooms.sh experiments model worker orchestrator results cluster tests || true)
+if [ -n "$cited" ]; then
+  echo "rooms: a comment cites a document that is not in this repository; say it there, or cite a heading of ARCHITECTURE: $cited" >&2
+  fail=1
+fi
 # A file that is longer wants parting.
 long=$(find experiments model worker orchestrator results cluster tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.inc' -o -name '*.py' | xargs wc -l | awk '$2 != "total" && $1 > 500 {print $2 ": " $1 " lines"}')
 if [ -n "$long" ]; then

@@ -34,7 +34,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr int coordinator_rank = 0;
-// FACTS: waiting processes that only yield burn a third of a core each, and those that sleep at once make small
+// Measured: waiting processes that only yield burn a third of a core each, and those that sleep at once make small
 // collectives slow; so a collective is first awaited with yields, everything else in ever longer sleeps.
 constexpr auto collective_spin = 2ms;
 constexpr auto collective_sleep = 200us;
@@ -425,7 +425,7 @@ private:
 } // namespace
 
 int run_agent(MpiWorld& world, const AgentOptions& options) {
-  // The launcher takes the signals (DESIGN, Processes); one that reaches a rank must not end it.
+  // The launcher takes the signals (ARCHITECTURE, Processes); one that reaches a rank must not end it.
   for (const int number : {SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(number, SIG_IGN);
   return Agent(world, options).run();
 }

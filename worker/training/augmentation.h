@@ -1,4 +1,4 @@
-// Augmentation of training windows, in physical units, before standardising (MODEL.md, "The recipe, exactly").
+// Augmentation of training windows, in physical units, before standardising.
 //
 // In order: time warp, rotation (one for all sensors, or one each), a gain a sensor, jitter; after standardising, what is lost. Every draw
 // is keyed by (seed, its purpose) and counted by (epoch, step, index in the global batch, element): how a batch is split over ranks changes

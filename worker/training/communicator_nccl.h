@@ -1,6 +1,6 @@
 // A group of GPUs over NCCL. Its header names no NCCL: only builds with CUDA have the source.
 //
-// NCCL does not notice a peer that was killed on the same host (FACTS: nccl#279), so nothing here ever blocks: the communicator is
+// NCCL does not notice a peer that was killed on the same host (nccl#279), so nothing here ever blocks: the communicator is
 // non-blocking, a finished collective is seen by asking the device queue, and while it asks it looks at the control socket and
 // at a deadline. On any failure the communicator is aborted, once, and the group is over.
 #pragma once
