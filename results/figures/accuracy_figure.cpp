@@ -4,7 +4,7 @@
 namespace stdualx {
 
 Figure accuracy_figure(const std::vector<TitledTable>& tables) {
-  Figure figure{"accuracy", "Accuracy on the test part, by recipe", {}, "", {}, "SELECT * FROM v_accuracy"};
+  Figure figure{"accuracy", "Accuracy on the test part, by recipe", {}, "", {}, "SELECT * FROM v_accuracy", forest_legend};
   const TitledTable* made = table_titled(tables, "accuracy on the test part");
   std::vector<ForestRow> rows;
   std::size_t run = 0;

@@ -57,7 +57,7 @@ Figure attention_figure(const std::vector<TitledTable>& tables) {
       const Json spec{
           {"data", {{"values", values}}},
           {"width", "container"},
-          {"height", {{"step", 16}}},
+          {"height", 16 * values.size() / keys.size()},
           {"mark", {{"type", "rect"}, {"stroke", "#8886"}}},
           {"encoding",
            {{"x",

@@ -68,7 +68,7 @@ Figure confusion_figure(ReportContext& context) {
     const Json axis_names{{"labelLimit", 110}};
     const Json spec{{"data", {{"values", values}}},
                     {"width", "container"},
-                    {"height", {{"step", 26}}},
+                    {"height", 26 * names.size()},
                     {"encoding",
                      {{"x",
                        {{"field", "predicted"},

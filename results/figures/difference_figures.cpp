@@ -35,7 +35,8 @@ Figure ablation_figure(const std::vector<TitledTable>& tables) {
        {},
        "No ablation is COMPLETE beside the whole network on the same split, fold and seed: name variants such as without_csa in a sweep.",
        {},
-       "SELECT * FROM v_ablation"},
+       "SELECT * FROM v_ablation",
+       forest_legend},
       table_titled(tables, "ablations"), {"variant"},
       "Forest plot of the accuracy that each ablation gains or loses against the network that has the part, with 95 % "
       "intervals, a dashed line at no difference, and the paper's drop as a diamond where it states one.");
@@ -48,7 +49,8 @@ Figure baseline_figure(const std::vector<TitledTable>& tables) {
        {},
        "No baseline is COMPLETE beside STDual-X on the same split, fold and seed: name variants such as linear or cnn in a sweep.",
        {},
-       "SELECT * FROM v_baseline"},
+       "SELECT * FROM v_baseline",
+       forest_legend},
       table_titled(tables, "baselines"), {"network"},
       "Forest plot of paired differences in accuracy between networks, with 95 % intervals and a dashed line at no "
       "difference. The paper states no such differences.");

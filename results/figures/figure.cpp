@@ -43,6 +43,10 @@ std::string joined_words(const Table& table, const std::vector<Cell>& row, const
   return words;
 }
 
+bool has_intervals(const Json& values) {
+  return std::any_of(values.begin(), values.end(), [](const Json& row) { return !row.at("low").is_null() && !row.at("high").is_null(); });
+}
+
 Json series_colours() { return {"#3a8fd0", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#9a6a3a", "#8a8a8a"}; }
 
 Json forest_plot(const std::vector<ForestRow>& rows, const std::string& axis_title, bool zero_line) {
@@ -66,7 +70,7 @@ Json forest_plot(const std::vector<ForestRow>& rows, const std::string& axis_tit
                {"type", "quantitative"},
                {"scale", scale},
                {"title", axis_title},
-               {"axis", {{"format", zero_line ? "+.1%" : ".0%"}, {"labelOverlap", true}}}};
+               {"axis", {{"format", zero_line ? "+.1%" : ".0%"}, {"labelOverlap", true}, {"tickCount", 6}}}};
   const auto quantity = [](const char* field) { return Json{{"field", field}, {"type", "quantitative"}}; };
   const Json tooltip = Json::array({{{"field", "label"}, {"title", "of"}},
                                     {{"field", "second"}, {"title", "protocol"}},
@@ -85,10 +89,12 @@ Json forest_plot(const std::vector<ForestRow>& rows, const std::string& axis_tit
     layers.push_back({{"data", {{"values", Json::array({{{"zero", 0}}})}}},
                       {"mark", {{"type", "rule"}, {"strokeDash", {4, 4}}, {"color", "currentColor"}, {"opacity", 0.6}}},
                       {"encoding", {{"x", quantity("zero")}}}});
-  layers.push_back({{"transform", Json::array({{{"filter", "isValid(datum.low) && isValid(datum.high)"}}})},
-                    {"mark", {{"type", "rule"}, {"strokeWidth", 3}, {"color", ours_colour}}},
-                    {"encoding", {{"x", x}, {"x2", {{"field", "high"}}}, {"tooltip", tooltip}}}});
-  layers.back()["encoding"]["x"]["field"] = "low";
+  if (has_intervals(values)) {
+    layers.push_back({{"transform", Json::array({{{"filter", "isValid(datum.low) && isValid(datum.high)"}}})},
+                      {"mark", {{"type", "rule"}, {"strokeWidth", 3}, {"color", ours_colour}}},
+                      {"encoding", {{"x", x}, {"x2", {{"field", "high"}}}, {"tooltip", tooltip}}}});
+    layers.back()["encoding"]["x"]["field"] = "low";
+  }
   layers.push_back({{"transform", Json::array({{{"filter", "isValid(datum.mean)"}}})},
                     {"mark", {{"type", "point"}, {"filled", true}, {"size", 90}, {"opacity", 1}, {"color", ours_colour}}},
                     {"encoding", {{"x", x}, {"tooltip", tooltip}}}});
@@ -97,13 +103,14 @@ Json forest_plot(const std::vector<ForestRow>& rows, const std::string& axis_tit
         {{"transform", Json::array({{{"filter", "isValid(datum.paper)"}}})},
          {"mark", {{"type", "point"}, {"shape", "diamond"}, {"size", 110}, {"strokeWidth", 2}, {"opacity", 1}, {"color", paper_colour}}},
          {"encoding", {{"x", quantity("paper")}, {"tooltip", tooltip}}}});
-  layers.push_back(label("label", -27, "bold"));
-  layers.push_back(label("second", -13, "normal"));
+  layers.push_back(label("label", -29, "bold"));
+  layers.push_back(label("second", -16, "normal"));
   // The zero line has no row: it alone is without y.
   const Json y{{"field", "row"}, {"type", "ordinal"}, {"axis", nullptr}};
   for (Json& layer : layers)
     if (!layer.contains("data")) layer["encoding"]["y"] = y;
-  return {{"data", {{"values", values}}}, {"width", "container"}, {"height", {{"step", 54}}}, {"layer", layers}};
+  // A height in numbers: Vega-Lite fits no width to the page beside a height in steps without a warning.
+  return {{"data", {{"values", values}}}, {"width", "container"}, {"height", 56 * rows.size()}, {"layer", layers}};
 }
 
 std::string recipe_words(const RecordedRecipe& recipe) {

@@ -21,8 +21,9 @@ struct Figure {
   std::string id, heading;
   std::vector<Picture> pictures; // none: `nothing` says why
   std::string nothing;
-  TitledTable numbers; // what the pictures draw; its notes stand under the figure
-  std::string query;   // SQL that gives the numbers, or those that they are made of; "" for none
+  TitledTable numbers;     // what the pictures draw; its notes stand under the figure
+  std::string query;       // SQL that gives the numbers, or those that they are made of; "" for none
+  std::string legend = {}; // what the marks mean, in a sentence under the pictures; "" where they say it themselves
 };
 
 /// A store may hold hundreds of recipes; a page of that many pictures helps nobody.
@@ -55,11 +56,16 @@ std::string words_at(const Table& table, const std::vector<Cell>& row, std::stri
 Json number_at(const Table& table, const std::vector<Cell>& row, std::string_view column);
 /// Words of these columns that are not empty, with " · " between.
 std::string joined_words(const Table& table, const std::vector<Cell>& row, const std::vector<std::string_view>& columns);
+/// Whether any of these has "low" and "high": Vega-Lite warns of a layer that draws nothing.
+bool has_intervals(const Json& values);
 /// JSON's number; null where it is not finite.
 Json json_number(double value);
 
-/// Means with their intervals, a row each under its two lines of label; the paper's value as a diamond. `numbers` needs the columns named
-/// "mean", "95 % low", "95 % high"; where the mean is missing the row says so. `zero_line`: differences, of which 0 means none.
+/// What the marks of a forest plot are.
+inline constexpr const char* forest_legend =
+    "Dot and line: ours with its 95 % interval, where there is one. Diamond: the paper's value, where it states one.";
+/// Means with their intervals, a row each under its two lines of label; the paper's value as a diamond. Where the mean is missing the row
+/// says NOT RUN. `zero_line`: differences, of which 0 means none.
 struct ForestRow {
   std::string label, second_label, verdict;
   Json mean, low, high, paper; // shares or null

@@ -30,6 +30,7 @@ figure { margin: 1rem 0; break-inside: avoid; } figcaption { font-weight: 600; o
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--faint); padding: 0.2rem 0.5rem; text-align: left; vertical-align: top; }
+#claims td:first-child { min-width: 12rem; }
 td.number { text-align: right; white-space: nowrap; }
 code { overflow-wrap: anywhere; } .note, .nothing { font-size: 0.9rem; overflow-wrap: anywhere; }
 )css";
@@ -98,6 +99,17 @@ std::string script_hash(std::string_view script) {
   return "'sha256-" + text + "'";
 }
 
+/// A sentence of ours, in which backquotes part words of the shell.
+std::string prose(std::string_view text) {
+  std::string html;
+  bool inside = false;
+  for (const char letter : escaped(text)) {
+    if (letter != '`') html += letter;
+    else html += (inside = !inside) ? "<code>" : "</code>";
+  }
+  return html + (inside ? "</code>" : "");
+}
+
 std::string html_table(const Table& table) {
   std::string html = "<div class=\"wide\" tabindex=\"0\"><table><thead><tr>";
   for (const std::string& column : table.columns) html += "<th scope=\"col\">" + escaped(column) + "</th>";
@@ -115,7 +127,7 @@ std::string html_table(const Table& table) {
 
 std::string notes_html(const std::vector<std::string>& notes) {
   std::string html;
-  for (const std::string& note : notes) html += "<p class=\"note\">" + escaped(note) + "</p>\n";
+  for (const std::string& note : notes) html += "<p class=\"note\">" + prose(note) + "</p>\n";
   return html;
 }
 
@@ -126,7 +138,7 @@ std::string csv_link(const std::string& name, const Table& table) {
 
 std::string figure_html(const Figure& figure) {
   std::string html = "<section id=\"" + figure.id + "\"><h2>" + escaped(figure.heading) + "</h2>\n";
-  if (figure.pictures.empty()) html += "<p class=\"nothing\">" + escaped("Nothing to show: " + figure.nothing) + "</p>\n";
+  if (figure.pictures.empty()) html += "<p class=\"nothing\">" + prose("Nothing to show: " + figure.nothing) + "</p>\n";
   for (std::size_t i = 0; i < figure.pictures.size(); ++i) {
     const Picture& picture = figure.pictures[i];
     const std::string id = fmt::format("{}-{}", figure.id, i + 1);
@@ -135,6 +147,7 @@ std::string figure_html(const Figure& figure) {
     html += "<div class=\"picture\" id=\"" + id + "\" role=\"img\" aria-label=\"" + escaped(picture.alt) + "\"></div></figure>\n";
     html += "<script type=\"application/json\" id=\"" + id + "-spec\">" + json_text(picture.spec) + "</script>\n";
   }
+  if (!figure.pictures.empty() && !figure.legend.empty()) html += "<p class=\"note\">" + prose(figure.legend) + "</p>\n";
   html += notes_html(figure.numbers.notes);
   if (!figure.numbers.table.rows.empty())
     html += "<details class=\"numbers\"><summary>Its numbers</summary>\n" + html_table(figure.numbers.table) +

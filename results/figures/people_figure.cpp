@@ -48,7 +48,7 @@ Figure people_figure(ReportContext& context) {
     }
     const Json spec{{"data", {{"values", values}}},
                     {"width", "container"},
-                    {"height", {{"step", 20}}},
+                    {"height", 20 * people.size()},
                     {"mark", {{"type", "point"}, {"filled", true}, {"size", 80}, {"opacity", 1}, {"color", ours_colour}}},
                     {"encoding",
                      {{"y",
@@ -62,7 +62,7 @@ Figure people_figure(ReportContext& context) {
                         {"type", "quantitative"},
                         {"scale", {{"zero", false}}},
                         {"title", "accuracy"},
-                        {"axis", {{"format", ".0%"}, {"labelOverlap", true}}}}},
+                        {"axis", {{"format", ".0%"}, {"labelOverlap", true}, {"tickCount", 6}}}}},
                       {"tooltip",
                        {{{"field", "person"}, {"title", "person"}},
                         {{"field", "accuracy"}, {"type", "quantitative"}, {"format", ".2%"}, {"title", "accuracy"}},

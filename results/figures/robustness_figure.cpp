@@ -37,9 +37,10 @@ Json spec_of(const Curves& curves) {
   Json layers = Json::array();
   const bool is_ordered = curves.kind != "missing sensor"; // sensors are names: no line leads from one to the next
   const Json with_interval = Json::array({{{"filter", "isValid(datum.low) && isValid(datum.high)"}}});
-  layers.push_back({{"transform", with_interval},
-                    {"mark", is_ordered ? Json{{"type", "area"}, {"opacity", 0.2}} : Json{{"type", "rule"}}},
-                    {"encoding", {{"x", x}, {"y", y("low")}, {"y2", {{"field", "high"}}}, {"color", color}}}});
+  if (has_intervals(curves.values))
+    layers.push_back({{"transform", with_interval},
+                      {"mark", is_ordered ? Json{{"type", "area"}, {"opacity", 0.2}} : Json{{"type", "rule"}}},
+                      {"encoding", {{"x", x}, {"y", y("low")}, {"y2", {{"field", "high"}}}, {"color", color}}}});
   if (is_ordered)
     layers.push_back({{"mark", {{"type", "line"}, {"strokeWidth", 2}}}, {"encoding", {{"x", x}, {"y", y("mean")}, {"color", color}}}});
   layers.push_back({{"mark", {{"type", "point"}, {"filled", true}, {"size", 60}, {"opacity", 1}}},

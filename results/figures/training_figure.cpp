@@ -46,7 +46,7 @@ Figure training_figure(ReportContext& context) {
                      {"type", "nominal"},
                      {"title", "loss"},
                      {"scale", {{"domain", {"training", "validation"}}, {"range", {ours_colour, other_colour}}}},
-                     {"legend", {{"orient", "bottom"}}}};
+                     {"legend", {{"orient", "bottom"}, {"symbolOpacity", 1}, {"symbolStrokeWidth", 3}}}};
     const Json thin{{"mark", {{"type", "line"}, {"strokeWidth", 1}, {"opacity", 0.45}}},
                     {"encoding",
                      {{"x", x},
