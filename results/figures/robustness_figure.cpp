@@ -24,7 +24,7 @@ Json spec_of(const Curves& curves) {
                    {"type", "nominal"},
                    {"title", nullptr},
                    {"scale", {{"domain", curves.series}, {"range", series_colours()}}},
-                   {"legend", {{"orient", "bottom"}, {"columns", 1}, {"labelLimit", 300}}}};
+                   {"legend", {{"orient", "bottom"}, {"columns", 1}, {"labelLimit", 300}, {"symbolOpacity", 1}}}};
   const auto y = [](const char* field) {
     return Json{
         {"field", field}, {"type", "quantitative"}, {"scale", {{"zero", false}}}, {"title", "accuracy"}, {"axis", {{"format", ".0%"}}}};
