@@ -12,6 +12,7 @@ demo: ## a real sweep on real recordings: watch, two workers
 	cmake --build $(BUILD) --target stdualx stdualx-trainer
 	.venv/bin/python experiments/datasets/watch_to_csv.py watch-data
 	$(BUILD)/bin/stdualx run experiments/sweeps/demo.json --workers 2
+	$(BUILD)/bin/stdualx report --html report.html
 
 test: ## everything: unit tests, real MPI processes, real recordings
 	cluster/bootstrap.sh test

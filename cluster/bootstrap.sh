@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up a Debian 12 machine for stdualx: the same script for people and for CI.
-#   cluster/bootstrap.sh demo    compilers, Open MPI, libraries; a venv with libtorch (CPU part) and the watch recordings
+#   cluster/bootstrap.sh demo    compilers, Open MPI, libraries; a venv with libtorch (CPU part), the watch recordings and
+#                                the JavaScript of figures
 #   cluster/bootstrap.sh test    all of that, and Python's torch, SciPy and scikit-learn as test references
 #   cluster/bootstrap.sh --no-root   what demo gives, on any Linux and without a system package: the site's compiler and Python, its
 #                                MPI and OpenSSL if it has them, and PyPI for all else (without_root.sh)
@@ -48,6 +49,9 @@ procps tests look for left-over processes
 slurm-wlm tests submit to a Slurm that they start themselves
 munge the same: Slurm signs its messages with it
 iproute2 the lab makes hosts of network namespaces
+chromium a test opens the page of report --html in a real browser
+chromium-driver the same: drives it
+python3-selenium the same: speaks to the driver
 '
 missing=()
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p')
@@ -93,7 +97,7 @@ done
 [ -x .venv/bin/python ] || /usr/bin/python3 -m venv .venv
 mkdir -p .wheels
 # A wheel is downloaded once and kept; pip reads it from the folder from then on, if its SHA-256 is the one pinned (pin_wheels.sh).
-echo "bootstrap: libtorch (CPU part) and the watch recordings into .venv (530 MB to fetch, 1.3 GB on disk)"
+echo "bootstrap: libtorch (CPU part), the watch recordings and the JavaScript of figures into .venv (565 MB to fetch, 1.4 GB on disk)"
 pip() { local verb=$1; shift; .venv/bin/pip "$verb" -q --disable-pip-version-check --require-hashes --find-links .wheels "$@"; }
 pip download --no-deps -d .wheels -r cluster/requirements-demo.txt
 pip install --no-deps -r cluster/requirements-demo.txt

@@ -12,13 +12,14 @@ pin() {
   mv "$file.new" "$file"
 }
 torch=torch==2.11.0
-pin requirements-demo.txt "What \`make demo\` needs: the C++ side of libtorch (CPU part; it needs no other wheel than these) and the watch recordings. Installed with --no-deps." \
+pin requirements-demo.txt "What \`make demo\` needs: the C++ side of libtorch (CPU part; it needs no other wheel than these), the watch recordings, and the JavaScript of \`report --html\`. Installed with --no-deps." \
   --no-deps --universal --python-version 3.10 <<END
 $torch
 nvidia-cuda-runtime==13.0.96
 nvidia-cuda-cupti==13.0.85
 seglearn==1.2.5
 numpy==2.2.6
+vl-convert-python==1.9.0.post1
 END
 pin requirements-test.txt "What \`make test\` adds, with all that it imports (Debian 12, x86-64): Python's torch and scikit-learn, SciPy as independent references." \
   --python-version 3.11 --python-platform x86_64-manylinux_2_28 <<END

@@ -43,7 +43,7 @@ if [ ! -f $stamp ] || [ "$(cat $stamp)" != "$want" ]; then
   [ -x .venv/bin/python ] || "$python" -m venv .venv
   mkdir -p .wheels
   pip() { local verb=$1; shift; .venv/bin/pip "$verb" -q --disable-pip-version-check --require-hashes --no-deps --find-links .wheels "$@"; }
-  echo "bootstrap: build tools, Boost, fmt, JSON, libtorch and the watch recordings into .venv (600 MB to fetch, 1.6 GB on disk)"
+  echo "bootstrap: build tools, Boost, fmt, JSON, libtorch, the watch recordings and the JavaScript of figures into .venv (635 MB to fetch, 1.7 GB on disk)"
   pip download -d .wheels "${wheels[@]}"
   pip install "${wheels[@]}"
   if command -v nvcc >/dev/null; then

@@ -2,7 +2,7 @@
 stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp lost_node.cpp progress.cpp simulator.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
-  SOURCES loop.cpp output.cpp recovery.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/jobs.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
+  SOURCES loop.cpp output.cpp recovery.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/html.cpp commands/jobs.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
           commands/retry.cpp commands/tsne.cpp standing.cpp
   LINKS stdualx_decisions stdualx_agent stdualx_build stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
 if(STDUALX_WITH_FUSED)
@@ -17,4 +17,17 @@ install(TARGETS stdualx RUNTIME)
 install(DIRECTORY experiments/sweeps docs DESTINATION share/stdualx)
 install(FILES LICENSE README.md experiments/sweep.schema.json experiments/datasets/watch_to_csv.py results/tsne_silhouette.py
   DESTINATION share/stdualx)
+# The JavaScript of `report --html`, out of the wheel that cluster/bootstrap.sh installs. A build without it has all but --html, which says so.
+file(GLOB stdualx_vega_wheel "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/vl_convert_python-*.dist-info/RECORD")
+if(stdualx_vega_wheel)
+  set(stdualx_vega_bundle "${CMAKE_BINARY_DIR}/share/stdualx/vega_bundle.js")
+  add_custom_command(OUTPUT "${stdualx_vega_bundle}" DEPENDS ${stdualx_vega_wheel} VERBATIM COMMENT "The JavaScript of Vega, Vega-Lite and Vega-Embed"
+    COMMAND ${CMAKE_COMMAND} -E make_directory "${CMAKE_BINARY_DIR}/share/stdualx"
+    COMMAND "${CMAKE_SOURCE_DIR}/.venv/bin/python" -c "import sys, vl_convert; text = vl_convert.javascript_bundle(); open(sys.argv[1], 'w', encoding='utf-8', newline='').write(text)" "${stdualx_vega_bundle}")
+  add_custom_target(stdualx_vega DEPENDS "${stdualx_vega_bundle}")
+  add_dependencies(stdualx stdualx_vega)
+  install(FILES "${stdualx_vega_bundle}" DESTINATION share/stdualx)
+else()
+  message(STATUS "vl-convert-python is not in .venv: `report --html` will have no figures to write (cluster/bootstrap.sh installs it)")
+endif()
 stdualx_tests(orchestrator SOURCES blame_test.cpp bookkeeper_test.cpp coordinator_test.cpp files_gone_test.cpp lost_node_test.cpp lost_agents_test.cpp progress_test.cpp simulator_test.cpp LINKS stdualx_decisions SQLite::SQLite3)

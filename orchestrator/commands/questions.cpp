@@ -2,6 +2,7 @@
 #include "cluster/devices.h"
 #include "experiments/spec/durable_file.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/html.h"
 #include "orchestrator/commands/tsne.h"
 #include "orchestrator/job.h"
 #include "orchestrator/space.h"
@@ -172,17 +173,25 @@ int report_command(const Command& command, const std::vector<std::string>& argum
   for (const auto& name : report_table_names()) names += (names.empty() ? "" : ", ") + name;
   question.described.add_options()("table", options::value<std::string>()->default_value("")->value_name("NAMES"),
                                    ("only these, with commas between: " + names).c_str())(
-      "tsne", options::bool_switch(), "also score the t-SNE plane of each embedding (Python; seconds to minutes a run, kept in the cache)");
+      "tsne", options::bool_switch(), "also score the t-SNE plane of each embedding (Python; seconds to minutes a run, kept in the cache)")(
+      "html", options::value<std::string>()->value_name("FILE"),
+      "write every table with figures as one HTML page that needs no network, and say where");
   add_data_options(question.described);
   if (!question.parse(command, arguments)) return 0;
   ReportRequest request;
   std::istringstream wanted(question.values["table"].as<std::string>());
   for (std::string name; std::getline(wanted, name, ',');) request.tables.push_back(name);
+  const bool as_page = question.values.count("html") != 0;
+  if (as_page && !request.tables.empty()) throw InputError("--html writes every table: leave --table out, or --html");
   Reader reader = question.reader();
   if (question.values["tsne"].as<bool>())
     request.plane_silhouettes =
         plane_silhouettes(reader, store_directory(store_path(question.values)), data_paths(question.values).cache_directory);
-  return question.show(report(reader, request));
+  if (!as_page) return question.show(report(reader, request));
+  const std::filesystem::path file = std::filesystem::absolute(question.values["html"].as<std::string>());
+  write_html_report(reader, request, file);
+  std::cout << "report: " << file.string() << "\n";
+  return 0;
 }
 
 int compare_command(const Command& command, const std::vector<std::string>& arguments) {

@@ -43,6 +43,7 @@ cmake --build build --target stdualx stdualx-trainer
 python experiments/datasets/watch_to_csv.py watch-data
 build/bin/stdualx run experiments/sweeps/demo.json --workers 2 --set training.epochs=1 --quiet
 [ "\$(build/bin/stdualx query --format csv "SELECT count(*) FROM runs WHERE status = 'COMPLETE'" | tail -1 | tr -d '\r')" = 10 ]
+build/bin/stdualx report --html report.html && grep -q window.vegaEmbed report.html
 cluster/bootstrap.sh --no-root >/dev/null # again: nothing left to do
 SH
 echo "without root: built from PyPI, and ten runs complete"
