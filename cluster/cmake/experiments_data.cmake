@@ -14,3 +14,6 @@ stdualx_tests(experiments_data FOLDER experiments
   SOURCES own_data/file_variants_test.cpp data_corruption_test.cpp data_dsads_test.cpp data_fixtures.cpp data_hugadb_test.cpp data_manifest_test.cpp data_opportunity_test.cpp data_pamap2_test.cpp
           data_real_test.cpp data_split_test.cpp data_uci_har_test.cpp data_windows_test.cpp
   LINKS stdualx_experiments_data LibArchive::LibArchive fmt::fmt)
+if(TARGET experiments_data_tests)
+  target_include_directories(experiments_data_tests PRIVATE "${CMAKE_SOURCE_DIR}/tests/experiments") # own_data/ uses the fixtures above it
+endif()

@@ -1,5 +1,5 @@
 // Own recordings as people have them: one row a variant of the CSV file and its manifest, with what becomes of it.
-#include "../data_fixtures.h"
+#include "data_fixtures.h"
 
 #include <archive.h>
 #include <archive_entry.h>
