@@ -113,7 +113,34 @@ void read_archive(const std::filesystem::path& path, const std::function<bool(st
     walk.fail(reader.get(), "cannot be opened as an archive");
   walk.walk(reader.get());
 }
+
+std::string read_compressed(const std::filesystem::path& path) {
+  const Reader reader(archive_read_new(), &archive_read_free);
+  if (!reader) throw std::bad_alloc();
+  archive_read_support_filter_all(reader.get());
+  archive_read_support_format_zip(reader.get());
+  archive_read_support_format_raw(reader.get());
+  archive_read_support_format_empty(reader.get());
+  std::string contents;
+  std::size_t members = 0;
+  const std::function<bool(std::string_view)> all = [](std::string_view) { return true; };
+  const std::function<void(std::string_view, std::string_view)> take = [&](std::string_view, std::string_view text) {
+    if (++members > 1)
+      throw InputError(path.string() + ": holds several files (a spreadsheet's own format does, too); expected one CSV file: unpack it, or "
+                                       "save the table as CSV");
+    contents = text;
+  };
+  Walk walk{path, all, take};
+  if (archive_read_open_filename(reader.get(), path.c_str(), std::size_t{1} << 20) != ARCHIVE_OK)
+    walk.fail(reader.get(), "cannot be unpacked");
+  walk.walk(reader.get());
+  return contents;
+}
 #else
+std::string read_compressed(const std::filesystem::path& path) {
+  throw InputError(path.string() + ": is compressed, and this program was built without libarchive; unpack it, and name the CSV file");
+}
+
 void read_archive(const std::filesystem::path& path, const std::function<bool(std::string_view)>&,
                   const std::function<void(std::string_view, std::string_view)>&) {
   throw InputError(path.string() + ": this program was built without libarchive and reads no archives; unpack it (`python3 -m zipfile -e " +

@@ -25,4 +25,7 @@ void read_files(const std::filesystem::path& folder_or_archive, const std::funct
 /// A whole file. InputError: names the file and why it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
+/// What a compressed file (gzip, xz, ...) or a zip of one file holds. InputError: it is damaged or cut short, or holds several files.
+std::string read_compressed(const std::filesystem::path& path);
+
 } // namespace stdualx

@@ -60,6 +60,7 @@ struct DatasetInfo {
   bool pre_cut = false;                                 // the publisher cut the windows: recordings hold whole windows end to end
   std::vector<std::int64_t> official_test_people;       // empty: the publisher names none
   std::vector<std::int64_t> official_validation_people; // usual beside them; empty: none are
+  std::vector<std::string> people_names;                // of people 1, 2, ...; empty: people are known by their numbers alone
   std::vector<std::string> sessions;                    // names of recording sessions; empty: they are not told apart
   ChallengeSplit challenge;                             // empty: there is none
   std::string citation;                                 // a sentence
@@ -80,6 +81,7 @@ struct DatasetInfo {
         field("pre_cut", &D::pre_cut, false, "whether the publisher cut the windows"),
         field("official_test_people", &D::official_test_people, {}, "test people of the publisher's split"),
         field("official_validation_people", &D::official_validation_people, {}, "validation people of the publisher's split"),
+        field("people_names", &D::people_names, {}, "names of people 1, 2, ..."),
         field("sessions", &D::sessions, {}, "names of recording sessions"), field("challenge", &D::challenge, {}, "split of sessions"),
         field("citation", &D::citation, "", "what to cite"), field("obtain", &D::obtain, "", "where to get it"));
     return all;

@@ -4,18 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <tuple>
 
-#include "experiments/archive.h"
 #include "experiments/catalog.h"
 #include "experiments/datasets/csv.h"
 #include "experiments/datasets/readers.h"
+#include "experiments/datasets/text_file.h"
 #include "experiments/gaps.h"
 #include "experiments/json_file.h"
 #include "experiments/resample.h"
@@ -49,6 +51,12 @@ void check_manifest(const Manifest& manifest) {
   check(!manifest.sensors.empty(), "/sensors", "at least one sensor");
   check(!manifest.person_column.empty(), "/person_column", "the name of the column with the person's number");
   check(!manifest.label_column.empty(), "/label_column", "the name of the column with the activity");
+  const std::string& delimiter = manifest.delimiter;
+  check(delimiter.size() == 1 && std::string_view(",;\t| :").find(delimiter[0]) != std::string_view::npos, "/delimiter",
+        "one of \",\", \";\", \"\\t\", \"|\", \":\" and \" \"");
+  check(manifest.decimal == "." || manifest.decimal == ",", "/decimal", "\".\" or \",\"");
+  check(delimiter != manifest.decimal, "/decimal",
+        "another character than the delimiter between fields: name that in /delimiter, mostly \";\" where commas are decimal");
   check(manifest.classes.size() >= 2, "/classes", "at least two activities");
   const std::set<std::string> classes(manifest.classes.begin(), manifest.classes.end());
   check(classes.size() == manifest.classes.size() && !classes.contains(""), "/classes", "names that differ, none empty");
@@ -94,9 +102,15 @@ DatasetInfo manifest_info(const Manifest& manifest) {
   return info;
 }
 
+std::optional<std::int32_t> whole_number(std::string_view text) {
+  std::int32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
 /// The rows of one recording in one file.
 struct Series {
-  std::int32_t person = 0;
+  std::string person; // as the file names it; whole numbers in one way of writing
   std::string recording;
   std::string file;
   std::size_t file_number = 0; // in its list of files
@@ -104,7 +118,7 @@ struct Series {
   std::vector<double> times;        // [rows], seconds
   std::vector<float> values;        // [rows, columns], NaN: missing
   std::vector<std::int32_t> labels; // [rows]; empty in a sensor's own files
-  std::string words() const { return "recording '" + recording + "' of person " + std::to_string(person); }
+  std::string words() const { return "recording '" + recording + "' of person " + person; }
 };
 
 /// Which columns a list of files is read for.
@@ -118,8 +132,8 @@ struct Columns {
 class FileReader {
 public:
   FileReader(const Manifest& manifest, const Columns& columns, std::string file, std::size_t file_number)
-      : manifest_(manifest), columns_(columns), file_(std::move(file)), file_number_(file_number), text_(read_file(file_)),
-        csv_(file_, text_) {
+      : manifest_(manifest), columns_(columns), file_(std::move(file)), file_number_(file_number), text_(read_text_file(file_)),
+        csv_(file_, text_, {manifest.delimiter[0], manifest.decimal[0], manifest.missing_values}) {
     for (std::size_t i = 0; i < columns.names.size(); ++i) channels_.push_back(csv_.column(columns.names[i], columns.keys[i]));
     person_column_ = csv_.column(manifest.person_column, "/person_column");
     if (!manifest.recording_column.empty()) recording_column_ = csv_.column(manifest.recording_column, "/recording_column");
@@ -133,17 +147,17 @@ public:
 
   /// Adds the file's recordings to `all`, in their order.
   void read(std::vector<Series>& all) {
-    std::set<std::pair<std::int32_t, std::string>> seen;
+    std::set<std::pair<std::string, std::string>> seen;
     Series* series = nullptr;
     while (csv_.next()) {
-      const std::int32_t person = csv_.whole_number(person_column_);
+      const std::string person = this->person();
       const std::string_view name = manifest_.recording_column.empty() ? std::string_view{} : csv_.text(recording_column_);
       if (series == nullptr || series->person != person || series->recording != name) {
         series = &all.emplace_back();
         *series = {person, std::string(name), file_, file_number_, csv_.line(), 0, {}, {}, {}};
         if (!seen.emplace(person, series->recording).second)
           csv_.fail(manifest_.recording_column.empty() ? person_column_ : recording_column_,
-                    "person " + std::to_string(person) + ", recording '" + series->recording +
+                    "person " + person + ", recording '" + series->recording +
                         "' starts a second time; put the rows of one recording together, in the order of time");
       }
       series->times.push_back(time_of_row(*series));
@@ -154,6 +168,13 @@ public:
   }
 
 private:
+  std::string person() const {
+    const std::string_view text = csv_.text(person_column_);
+    if (text.empty()) csv_.fail(person_column_, "expected the person's number or name, found an empty field");
+    const auto number = whole_number(text);
+    return number ? std::to_string(*number) : std::string(text);
+  }
+
   double time_of_row(const Series& series) const {
     if (manifest_.time_column.empty()) return static_cast<double>(series.times.size()) / columns_.rate;
     const double time = csv_.precise_number(time_column_);
@@ -203,7 +224,7 @@ std::vector<Series> read_series(const Manifest& manifest, const Columns& columns
                                 const std::vector<std::string>& files) {
   std::vector<Series> all;
   for (std::size_t i = 0; i < files.size(); ++i) FileReader(manifest, columns, (folder / files[i]).string(), i).read(all);
-  std::map<std::pair<std::int32_t, std::string>, const Series*> known;
+  std::map<std::pair<std::string, std::string>, const Series*> known;
   for (const Series& series : all) {
     if (!manifest.recording_column.empty())
       if (const auto [there, is_new] = known.emplace(std::pair(series.person, series.recording), &series); !is_new)
@@ -270,7 +291,7 @@ public:
   }
 
 private:
-  std::tuple<std::int32_t, std::string, std::size_t> key_of(const Series& series) const {
+  std::tuple<std::string, std::string, std::size_t> key_of(const Series& series) const {
     return {series.person, series.recording, by_file_ ? series.file_number : 0};
   }
 
@@ -278,11 +299,25 @@ private:
   bool by_file_; // recordings are told apart by their file
   double rate_;
   std::vector<Series> series_;
-  std::map<std::tuple<std::int32_t, std::string, std::size_t>, const Series*> by_key_;
+  std::map<std::tuple<std::string, std::string, std::size_t>, const Series*> by_key_;
 };
 
+/// Numbers that stand for people. Whole numbers stay what they are. Where any other name is among them, all are numbered from 1 in
+/// ascending order of their names' bytes (UTF-8: S1, S10, S2; capitals before small letters), whatever file or row they come in.
+std::map<std::string, std::int32_t> people_of(const std::vector<Series>& all, std::vector<std::string>& names) {
+  std::map<std::string, std::int32_t> people;
+  for (const Series& series : all) people.emplace(series.person, 0);
+  const bool numbered = std::all_of(people.begin(), people.end(), [](const auto& one) { return whole_number(one.first).has_value(); });
+  for (std::int32_t next = 1; auto& [name, number] : people) {
+    number = numbered ? *whole_number(name) : next++;
+    if (!numbered) names.push_back(name);
+  }
+  return people;
+}
+
 /// Adds one recording of the manifest's files, with what the sensors with files of their own say meanwhile.
-void add(const Manifest& manifest, const std::vector<std::unique_ptr<OwnFiles>>& own_files, Series& main, Dataset& dataset) {
+void add(const Manifest& manifest, const std::vector<std::unique_ptr<OwnFiles>>& own_files, Series& main, std::int32_t person,
+         Dataset& dataset) {
   const std::size_t rows = main.times.size();
   std::vector<std::vector<float>> blocks; // of each sensor; empty: its columns are in `main`
   std::size_t width = 0, main_width = 0;
@@ -291,7 +326,7 @@ void add(const Manifest& manifest, const std::vector<std::unique_ptr<OwnFiles>>&
     width += manifest.sensors[sensor].columns.size();
     if (!own_files[sensor]) main_width += manifest.sensors[sensor].columns.size();
   }
-  RawRecording raw{main.person, -1, {}, std::move(main.labels)};
+  RawRecording raw{person, -1, {}, std::move(main.labels)};
   raw.values.reserve(rows * width);
   for (std::size_t row = 0; row < rows; ++row) {
     const float* in_main = main.values.data() + row * main_width;
@@ -306,7 +341,7 @@ void add(const Manifest& manifest, const std::vector<std::unique_ptr<OwnFiles>>&
     add_recording(dataset, std::move(raw));
     return;
   }
-  TimedRecording timed(dataset, main.person);
+  TimedRecording timed(dataset, person);
   for (std::size_t row = 0; row < rows; ++row)
     timed.add(main.times[row], std::span(raw.values).subspan(row * width, width), raw.labels[row]);
   timed.finish();
@@ -321,7 +356,12 @@ Dataset read_manifest(const DatasetSource& source) {
   const Columns columns = columns_of(
       manifest, [](const ManifestSensor& sensor) { return sensor.files.empty(); }, manifest.rate, true);
   Dataset dataset{manifest_info(manifest), {}};
-  for (Series& main : read_series(manifest, columns, folder, manifest.files)) add(manifest, own_files, main, dataset);
+  std::vector<Series> all = read_series(manifest, columns, folder, manifest.files);
+  const auto people = people_of(all, dataset.info.people_names);
+  for (Series& main : all) {
+    add(manifest, own_files, main, people.at(main.person), dataset);
+    main = {}; // its values are in the data set now
+  }
   return dataset;
 }
 

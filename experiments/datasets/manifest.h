@@ -11,8 +11,12 @@
 // Its files hold the person's and the recording's column, and no labels. Its samples are brought to the rows of the manifest's files by
 // linear interpolation. Recordings start together, or "time_column" names a column in seconds that all files have.
 //
-// A CSV file has a header row, commas, and one row a sample; columns that the manifest does not name are ignored. Rows of one
-// person and recording are consecutive. A missing value is an empty field or NaN (experiments/gaps.h).
+// A CSV file has a header row, commas (or "delimiter": ";"), and one row a sample; columns that the manifest does not name are ignored. It
+// may be compressed (text_file.h). Rows of one person and recording are consecutive. A missing value is an empty field, NaN or one of
+// "missing_values" (experiments/gaps.h). "decimal": "," reads 1,5 as a number.
+//
+// People are whole numbers, or names: where any is a name, all are numbered from 1 in the order of their names' bytes, and
+// DatasetInfo::people_names holds the names.
 #pragma once
 
 #include <filesystem>
@@ -49,7 +53,10 @@ struct Manifest {
   std::string person_column = "person";
   std::string recording_column; // "": a file and person is one recording
   std::string label_column = "label";
-  std::string time_column; // seconds; "": rows are evenly spaced, and recordings of all files start together
+  std::string time_column;     // seconds; "": rows are evenly spaced, and recordings of all files start together
+  std::string delimiter = ","; // between the fields of all CSV files
+  std::string decimal = ".";   // the decimal point of their numbers
+  std::vector<std::string> missing_values;
   std::vector<std::string> classes;
   std::vector<std::string> none_labels; // further labels, besides the empty one, that mean "no class"
   WindowSpec windows{128, 64, 0.5};
@@ -62,10 +69,13 @@ struct Manifest {
     static const auto all = std::make_tuple(
         field("name", &M::name, "", "name of the data set"), number("rate", &M::rate, 0.0, 0, 1e6, "samples a second"),
         field("files", &M::files, {}, "CSV files, relative to the manifest"), field("sensors", &M::sensors, {}, "sensors worn"),
-        field("person_column", &M::person_column, "", "column with the person's number"),
+        field("person_column", &M::person_column, "", "column with the person's number or name"),
         field("recording_column", &M::recording_column, "", "column that names the recording; none: one a file and person"),
         field("label_column", &M::label_column, "", "column with the activity's name"),
         field("time_column", &M::time_column, "", "column with the time in seconds; none: rows are evenly spaced"),
+        field("delimiter", &M::delimiter, "", "character between fields: a comma unless said"),
+        field("decimal", &M::decimal, "", "decimal point of numbers, . or ,"),
+        field("missing_values", &M::missing_values, {}, "words that stand where a number is missing, besides the empty field and NaN"),
         field("classes", &M::classes, {}, "activities, in the order of the classes"),
         field("none_labels", &M::none_labels, {}, "labels that mean no activity, besides the empty one"),
         field("windows", &M::windows, {}, "windows unless a sweep says otherwise"),

@@ -92,7 +92,7 @@ TEST(Manifest, WrongFieldsAreNamedWithLineAndColumn) {
               HasSubstr("gym.csv line 3: expected 8 columns as in the header, found 7"));
   EXPECT_THAT(Gym(header + "1,s,,squat,1,2,x3,4\n").error(), HasSubstr("gym.csv line 2, column 'az': expected a number, found 'x3'"));
   EXPECT_THAT(Gym(header + "1,s,,squat,1,inf,3,4\n").error(), HasSubstr("column 'ay': expected a number, found 'inf'"));
-  EXPECT_THAT(Gym(header + "Ann,s,,squat,1,2,3,4\n").error(), HasSubstr("column 'person': expected a whole number, found 'Ann'"));
+  EXPECT_THAT(Gym(header + ",s,,squat,1,2,3,4\n").error(), HasSubstr("column 'person': expected the person's number or name"));
   EXPECT_THAT(Gym(header + "1,s,,squad,1,2,3,4\n").error(), AllOf(HasSubstr("label 'squad'"), HasSubstr("did you mean 'squat'?")));
   EXPECT_THAT(Gym(header + "1,s,,squat,1,2,3,4\n1,t,,squat,1,2,3,4\n1,s,,squat,1,2,3,4\n").error(),
               HasSubstr("line 4, column 'set': person 1, recording 's' starts a second time"));

@@ -35,7 +35,9 @@ std::shared_ptr<const AttemptData> open_run_data(const Assignment& assignment) {
   data.disturbed_test = [set, test = split.test](const Condition& condition, const TrainingWindows& windows, const StepObserver& observer) {
     return disturbed_windows(set, test, condition, {windows.mean, windows.deviation}, observer);
   };
-  data.description = to_json_all(set.info()).dump();
+  Json description = to_json_all(set.info());
+  description.erase("people_names"); // weights files are handed on; who wore the sensors is not for all who get one
+  data.description = description.dump();
   return {mapped, &mapped->data};
 }
 
