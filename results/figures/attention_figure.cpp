@@ -38,8 +38,8 @@ Figure attention_figure(const std::vector<TitledTable>& tables) {
         missing = not_run;
         continue;
       }
-      auto map =
-          std::find_if(maps.begin(), maps.end(), [&](const auto& one) { return one.first == recipe || one.first == recipe + not_run; });
+      const std::string unpaired = fmt::format("{}{}", recipe, not_run);
+      auto map = std::find_if(maps.begin(), maps.end(), [&](const auto& one) { return one.first == recipe || one.first == unpaired; });
       if (map == maps.end()) {
         map = maps.insert(maps.end(), {recipe + missing, Json::array()});
         missing.clear();
@@ -48,7 +48,7 @@ Figure attention_figure(const std::vector<TitledTable>& tables) {
       for (const std::string& key : keys) {
         const Cell weight = cell_at(table, row, key);
         const std::string looked_at = shown_on_one_line(key.substr(3));
-        map->second.push_back({{"pair", activity + " · " + sensor},
+        map->second.push_back({{"pair", fmt::format("{} · {}", activity, sensor)},
                                {"activity", activity},
                                {"sensor", sensor},
                                {"key", looked_at},
