@@ -1,6 +1,8 @@
 // Which sensor looks at which, by activity: a heat map for each recipe of a table of the report.
 #include "results/figures/figure.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "experiments/spec/shown_text.h"
@@ -15,6 +17,7 @@ Figure attention_figure(const std::vector<TitledTable>& tables) {
                 {"attention by activity", {{"recipe", "activity", "sensor", "looks at", "weight"}, {}}, {}},
                 "SELECT * FROM v_attention"};
   constexpr std::string_view begin = "attention by activity: ";
+  const std::string not_run = " (by person: NOT RUN)";
   bool two_sensors = false;
   std::size_t recipes = 0;
   for (const TitledTable& made : tables) {
@@ -30,12 +33,13 @@ Figure attention_figure(const std::vector<TitledTable>& tables) {
     std::vector<std::pair<std::string, Json>> maps; // by recipe, as the table has them
     std::string missing;                            // a random split's row by person that nobody ran
     for (const auto& row : table.rows) {
-      const std::string recipe = dataset + " · " + joined_words(table, row, {"protocol", "preset", "differs in"});
+      const std::string recipe = fmt::format("{} · {}", dataset, joined_words(table, row, {"protocol", "preset", "differs in"}));
       if (words_at(table, row, "sensor").empty()) {
-        missing = " (by person: NOT RUN)";
+        missing = not_run;
         continue;
       }
-      auto map = std::find_if(maps.begin(), maps.end(), [&](const auto& one) { return one.first.starts_with(recipe); });
+      const std::string unpaired = fmt::format("{}{}", recipe, not_run);
+      auto map = std::find_if(maps.begin(), maps.end(), [&](const auto& one) { return one.first == recipe || one.first == unpaired; });
       if (map == maps.end()) {
         map = maps.insert(maps.end(), {recipe + missing, Json::array()});
         missing.clear();
@@ -44,7 +48,7 @@ Figure attention_figure(const std::vector<TitledTable>& tables) {
       for (const std::string& key : keys) {
         const Cell weight = cell_at(table, row, key);
         const std::string looked_at = shown_on_one_line(key.substr(3));
-        map->second.push_back({{"pair", activity + " · " + sensor},
+        map->second.push_back({{"pair", fmt::format("{} · {}", activity, sensor)},
                                {"activity", activity},
                                {"sensor", sensor},
                                {"key", looked_at},

@@ -62,6 +62,9 @@ TEST_F(HtmlReport, PicturesHoldTheNumbersOfTheTables) {
   EXPECT_EQ(drops[0].at("mean").get<double>(), (Row{&ablations.table, &ablations.table.rows[0]}.share("difference (mean)")));
   EXPECT_NEAR(drops[0].at("paper").get<double>(), -0.0234, closeness);
   EXPECT_FALSE(values(html, "baselines-1").empty());
+  EXPECT_THAT(html, HasSubstr("href=\"data:text/csv;charset=utf-8,data%20set%2Cprotocol%2C")) << "the numbers as CSV";
+  EXPECT_THAT(html, HasSubstr("<code>stdualx query \"SELECT * FROM v_ablation\"</code>"));
+  EXPECT_THAT(html, HasSubstr("<td>" + a_run().dataset_hash + "</td>")) << "which data they are of";
 }
 
 TEST_F(HtmlReport, ConfusionIsInSharesOfTheTrueActivity) {
@@ -125,6 +128,21 @@ TEST_F(HtmlReport, ARandomSplitNeverStandsAlone) {
   EXPECT_THROW(spec(html, "confusion-1"), std::runtime_error);
   EXPECT_THROW(spec(html, "people-1"), std::runtime_error);
   EXPECT_THAT(html, HasSubstr("a random split, where there is one, says nothing of people"));
+}
+
+TEST_F(HtmlReport, TheQueryOfEachFigureHasRows) {
+  add(a_network("stdual_x", 0), 950, {{"noise/10/1", 900}}, {{"attention_entropy", 0.9}}, {{1, 1, 10, {0, 1, 1, 0}}});
+  add(a_network("without_csa", 0), 940);
+  add(a_network("linear", 0), 900);
+  const std::string html = page(), begin = "<code>stdualx query \"", end = "\"</code>";
+  Reader reader(file);
+  std::size_t queries = 0;
+  for (std::size_t place = html.find(begin); place != std::string::npos; place = html.find(begin, place + 1), ++queries) {
+    std::string sql = html.substr(place + begin.size(), html.find(end, place) - place - begin.size());
+    for (std::size_t quote = sql.find("&#39;"); quote != std::string::npos; quote = sql.find("&#39;")) sql.replace(quote, 5, "'");
+    EXPECT_FALSE(reader.query(sql).rows.empty()) << sql;
+  }
+  EXPECT_EQ(queries, 8u);
 }
 
 TEST_F(HtmlReport, HostileNamesStayText) {
