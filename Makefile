@@ -4,7 +4,7 @@ BUILD := build
 # One more than cores: jobs in the lab mostly wait for Slurm.
 TESTS_AT_ONCE := $(shell expr $$(nproc) + 1)
 
-.PHONY: demo test build format lint bench bench-dispatch gpu asan lab lab-down clean
+.PHONY: demo test build format lint bench bench-dispatch gpu asan docs lab lab-down clean
 
 demo: ## a real sweep on real recordings: watch, two workers
 	cluster/bootstrap.sh demo
@@ -60,6 +60,11 @@ lab: ## a Slurm of three hosts on this machine; root
 
 lab-down:
 	python3 cluster/lab/lab.py down
+
+docs: ## the reference, printed by the program
+	cmake --preset release
+	cmake --build $(BUILD) --target stdualx
+	for page in commands views sweep_file manifest; do $(BUILD)/bin/stdualx reference $$page > docs/$$page.md.new && mv docs/$$page.md.new docs/$$page.md || exit 1; done
 
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' | xargs clang-format -i

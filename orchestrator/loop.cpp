@@ -5,10 +5,12 @@
 #include "cluster/launch.h"
 #include "cluster/slurm.h"
 #include "experiments/archive.h"
+#include "experiments/spec/damage.h"
 #include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/fault.h"
 #include "orchestrator/bookkeeper.h"
+#include "orchestrator/exit_statuses.h"
 #include "results/backup.h"
 #include "results/lock_holders.h"
 
@@ -331,6 +333,8 @@ int run_coordinator(MpiWorld& world, const Job& job, const std::string& crash) {
     ended(ExitStatus::bad_input, error.what());
   } catch (const HeldUpError& error) {
     ended(ExitStatus::drained, error.what(), true);
+  } catch (const DamagedError& error) { // the same command would meet it again, only a repair helps
+    ended(static_cast<ExitStatus>(damaged_status), error.what());
   } catch (const StorageError& error) {
     // What is committed stands; the running epochs are given up. Once the disk is well again the same command goes on.
     const bool never_could = !began && dynamic_cast<const ReadOnlyError*>(&error) != nullptr;

@@ -1,8 +1,9 @@
 // `stdualx`: finds the command, runs it, and turns errors into one sentence and an exit status.
 #include "cluster/build.h"
-#include "experiments/spec/disk_errors.h"
 #include "experiments/spec/fault.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/reference.h"
+#include "orchestrator/exit_statuses.h"
 #include "orchestrator/output.h"
 #include "orchestrator/terminal.h"
 
@@ -12,8 +13,6 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
-#include <new>
-#include <stdexcept>
 
 namespace stdualx {
 
@@ -68,6 +67,10 @@ const std::vector<Command>& commands() {
       {"doctor", "[options]",
        "Whether this host, and with --slurm the cluster, can do what a sweep will ask of them; and what to do where not.",
        "stdualx doctor --slurm --partition gpu --store /shared/results.db", doctor_command},
+      {"reference", "commands|views|sweep_file|manifest", "All of one kind, as Markdown: commands, columns of views, keys of a file.",
+       "stdualx reference views", reference_command},
+      {"completion", "bash|zsh", "A script with which the shell completes commands and their options.", "source <(stdualx completion bash)",
+       completion_command},
       {"guard", "NODE JOB SUBMISSION STORE", "What a job of several nodes starts on another one of them; not for people.",
        "stdualx guard node1 12 results.db.d/submissions/demo-1 results.db", guard_command, true},
       {"rank", "JOB", "What mpirun starts; not for people.", "mpirun -n 3 stdualx rank job.json", rank_command, true},
@@ -80,10 +83,10 @@ namespace {
 void print_help() {
   std::cout << "stdualx: plans one sweep file, trains its runs on many workers, records everything in one SQLite file\n\n";
   for (const auto& command : commands())
-    if (!command.hidden) std::cout << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary << "\n";
-  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: 0 all done, 1 done but its output is cut, 2 bad input, 3 some runs "
-               "failed, 4 refused, 75 drained "
-               "(start me again), 130 stopped by a second Ctrl-C.\n";
+    if (!command.hidden) std::cout << "  " << command.name << std::string(12 - command.name.size(), ' ') << command.summary << "\n";
+  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: ";
+  for (const auto& known : exit_statuses()) std::cout << (known.status == 0 ? "" : ", ") << known.status << " " << known.words;
+  std::cout << ".\n";
 }
 
 int dispatch(const std::vector<std::string>& arguments) {
@@ -109,14 +112,6 @@ int dispatch(const std::vector<std::string>& arguments) {
 /// The exit status; what goes wrong is said in one sentence.
 int run(const std::vector<std::string>& arguments) {
   const ShownStream output(std::cout, STDOUT_FILENO), errors(std::cerr, STDERR_FILENO);
-  const auto fail = [](const std::exception& error, ExitStatus status) {
-    std::cerr << "stdualx: " << error.what() << "\n";
-    return static_cast<int>(status);
-  };
-  const auto contradiction = [](const std::exception& error) {
-    return StorageError(std::string("what was read does not hold together (") + error.what() +
-                        "): another program altered the store or a file, or this is a fault of stdualx; `stdualx db check` tells which");
-  };
   try {
     std::error_code error;
     static_cast<void>(std::filesystem::current_path(error));
@@ -124,24 +119,10 @@ int run(const std::vector<std::string>& arguments) {
       throw InputError("the current directory cannot be named (" + error.message() +
                        "): it was removed, or a folder above it may not be read; cd to another and type the command again");
     return dispatch(arguments);
-  } catch (const InputError& error) {
-    return fail(error, ExitStatus::bad_input);
-  } catch (const RefusedError& error) {
-    return fail(error, ExitStatus::refused);
-  } catch (const PermissionError& error) {
-    return fail(error, ExitStatus::refused);
-  } catch (const ReadOnlyError& error) {
-    return fail(error, ExitStatus::refused);
-  } catch (const DiskError& error) {
-    return fail(error, ExitStatus::drained);
-  } catch (const std::logic_error& error) { // out of range, no value
-    return fail(contradiction(error), ExitStatus::bad_input);
-  } catch (const Json::exception& error) { // a text that is no JSON, or other JSON
-    return fail(contradiction(error), ExitStatus::bad_input);
-  } catch (const std::bad_alloc&) {
-    return fail(StorageError("there was not enough memory: free some, or ask for less at a time"), ExitStatus::bad_input);
-  } catch (const std::exception& error) {
-    return fail(error, ExitStatus::bad_input);
+  } catch (...) {
+    const Ending ending = ending_of(std::current_exception());
+    std::cerr << "stdualx: " << ending.sentence << "\n";
+    return ending.status;
   }
 }
 

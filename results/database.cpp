@@ -7,6 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "experiments/spec/damage.h"
 #include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
 #include "results/fault_vfs.h"
@@ -44,7 +45,7 @@ void throw_sqlite_error(const std::filesystem::path& path, int code, int extende
                       " keeps the store locked; end what it reads or writes there, and start the same command again" + said);
   case SQLITE_NOTADB: throw InputError(where + "this file is not an SQLite database; name a store, or a new file" + said);
   case SQLITE_CORRUPT:
-    throw StorageError(where +
+    throw DamagedError(where +
                        "the store is damaged; `stdualx db check` says what it lacks, `stdualx db rebuild` sets it aside and "
                        "makes another of its newest backup and its checkpoints" +
                        said);

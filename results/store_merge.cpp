@@ -3,6 +3,7 @@
 #include "results/store_impl.h"
 
 #include "experiments/spec/condition.h"
+#include "experiments/spec/damage.h"
 #include "experiments/spec/run_path.h"
 #include "experiments/spec/shown_text.h"
 #include "results/cut_commit.h"
@@ -326,7 +327,7 @@ Merged Store::merge(const std::filesystem::path& other, const CopyRunFile& copy)
   if (const auto holder = impl_->living_holder("other", [&] { heartbeat(); }))
     throw RefusedError(other.string() + ": " + *holder + "; merge it when its sweep has ended");
   const auto said = database.text("PRAGMA other.quick_check(1)").value_or("nothing");
-  if (said != "ok") throw StorageError(other.string() + ": the store is damaged, nothing of it was taken over (SQLite: " + said + ")");
+  if (said != "ok") throw DamagedError(other.string() + ": the store is damaged, nothing of it was taken over (SQLite: " + said + ")");
   Merging merging{*impl_, copy, {}};
   std::vector<std::string> runs, sweeps;
   database.each("SELECT run_id FROM other.runs ORDER BY first_seen_ms, run_id", [&](const Row& row) { runs.push_back(row.text(0)); });

@@ -6,6 +6,7 @@
 #include "cluster/slurm.h"
 #include "experiments/plan.h"
 #include "experiments/sweep.h"
+#include "orchestrator/commands/reference.h"
 #include "orchestrator/slurm_answers.h"
 #include "orchestrator/terminal.h"
 #include "results/lock_holders.h"
@@ -25,12 +26,34 @@
 
 namespace stdualx {
 
+namespace {
+CommandOptions* described_into = nullptr;
+} // namespace
+
+CommandOptions options_of(const Command& command, const std::vector<std::string>& arguments) {
+  CommandOptions found;
+  described_into = &found;
+  try {
+    command.run(command, arguments);
+  } catch (...) {
+    described_into = nullptr;
+    throw;
+  }
+  described_into = nullptr;
+  return found;
+}
+
 bool parse_options(const Command& command, const std::vector<std::string>& arguments, const options::options_description& described,
                    const std::vector<std::string>& positional, options::variables_map& values) {
   options::options_description all("options");
   all.add(described);
   all.add_options()("help,h", "this text");
   options::positional_options_description places;
+  if (described_into != nullptr) { // nobody runs the command: the reference asks what it takes
+    described_into->described.assign(all.options().begin(), all.options().end());
+    described_into->positional = positional;
+    return false;
+  }
   const auto is_optional = [](const std::string& name) { return name.starts_with('['); };
   const auto bare = [&](const std::string& name) { return is_optional(name) ? name.substr(1, name.find(']') - 1) : name; };
   for (const auto& name : positional) places.add(bare(name).c_str(), name.ends_with("...") ? -1 : 1);

@@ -189,7 +189,7 @@ class Workplace(unittest.TestCase):
 
     def command(self, *arguments, store=None):
         """The command line of `stdualx`; the store is named to every command that has one."""
-        return [str(PROGRAM), *map(str, arguments), *([] if arguments[0] in ("--help", "data") else ["--store", str(store or self.store)])]
+        return [str(PROGRAM), *map(str, arguments), *([] if arguments[0] in ("--help", "data", "reference", "completion") else ["--store", str(store or self.store)])]
 
     def start(self, *arguments, store=None):
         # A group of its own: a test's Ctrl-C goes to it as a terminal's would.

@@ -83,8 +83,8 @@ class Predict(RealTraining):
         _, said = self.predict(checkpoint, self.manifest, status=2)
         self.assertIn("it is not the best.safetensors of a run", said)
         self.weights.write_bytes(self.weights.read_bytes()[:-1])
-        _, said = self.predict(self.run_id, self.manifest, status=2)
-        self.assertIn("best.safetensors", said)
+        _, said = self.predict(self.run_id, self.manifest, status=5)
+        self.assertIn("best.safetensors is damaged: its SHA-256 is", said)
 
     def test_no_libtorch_is_loaded(self):
         libraries = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout

@@ -64,7 +64,7 @@ class Repair(Workplace):
     def test_a_cut_store_is_made_again_of_its_backup_and_files(self):
         recorded = self.killed_after(self.killed_after(3) + 2)  # the second start made a backup
         os.truncate(self.store, self.store.stat().st_size // 2)
-        said = self.finish(self.start("status"), 2)
+        said = self.finish(self.start("status"), 5)
         self.assertIn("stdualx db rebuild", said)
         self.assertIn("fault", self.db("check", status=3))
         text = self.db("rebuild")

@@ -1,6 +1,7 @@
 // Names, durable writing, checked reading, tidying up.
 #include "worker/messages/run_files.h"
 
+#include "experiments/spec/damage.h"
 #include "experiments/spec/disk_errors.h"
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/fault.h"
@@ -84,7 +85,7 @@ void check_run_file(const fs::path& store_directory, const std::string& path, co
   const fs::path file = run_file(store_directory, path);
   const std::string found = hash_of(file).sha256;
   if (found != sha256)
-    throw StorageError(file.string() + " is damaged: its SHA-256 is " + found + ", but " + sha256 + " was recorded when it was written");
+    throw DamagedError(file.string() + " is damaged: its SHA-256 is " + found + ", but " + sha256 + " was recorded when it was written");
 }
 
 void set_aside(const fs::path& store_directory, const std::string& path) {
