@@ -374,13 +374,30 @@ void apply_override(JsonFile& file, const std::string& text) {
   for (std::size_t i = 0; i < parts.size(); ++i) apply(&parts[i], item("/parts", i));
 }
 
-Sweep sweep_of(JsonFile file, const std::vector<std::string>& overrides) {
+/// Manifests that lie beside the sweep's file, by their whole path: also in the document, which jobs get without its folder. One that is
+/// found from the working directory alone, or by an override, stays as it is written.
+void find_beside(const std::filesystem::path& folder, JsonFile& file, Sweep& sweep) {
+  for (SweepPart& part : sweep.parts) {
+    const std::string pointer = part.pointer + "/dataset";
+    if (!part.dataset.ends_with(".json") || std::filesystem::path(part.dataset).is_absolute() || file.source.overrides.contains(pointer))
+      continue;
+    const auto beside = std::filesystem::absolute(folder / part.dataset).lexically_normal();
+    std::error_code none;
+    if (!std::filesystem::is_regular_file(beside, none) || std::filesystem::equivalent(beside, part.dataset, none)) continue;
+    part.dataset = beside.string();
+    file.value[Json::json_pointer(pointer)] = part.dataset;
+  }
+}
+
+/// `folder`: of the sweep's file; nullptr where it has none.
+Sweep sweep_of(JsonFile file, const std::vector<std::string>& overrides, const std::filesystem::path* folder) {
   try {
     Sweep sweep = read_sweep(file.value);
     if (!overrides.empty()) {
       for (const auto& text : overrides) apply_override(file, text);
       sweep = read_sweep(file.value);
     }
+    if (folder != nullptr) find_beside(*folder, file, sweep);
     file.value.erase("$schema");
     file.value.erase("description");
     sweep.text = canonical_json(file.value);
@@ -407,11 +424,12 @@ Recipe recipe_of(const SweepPart& part, const RecipeChanges& setting, const Swee
 }
 
 Sweep load_sweep(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
-  return sweep_of(read_json_file(path), overrides);
+  const std::filesystem::path folder = path.parent_path();
+  return sweep_of(read_json_file(path), overrides, &folder);
 }
 
 Sweep load_sweep_text(std::string_view text, const std::string& name, const std::vector<std::string>& overrides) {
-  return sweep_of(parse_json(text, name), overrides);
+  return sweep_of(parse_json(text, name), overrides, nullptr);
 }
 
 } // namespace stdualx

@@ -84,6 +84,7 @@ struct Sweep {
   }
 };
 
+/// A manifest named in the file is looked for beside it first, then where the program runs; one in an override only there.
 /// Reads a sweep file and applies overrides "path=value" in order. A path is one of the top level ("seeds=[1,2]",
 /// "dataset=watch", "windows.steps=64", "resources.threads=2", "grid.training.epochs=[3,5]") or one of recipe_paths(), which
 /// goes into `fixed`. A value that is not JSON is a string. Where a sweep has parts, an override is of each ("name" of the whole).

@@ -160,6 +160,20 @@ TEST(PlanOfAManifest, WhereItLiesIsInNoIdentity) {
   EXPECT_NE(identities(here), identities(data.plan()));
 }
 
+TEST(PlanOfAManifest, ItIsLookedForBesideTheSweepFirst) {
+  const TinyData data("here");
+  const auto sweep = data.folder.path() / "here/sweep.json";
+  test::write_text(sweep, R"({"name": "n", "dataset": "manifest.json", "protocols": [{"kind": "random", "folds": 2}]})");
+  const Sweep read = load_sweep(sweep);
+  const std::string beside = (data.folder.path() / "here/manifest.json").string();
+  EXPECT_EQ(read.parts.at(0).dataset, beside);
+  EXPECT_EQ(load_sweep_text(read.text).parts.at(0).dataset, beside) << "a job that gets the text alone";
+  EXPECT_EQ(make_plan(read, data.folder.data_paths()).runs.size(), 2u);
+  EXPECT_EQ(load_sweep(sweep, {"dataset=manifest.json"}).parts.at(0).dataset, "manifest.json") << "typed where the program runs";
+  test::write_text(sweep, R"({"name": "n", "dataset": "elsewhere.json", "protocols": [{"kind": "random", "folds": 2}]})");
+  EXPECT_EQ(load_sweep(sweep).parts.at(0).dataset, "elsewhere.json");
+}
+
 TEST(PlanOfAManifest, ItsLabelThresholdCountsUnlessTheSweepSaysOtherwise) {
   // Of the windows 0 to 7 and 2 to 9 of each person five labels of eight are alike.
   const TinyData data("here", "gym", R"({"steps": 8, "stride": 2, "label_threshold": 0.6})");
