@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from harness import PROGRAM, Workplace
+from harness import PROGRAM, SOURCE, Workplace
 
 try:
     from selenium import webdriver
@@ -71,6 +71,23 @@ class Page(Workplace):
                 windows, = self.ask("SELECT sum(c.windows) FROM v_confusion c JOIN runs r USING (run_id) WHERE r.variant = 'stdual_x' AND c.part = 'test' AND c.condition = 'clean'")[0]
                 cells = json.loads(driver.execute_script("return document.getElementById('confusion-1-spec').textContent"))["data"]["values"]
                 self.assertEqual(sum(cell["windows"] for cell in cells), windows)
+
+    def test_every_figure_becomes_an_svg_a_pdf_and_a_png(self):
+        path = self.page()
+        write = [str(SOURCE / ".venv" / "bin" / "python"), str(SOURCE / "results" / "figures" / "figure_files.py")]
+        done = subprocess.run([*write, str(path), str(self.folder / "figures")], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for figure in FIGURES:
+            drawn = (self.folder / "figures" / f"{figure}-1.svg").read_text(encoding="utf-8")
+            self.assertRegex(drawn, r"class=\"mark-(symbol|rect|line)", figure)
+            self.assertLess(len(drawn), 100_000, figure)
+            self.assertEqual((self.folder / "figures" / f"{figure}-1.pdf").read_bytes()[:5], b"%PDF-")
+            self.assertEqual((self.folder / "figures" / f"{figure}-1.png").read_bytes()[1:4], b"PNG")
+        empty = self.folder / "empty.html"
+        empty.write_text("<html></html>", encoding="utf-8")
+        done = subprocess.run([*write, str(empty), str(self.folder / "none")], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("holds no figure", done.stderr)
 
     def test_scripts_that_are_not_the_pages_do_not_run(self):
         path = self.page()
