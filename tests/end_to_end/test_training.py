@@ -179,7 +179,7 @@ class Training(RealTraining):
         self.same_as_undisturbed()
 
     def test_a_damaged_checkpoint_costs_one_epoch_and_no_bit(self):
-        spec = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 40, "batch_size": 16}})
+        spec = self.sweep(variants=["stdual_x"], folds=[0], fixed={"training": {"epochs": 200, "batch_size": 16}})
         self.run_sweep(spec, "--workers", 1, store=self.undisturbed)
         process = self.start("run", spec, "--workers", 1)
         self.wait_for_epochs(4)
