@@ -3,6 +3,7 @@
 #include "orchestrator/terminal.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <iostream>
 
