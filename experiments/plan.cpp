@@ -99,7 +99,7 @@ std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, con
     run.world_size = variant.ranks > 0 ? variant.ranks : part.resources.ranks_per_run;
     run.threads = part.resources.threads;
     std::string run_id = run_identity(run);
-    runs.push_back({std::move(run_id), std::move(run), facts.source, part.conditions});
+    runs.push_back({std::move(run_id), std::move(run), facts.source, part.conditions, !is_variant(variant.name)});
   };
 
   for (const SweepProtocol& protocol : part.protocols) {
@@ -137,9 +137,15 @@ void add_part(Plan& plan, const DatasetFacts& facts, std::vector<PlannedRun> run
       plan.runs.push_back(std::move(run));
       continue;
     }
-    auto& known = plan.runs[place->second].evaluations;
+    PlannedRun& known = plan.runs[place->second];
     for (const EvaluationSpec& evaluation : run.evaluations)
-      if (std::find(known.begin(), known.end(), evaluation) == known.end()) known.push_back(evaluation);
+      if (std::find(known.evaluations.begin(), known.evaluations.end(), evaluation) == known.evaluations.end())
+        known.evaluations.push_back(evaluation);
+    known.run.protocol.open_test = known.run.protocol.open_test || run.run.protocol.open_test;
+    if (!known.own_name || run.own_name) continue;
+    known.run.variant = run.run.variant;
+    known.run.preset = run.run.preset;
+    known.own_name = false;
   }
   std::stable_sort(plan.runs.begin(), plan.runs.end(),
                    [](const PlannedRun& a, const PlannedRun& b) { return a.run.world_size > b.run.world_size; });

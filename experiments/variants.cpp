@@ -77,6 +77,8 @@ const std::vector<std::string>& variant_names() {
   return names;
 }
 
+bool is_variant(const std::string& name) { return std::ranges::find(variant_names(), name) != variant_names().end(); }
+
 void apply_variant(const std::string& name, Recipe& recipe) {
   const auto& variants = all_variants();
   const auto found = std::find_if(variants.begin(), variants.end(), [&](const Variant& variant) { return variant.name == name; });

@@ -36,7 +36,7 @@ void add_file(FoundRun& run, std::int64_t attempt, const fs::path& store_directo
     if (!parsed.is_object()) throw StorageError(std::string("its '") + key + "' is not a JSON object");
     return parsed;
   };
-  const RunSpec spec = from_identity_json<RunSpec>(json("identity"));
+  const RunSpec spec = from_json<RunSpec>(json("run"));
   if (run_identity(spec) != run.run_id || text("run_id") != run.run_id) throw StorageError("it is of another run than its folder's");
   run.run = spec;
   if (metadata.contains("placement")) run.attempts[attempt] = from_json<Placement>(json("placement"));

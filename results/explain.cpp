@@ -144,10 +144,14 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
 
   TitledTable fields{"fields",
                      {{"field", "value", "in the identity"}, {}},
-                     {"A field at its neutral value is left out of the identity, so that a field added later changes no old run."}};
-  const auto in_identity = flattened(identity_json(stored));
+                     {"A field at its neutral value is left out of the identity, so that a field added later changes no old run; so is a "
+                      "label, which decides no number."}};
+  const auto in_identity = flattened(identity_json(without_labels(stored))), with_labels = flattened(identity_json(stored));
   for (const auto& [pointer, value] : flattened(Json::parse(text_of(stored_row[0]))))
-    fields.table.rows.push_back({pointer, value, std::string(in_identity.contains(pointer) ? "yes" : "neutral")});
+    fields.table.rows.push_back({pointer, value,
+                                 std::string(in_identity.contains(pointer)   ? "yes"
+                                             : with_labels.contains(pointer) ? "no, a label"
+                                                                             : "neutral")});
   tables.push_back(std::move(fields));
 
   tables.push_back(queried(reader, "attempts",

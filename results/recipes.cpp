@@ -14,7 +14,7 @@
 namespace stdualx {
 
 std::string recipe_identity(const RunSpec& run) {
-  Json recipe = identity_json(run);
+  Json recipe = identity_json(without_labels(run));
   recipe.erase("fold");
   recipe.erase("seed");
   if (run.protocol.kind == "official") recipe["protocol"].erase("validation_people"); // its folds are groups of validation people
@@ -103,7 +103,7 @@ std::vector<RecordedRecipe> recipes_of(Reader& reader, bool open_test) {
       if (has_one_test_part(recipe.protocol)) recipe.fields.erase("/protocol/validation_people");
     }
     recipes.back().runs.push_back({text_of(row[12]),
-                                   {text_of(row[14]), integer_of(row[6])},
+                                   {text_of(row[14]), has_one_test_part(text_of(row[2])) ? 0 : integer_of(row[6])},
                                    integer_of(row[7]),
                                    text_of(row[8]) == "COMPLETE",
                                    real_of(row[9]),

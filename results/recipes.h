@@ -22,7 +22,7 @@ bool is_by_person(std::string_view protocol);
 bool has_random_windows(std::string_view protocol);
 
 /// Split and number: two sweeps may number other validation groups alike.
-using Fold = std::pair<std::string, std::int64_t>;
+using Fold = std::pair<std::string, std::int64_t>; // split_id, which alone tells groups of validation people apart, and fold
 
 struct RecipeRun {
   std::string run_id;

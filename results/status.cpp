@@ -81,10 +81,12 @@ TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& f
                      "' or an identity that starts so; `stdualx status` names them");
   const Table found = reader.query(
       "SELECT r.short_id, CASE WHEN r.status = 'RUNNING' AND ?1 THEN 'INTERRUPTED' ELSE r.status END AS shown, r.dataset, r.protocol, "
-      "r.folds, r.fold, r.seed, "
-      "r.preset, r.variant, r.epochs_done, r.epochs_planned, r.attempts, r.seconds, r.validation_accuracy, r.accuracy, r.f1_macro, "
+      "r.folds, iif(?3 = '', r.fold, coalesce(o.fold, r.fold)), r.seed, iif(?3 = '', r.preset, coalesce(o.preset, r.preset)), "
+      "iif(?3 = '', r.variant, coalesce(o.variant, r.variant)), r.epochs_done, r.epochs_planned, r.attempts, r.seconds, "
+      "r.validation_accuracy, r.accuracy, r.f1_macro, "
       "coalesce((SELECT c.config ->> '$.windows.null_class' FROM v_configs c WHERE c.run_id = r.run_id), 0) "
-      "FROM v_runs r JOIN (SELECT sr.run_id, min(s.rowid) AS sweep_order, sr.ordinal FROM sweep_runs sr JOIN sweeps s USING (sweep_id) "
+      "FROM v_runs r JOIN (SELECT sr.run_id, min(s.rowid) AS sweep_order, sr.ordinal, sr.preset, sr.variant, sr.fold FROM sweep_runs sr "
+      "JOIN sweeps s USING (sweep_id) "
       "WHERE ?3 = '' OR s.name = ?3 OR s.sweep_id GLOB ?3 || '*' GROUP BY sr.run_id) o USING (run_id) "
       "WHERE ?2 = '' OR shown = ?2 ORDER BY o.sweep_order, o.ordinal",
       {std::int64_t{holder.gone}, status, filter.sweep});

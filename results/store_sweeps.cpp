@@ -69,6 +69,20 @@ void Store::Impl::insert_run(const std::string& run_id, const RunSpec& run, std:
                    run.code_version, config);
 }
 
+bool Store::Impl::take_labels(const PlannedRun& planned) {
+  const RunSpec& run = planned.run;
+  // A name that every sweep knows stands for the reports' claims; one of a sweep's own does not displace it.
+  if (!planned.own_name)
+    database.execute("UPDATE runs SET preset = ?2, variant = ?3 WHERE run_id = ?1 AND (preset <> ?2 OR variant <> ?3)", planned.run_id,
+                     run.preset, run.variant);
+  // What is COMPLETE counts as open once its test part is evaluated (a trigger). What is still to be trained ends as this sweep says.
+  database.execute("UPDATE runs SET open_test = ?2 WHERE run_id = ?1 AND status <> 'COMPLETE' AND open_test <> ?2 AND NOT EXISTS (SELECT 1 "
+                   "FROM evaluation_parts p WHERE p.run_id = ?1 AND part = 'test')",
+                   planned.run_id, run.protocol.open_test);
+  return run.protocol.open_test &&
+         database.integer("SELECT 1 FROM runs WHERE run_id = ?1 AND status = 'COMPLETE' AND open_test = 0", planned.run_id).has_value();
+}
+
 std::int64_t Store::register_sweep(const Plan& plan) {
   return impl_->write([&] {
     Database& database = impl_->database;
@@ -86,7 +100,7 @@ std::int64_t Store::register_sweep(const Plan& plan) {
           "INSERT INTO thin_classes (split_id, fold, label, person, tested) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
           thin.split_id, thin.fold, thin.label, thin.nobody ? std::optional<std::int64_t>() : std::optional<std::int64_t>(thin.person),
           Json(thin.tested).dump());
-    std::int64_t added = 0, ordinal = 0;
+    std::int64_t added = 0, ordinal = 0, opened = 0;
     for (const PlannedRun& planned : plan.runs) {
       const std::string& run_id = planned.run_id;
       const RunSpec& run = planned.run;
@@ -95,10 +109,17 @@ std::int64_t Store::register_sweep(const Plan& plan) {
       if (database.execute("UPDATE runs SET config_id = ?2 WHERE run_id = ?1", run_id, config) == 0) {
         impl_->insert_run(run_id, run, config);
         ++added;
+      } else {
+        opened += impl_->take_labels(planned);
       }
-      database.execute("INSERT INTO sweep_runs (sweep_id, run_id, ordinal) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", plan.sweep_id,
-                       run_id, ordinal++);
+      database.execute("INSERT INTO sweep_runs (sweep_id, run_id, ordinal, preset, variant, fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+                       "ON CONFLICT DO UPDATE SET ordinal = excluded.ordinal, preset = excluded.preset, variant = excluded.variant, "
+                       "fold = excluded.fold",
+                       plan.sweep_id, run_id, ordinal++, run.preset, run.variant, run.fold);
     }
+    if (opened > 0)
+      impl_->event("test_opened", "",
+                   "sweep " + plan.name + " opens the test part of " + std::to_string(opened) + " runs that were COMPLETE with it closed");
     return added;
   });
 }

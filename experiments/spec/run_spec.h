@@ -1,4 +1,4 @@
-// One run: all that decides its numbers, and its identity.
+// One run: all that decides its numbers, its labels, and its identity.
 #pragma once
 
 #include <span>
@@ -70,6 +70,9 @@ struct ProtocolSpec {
 /// Whether a protocol has one test part, its publisher's, instead of folds.
 inline bool is_single_split(std::string_view kind) { return kind == "official" || kind == "challenge"; }
 
+inline constexpr std::int64_t no_fold = -1; // the neutral value
+
+/// `preset`, `variant`, `fold` of a single split and `protocol.open_test` are labels: see without_labels.
 struct RunSpec {
   std::string dataset;
   std::string dataset_hash; // over the parsed float32 recordings, labels, people and the sensors' layout
@@ -92,7 +95,7 @@ struct RunSpec {
                         field("dataset_hash", &R::dataset_hash, "", "XXH3-128 over the parsed recordings"),
                         field("windows", &R::windows, {}, "how recordings are cut"),
                         field("protocol", &R::protocol, {}, "how people or windows are parted"),
-                        number("fold", &R::fold, -1, 0, 100000, "which fold of the protocol"),
+                        number("fold", &R::fold, no_fold, 0, 100000, "which fold of the protocol"),
                         field("preset", &R::preset, "", "name of the configuration the run started from"),
                         field("variant", &R::variant, "", "name of the ablation or baseline"), field("model", &R::model, {}, "the network"),
                         field("training", &R::training, {}, "the recipe"),
@@ -105,7 +108,10 @@ struct RunSpec {
   bool operator==(const RunSpec&) const = default;
 };
 
-/// SHA-256 (64 lower-case hex digits) of the canonical identity JSON: sorted keys, neutral fields left out, no white space.
+/// The run with its labels at their neutral values: names of preset and variant, the number of a group of validation people, whether the
+/// test part is looked at. They decide no number: one run may bear others in each sweep.
+RunSpec without_labels(RunSpec spec);
+/// SHA-256 (64 lower-case hex digits) of the canonical identity JSON: without labels, sorted keys, neutral fields left out, no white space.
 std::string run_identity(const RunSpec& spec);
 /// Equal for runs on the same windows in the same folds, whether their test part is open or not.
 std::string split_identity(const RunSpec& spec);

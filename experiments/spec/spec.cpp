@@ -93,7 +93,15 @@ std::string hex_text(std::span<const unsigned char> bytes) {
   return text;
 }
 
-std::string run_identity_text(const RunSpec& spec) { return identity_json(spec).dump(); }
+RunSpec without_labels(RunSpec spec) {
+  spec.preset.clear();
+  spec.variant.clear();
+  spec.protocol.open_test = true;
+  if (is_single_split(spec.protocol.kind)) spec.fold = no_fold; // it numbers groups of validation people, who are named
+  return spec;
+}
+
+std::string run_identity_text(const RunSpec& spec) { return identity_json(without_labels(spec)).dump(); }
 std::string run_identity(const RunSpec& spec) { return sha256_hex(run_identity_text(spec)); }
 
 std::string split_identity(const RunSpec& spec) {

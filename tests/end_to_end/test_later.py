@@ -65,6 +65,28 @@ class FilesGone(Workplace):
         self.assertEqual(self.ask("SELECT count(*), sum(evaluate_only - trains_again) FROM attempts"), [(6, 2)])
         self.assertIn("whole, and its ledger holds", self.finish(self.start("db", "check")))
 
+    def test_a_test_part_that_is_opened_later_is_evaluated_with_the_kept_weights(self):
+        protocol = {"kind": "leave_persons_out", "folds": 3}
+        named = [dict(LINEAR, name="base")]
+        closed = self.small("closed.json", name="choosing", variants=named, protocols=[protocol | {"open_test": False}])
+        opened = self.small("opened.json", name="opening", protocols=[protocol], conditions=["noise/10/1"])
+        reference = self.folder / "reference.db"
+        self.run_sweep(opened, "--workers", 1, "--quiet", store=reference)
+        self.run_sweep(closed, "--workers", 1, "--quiet")
+        self.assertEqual(self.ask("SELECT part, count(*) FROM evaluation_parts GROUP BY 1"), [("validation", 2)])
+        self.assertIn("nothing to do: 2 of 2", self.run_sweep(closed, "--workers", 1))
+        self.assertIn("COMPLETE, 2 more conditions", self.finish(self.start("plan", opened)))
+        self.assertIn("opens the test part of 2 runs", self.run_sweep(opened, "--workers", 1) + self.finish(self.start("query", "SELECT text FROM events")))
+        self.assertEqual(self.ask("SELECT sum(evaluate_only), count(*) FROM attempts"), [(2, 4)])
+        self.assertEqual(self.evaluations(), self.evaluations(reference))
+        self.assertEqual(self.predictions(), self.predictions(reference))
+        self.assertEqual(self.epochs(), self.epochs(reference))
+        self.assertIn("nothing to do: 2 of 2", self.run_sweep(opened, "--workers", 1))
+        self.assertIn("nothing to do: 2 of 2", self.run_sweep(closed, "--workers", 1))
+        self.assertIn("base", self.finish(self.start("runs", "--sweep", "choosing")))
+        self.assertIn("lin", self.finish(self.start("runs", "--sweep", "opening")))
+        self.assertIn("whole, and its ledger holds", self.finish(self.start("db", "check")))
+
     def test_a_store_that_was_copied_without_its_files_goes_on_and_so_does_a_job_killed_meanwhile(self):
         epochs = 300
         self.run_sweep(self.small(epochs=epochs), "--workers", 1, "--quiet")

@@ -193,7 +193,7 @@ private:
                                  {"epoch", std::to_string(report.epoch)},
                                  {"state", state_},
                                  {"report", to_json_all(report).dump()},
-                                 {"identity", run_identity_text(current_->run)}});
+                                 {"run", to_json_all(current_->run).dump()}});
       return hash_of(temporary);
     });
     report.checkpoint_sha256 = file.sha256;

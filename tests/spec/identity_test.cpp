@@ -18,18 +18,32 @@ RunSpec example() {
 
 TEST(Identity, FiveIdentitiesArePinnedForEver) {
   RunSpec spec = example();
-  EXPECT_EQ(run_identity(spec), "e9de893e869a728c9a4c6aa7301a8bbda9be07dc53f3974cc35f465d71f754a8");
+  EXPECT_EQ(run_identity(spec), "db9eb4c1e1ef6ff6fdfad8000d05405ff36c8df0a366015de5c388f9b920cb9d");
   spec.variant = "without_csa";
   spec.model.cross_sensor_attention = false;
-  EXPECT_EQ(run_identity(spec), "6d089a55814f336181c2b395df1212f53da8cc62f4d5ba5b15515bb71ae182b9");
+  EXPECT_EQ(run_identity(spec), "d62dda6ddce8b6c6e7b51ae6c4d26555dc1200441650d5533035ed82477823ee");
   spec.seed = 2;
-  EXPECT_EQ(run_identity(spec), "fdf3c403c632d3dd4cabc917ec8fea5e01c37b7087f4d38b39745885f8a36785");
+  EXPECT_EQ(run_identity(spec), "54147a5efc9fd93206decb3ec82163fe13967a1b31e6c8e6e0c12c01bc7a7d82");
   spec.world_size = 2;
   spec.training.triplet_weight = 0;
-  EXPECT_EQ(run_identity(spec), "f851e7b27967bb462674fc901a3696123be5ac061ebda974bd26adab7cf895b4");
+  EXPECT_EQ(run_identity(spec), "51c37486e9a80a26fc908dfc5db2371b23c1af5b4ec5a3d566fba23a5e801e7c");
   spec.protocol.validation_people = {3, 15, 19, 22, 30};
   spec.training.augmentation.rotation_degrees = 0;
-  EXPECT_EQ(run_identity(spec), "1bfa5c2467c60c786db66e0f3ac0c5db11eefc2e201c666a9c386a427177aa3b");
+  EXPECT_EQ(run_identity(spec), "21d599ef41fdcaa976f93aecaca4d9cca30f6e537161266a73ca13d879a31b22");
+}
+
+TEST(Identity, LabelsDecideNoNumberAndAreNoPartOfIt) {
+  RunSpec spec = example(), labelled = example();
+  labelled.preset = "faithful";
+  labelled.variant = "my_name";
+  labelled.protocol.open_test = false;
+  labelled.fold = 3; // the number of a group of validation people, who are named
+  EXPECT_EQ(run_identity(labelled), run_identity(spec));
+  spec.protocol.kind = labelled.protocol.kind = "leave_persons_out";
+  spec.protocol.folds = labelled.protocol.folds = 5;
+  EXPECT_NE(run_identity(labelled), run_identity(spec)) << "here the fold says who is tested";
+  labelled.fold = spec.fold;
+  EXPECT_EQ(run_identity(labelled), run_identity(spec));
 }
 
 TEST(Identity, FieldsAtTheirNeutralValueAreLeftOut) {

@@ -272,7 +272,9 @@ void Attempt::begin_checkpoint(EpochReport report) {
                        {"report", to_json_all(report).dump()},
                        {"history", history_.dump()},
                        {"placement", to_json_all(placement_).dump()},
-                       {"identity", run_identity_text(assignment_.run)}};
+                       {"identity", run_identity_text(assignment_.run)},
+                       {"run", to_json_all(assignment_.run).dump()},
+                       {"run", to_json_all(assignment_.run).dump()}};
   std::vector<NamedTensor> state = training_.state();
   for (NamedTensor& each : state) each.tensor = each.tensor.to(at::kCPU, each.tensor.scalar_type(), false, true); // a copy, on any device
   const std::string path = report.checkpoint_path;
@@ -289,6 +291,7 @@ Metadata Attempt::metadata_of(const char* format) const {
           {"attempt", std::to_string(assignment_.attempt)},
           {"epoch", std::to_string(training_.progress().best_epoch)},
           {"identity", run_identity_text(assignment_.run)},
+          {"run", to_json_all(assignment_.run).dump()},
           {"placement", to_json_all(placement_).dump()},
           {"dataset", data_.description}};
 }
