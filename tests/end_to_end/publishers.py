@@ -5,7 +5,7 @@ Each activity is a sine of its own frequency and height in every channel, with a
 import math
 
 PAMAP2_ACTIVITIES = (1, 4, 5, 12)
-GESTURES = (406516, 404516, 408512, 407521)
+OPPORTUNITY = ((1, 406516), (2, 404516), (4, 408512), (5, 407521), (0, 0))  # way to move, gesture; 0: neither
 
 
 def wave(activity, person, channel, step, rate):
@@ -34,11 +34,11 @@ def write_opportunity(folder, steps=60):
     for person in range(4):
         for run in ("ADL1", "ADL2", "ADL3", "ADL4", "ADL5", "Drill"):
             with open(folder / f"dataset/S{person + 1}-{run}.dat", "w") as file:
-                for index, gesture in enumerate(GESTURES):
+                for index, (locomotion, gesture) in enumerate(OPPORTUNITY):
                     for step in range(steps):
                         values = numbers(index, person, 8, step, 30)
                         columns = [values[column % 8] for column in range(242)]
-                        labels = ["1", "0", "0", "0", "0", "0", str(gesture)]
+                        labels = [str(locomotion), "0", "0", "0", "0", "0", str(gesture)]
                         file.write(" ".join([str(round((index * steps + step) * 1000 / 30)), *columns, *labels]) + "\n")
 
 
