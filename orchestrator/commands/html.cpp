@@ -4,6 +4,7 @@
 #include "cluster/process.h"
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/errors.h"
+#include "orchestrator/commands/python.h"
 #include "results/figures/page.h"
 
 #include <cerrno>
@@ -39,6 +40,16 @@ void write_html_report(Reader& reader, const ReportRequest& request, const std::
       throw_write_error(file, "the page was not written whole", error, "name another place with --html");
     }
   });
+}
+
+std::string write_figure_files(Reader& reader, const ReportRequest& request, const std::filesystem::path& folder) {
+  if (std::filesystem::exists(folder) && !std::filesystem::is_directory(folder))
+    throw InputError("--figures: expected a folder, found the file " + folder.string());
+  return run_python({.script = "results/figures/figure_files.py",
+                     .arguments = {"-", folder.string()},
+                     .input = html_report(reader, request, "no script: nobody opens this page"),
+                     .what = "figures",
+                     .needs = "vl-convert-python (`cluster/bootstrap.sh demo` puts it into .venv)"});
 }
 
 } // namespace stdualx

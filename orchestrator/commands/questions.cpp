@@ -175,22 +175,28 @@ int report_command(const Command& command, const std::vector<std::string>& argum
                                    ("only these, with commas between: " + names).c_str())(
       "tsne", options::bool_switch(), "also score the t-SNE plane of each embedding (Python; seconds to minutes a run, kept in the cache)")(
       "html", options::value<std::string>()->value_name("FILE"),
-      "write every table with figures as one HTML page that needs no network, and say where");
+      "write every table with figures as one HTML page that needs no network, and say where")(
+      "figures", options::value<std::string>()->value_name("FOLDER"),
+      "write every figure of that page as SVG, PDF and PNG (Python, vl-convert), and say where");
   add_data_options(question.described);
   if (!question.parse(command, arguments)) return 0;
   ReportRequest request;
   std::istringstream wanted(question.values["table"].as<std::string>());
   for (std::string name; std::getline(wanted, name, ',');) request.tables.push_back(name);
-  const bool as_page = question.values.count("html") != 0;
-  if (as_page && !request.tables.empty()) throw InputError("--html writes every table: leave --table out, or --html");
+  const bool as_page = question.values.count("html") != 0, as_figures = question.values.count("figures") != 0;
+  if ((as_page || as_figures) && !request.tables.empty())
+    throw InputError("--html and --figures show every table: leave --table out, or them");
   Reader reader = question.reader();
   if (question.values["tsne"].as<bool>())
     request.plane_silhouettes =
         plane_silhouettes(reader, store_directory(store_path(question.values)), data_paths(question.values).cache_directory);
-  if (!as_page) return question.show(report(reader, request));
-  const std::filesystem::path file = std::filesystem::absolute(question.values["html"].as<std::string>());
-  write_html_report(reader, request, file);
-  std::cout << "report: " << file.string() << "\n";
+  if (!as_page && !as_figures) return question.show(report(reader, request));
+  if (as_page) {
+    const std::filesystem::path file = std::filesystem::absolute(question.values["html"].as<std::string>());
+    write_html_report(reader, request, file);
+    std::cout << "report: " << file.string() << "\n";
+  }
+  if (as_figures) std::cout << write_figure_files(reader, request, std::filesystem::absolute(question.values["figures"].as<std::string>()));
   return 0;
 }
 

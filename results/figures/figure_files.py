@@ -1,4 +1,4 @@
-"""Writes the figures of a page of `stdualx report --html` as files: figure_files.py PAGE.html FOLDER.
+"""Writes the figures of a page of `stdualx report --html` as files, for `report --figures`: figure_files.py PAGE.html FOLDER ("-": standard input).
 
 Each figure becomes FOLDER/NAME.svg, .pdf and .png, through the same Vega-Lite specification that the page draws. Wants the wheel
 vl-convert-python, which cluster/bootstrap.sh puts into .venv. Exit status 2 where the page is none of ours.
@@ -23,8 +23,8 @@ def main(words):
     if len(words) != 2:
         print("figure_files.py: expected PAGE.html and a folder", file=sys.stderr)
         return 2
-    page, folder = pathlib.Path(words[0]), pathlib.Path(words[1])
-    figures = specifications(page.read_text(encoding="utf-8"))
+    page, folder = words[0], pathlib.Path(words[1])
+    figures = specifications(sys.stdin.read() if page == "-" else pathlib.Path(page).read_text(encoding="utf-8"))
     if not figures:
         print(f"figure_files.py: {page} holds no figure; expected a page of `stdualx report --html`", file=sys.stderr)
         return 2

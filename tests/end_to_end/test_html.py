@@ -73,17 +73,18 @@ class Page(Workplace):
                 self.assertEqual(sum(cell["windows"] for cell in cells), windows)
 
     def test_every_figure_becomes_an_svg_a_pdf_and_a_png(self):
-        path = self.page()
-        write = [str(SOURCE / ".venv" / "bin" / "python"), str(SOURCE / "results" / "figures" / "figure_files.py")]
-        done = subprocess.run([*write, str(path), str(self.folder / "figures")], capture_output=True, text=True, timeout=120)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.page()
+        said = self.finish(self.start("report", "--figures", "figures"))
+        self.assertIn(f"{self.folder / 'figures' / 'accuracy-1'}\n", said)
         for figure in FIGURES:
             drawn = (self.folder / "figures" / f"{figure}-1.svg").read_text(encoding="utf-8")
             self.assertRegex(drawn, r"class=\"mark-(symbol|rect|line)", figure)
             self.assertLess(len(drawn), 100_000, figure)
             self.assertEqual((self.folder / "figures" / f"{figure}-1.pdf").read_bytes()[:5], b"%PDF-")
             self.assertEqual((self.folder / "figures" / f"{figure}-1.png").read_bytes()[1:4], b"PNG")
+        self.assertIn("expected a folder, found the file", self.finish(self.start("report", "--figures", "figures/accuracy-1.svg"), status=2))
         empty = self.folder / "empty.html"
+        write = [str(SOURCE / ".venv" / "bin" / "python"), str(SOURCE / "results" / "figures" / "figure_files.py")]
         empty.write_text("<html></html>", encoding="utf-8")
         done = subprocess.run([*write, str(empty), str(self.folder / "none")], capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 2)
