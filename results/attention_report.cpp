@@ -96,6 +96,7 @@ std::optional<TitledTable> entropy_table(ReportContext& context) {
 std::vector<TitledTable> attention_tables(ReportContext& context) {
   std::vector<TitledTable> tables;
   if (auto entropies = entropy_table(context)) tables.push_back(std::move(*entropies));
+  if (auto limbs = limbs_table(context)) tables.push_back(std::move(*limbs));
   std::map<std::string, std::vector<const RecordedRecipe*>> by_dataset;
   for (const auto& row :
        context.reader

@@ -74,6 +74,8 @@ std::vector<TitledTable> baseline_tables(ReportContext& context);
 std::vector<TitledTable> robustness_tables(ReportContext& context);
 std::vector<TitledTable> embedding_tables(ReportContext& context);
 std::vector<TitledTable> attention_tables(ReportContext& context);
+/// A table of attention_tables: none where no data set has arms, legs and a third sensor.
+std::optional<TitledTable> limbs_table(ReportContext& context);
 std::vector<TitledTable> efficiency_tables(ReportContext& context);
 
 } // namespace stdualx

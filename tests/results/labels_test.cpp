@@ -1,6 +1,7 @@
 // Names, the number of a group and whether the test part is looked at: labels of a run in a sweep.
 #include "fixture.h"
 #include "results/ledger.h"
+#include "results/rows.h"
 #include "results/tables.h"
 
 #include <gmock/gmock.h>

@@ -79,7 +79,7 @@ protected:
     }
     EvaluationReport clean = an_evaluation(run_id, attempt, "test", right, 1000, 7);
     clean.metrics.insert(clean.metrics.end(), metrics.begin(), metrics.end());
-    clean.sensors = 2;
+    clean.sensors = attention.empty() ? 2 : std::llround(std::sqrt(static_cast<double>(attention.front().weights.size())));
     clean.attention = attention;
     store.record_evaluation(clean);
     for (const auto& [condition, still_right] : disturbed) {
