@@ -20,6 +20,8 @@ constexpr auto shortest_pause = 1ms, longest_pause = 200ms;
 bool is_record(const Action& action) {
   return !std::holds_alternative<Send>(action) && !std::holds_alternative<Notice>(action) && !std::holds_alternative<Finish>(action);
 }
+/// An end that nobody needs to look at.
+bool ended_well(const std::string& reason) { return reason == "complete" || reason == "drained" || reason == "stopped"; }
 /// What need not wait for a commit: it hands nothing out and acknowledges nothing.
 bool is_drain(const Action& action) {
   const auto* send = std::get_if<Send>(&action);
@@ -159,6 +161,12 @@ void Bookkeeper::carry_out(const RecordEvaluation& evaluation) { to_record().rec
 void Bookkeeper::carry_out(const RecordEnd& end) {
   to_record().end_attempt(end.end, end.status);
   progress_.ended(coordinator_, end.end);
+  if (ended_well(end.end.reason)) return;
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  const RunSpec* run = coordinator_.run(end.end.run_id);
+  last_failures_.push_back({now.count(), end.end.run_id, run == nullptr ? "" : run->variant, end.end.reason, end.end.detail,
+                            std::string(status_name(end.status))});
+  if (last_failures_.size() > most_live_failures) last_failures_.pop_front();
 }
 
 void Bookkeeper::carry_out(const RecordStatus& status) {

@@ -4,6 +4,7 @@
 
 #include "orchestrator/coordinator.h"
 #include "orchestrator/job.h"
+#include "orchestrator/live.h"
 #include "orchestrator/progress.h"
 #include "results/store.h"
 
@@ -46,6 +47,9 @@ public:
   /// Since when other processes' locks have kept the store from being written; none: nothing does.
   std::optional<std::chrono::steady_clock::time_point> held_up_since() const { return held_up_since_; }
 
+  /// The attempts that ended otherwise than they should, oldest first; at most most_live_failures.
+  const std::deque<LiveFailure>& last_failures() const { return last_failures_; }
+
 private:
   void carry_out(const RecordBegin& begin);
   void carry_out(const RecordEpoch& epoch);
@@ -79,6 +83,7 @@ private:
   std::optional<std::chrono::steady_clock::time_point> held_up_since_;
   std::chrono::steady_clock::time_point next_try_;
   std::chrono::milliseconds pause_{0};
+  std::deque<LiveFailure> last_failures_;
 };
 
 } // namespace stdualx

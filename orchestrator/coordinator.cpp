@@ -446,9 +446,15 @@ void Coordinator::finish() {
 std::vector<WorkerView> Coordinator::workers() const {
   std::vector<WorkerView> views;
   for (const auto& [rank, worker] : workers_) {
-    WorkerView view{
-        rank, worker.host, worker.ready && worker.usable, "", worker.last.epoch, worker.last.validation_accuracy, worker.last.train_loss,
-        0};
+    WorkerView view{rank,
+                    worker.host,
+                    worker.ready && worker.usable,
+                    "",
+                    worker.last.epoch,
+                    worker.last.validation_accuracy,
+                    worker.last.train_loss,
+                    0,
+                    worker.last.wall_seconds};
     if (!worker.groups.empty()) view.run_id = runs_[groups_.at(worker.groups.front()).run].run_id();
     if (worker.last.wall_seconds > 0) view.windows_per_second = static_cast<double>(worker.last.windows) / worker.last.wall_seconds;
     views.push_back(std::move(view));

@@ -136,6 +136,7 @@ struct WorkerView {
   std::string run_id; // "": idle
   std::int64_t epoch = 0;
   double validation_accuracy = 0, train_loss = 0, windows_per_second = 0;
+  double epoch_seconds = 0; // of its last epoch; 0: none ended yet
 };
 
 class Coordinator {

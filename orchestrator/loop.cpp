@@ -11,6 +11,7 @@
 #include "experiments/spec/fault.h"
 #include "orchestrator/bookkeeper.h"
 #include "orchestrator/exit_statuses.h"
+#include "orchestrator/live.h"
 #include "results/backup.h"
 #include "results/lock_holders.h"
 
@@ -50,6 +51,10 @@ constexpr auto last_tries = 2s;                  // to write what is left, when 
 enum class Asked { nothing, drain, stop };
 
 double seconds_now() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
+
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 class CoordinatorLoop {
 public:
@@ -116,6 +121,10 @@ public:
       record_events();
       world_.unsent();
       progress_.frame(coordinator_, now - began, coordinator_.finished() && !books_.open());
+      if (now - last_live_ > seconds_between_live_files) {
+        last_live_ = now;
+        write_live(job_.store_directory, live_of(coordinator_, books_.last_failures(), now - began, wall_ms(), self_));
+      }
       if (coordinator_.finished() && !books_.open()) break;
       if (busy) {
         last_busy = Clock::now();
@@ -129,6 +138,8 @@ public:
     }
     Outcome outcome{static_cast<std::int64_t>(stopped_ ? ExitStatus::stopped : coordinator_.exit_status()), coordinator_.storage_failure(),
                     coordinator_.waited_seconds(), coordinator_.ready_seconds(seconds_now()), false};
+    std::error_code ignored; // who reads it all the same sees its age
+    std::filesystem::remove(live_file(job_.store_directory), ignored);
     store_.wait_for_locks(true);
     release_until_ = Clock::now() + (stopped_ || drain_deadline_ ? last_tries : longest_release);
     finish_backup();
@@ -285,7 +296,8 @@ private:
   std::deque<std::pair<std::string, std::string>> to_tell_; // events: kind, text
   std::optional<double> drain_deadline_;
   bool was_held_up_ = false; // since the last tick
-  double last_tick_ = 0, last_heartbeat_ = 0;
+  double last_tick_ = 0, last_heartbeat_ = 0, last_live_ = 0;
+  const ProcessIdentity self_ = this_process();
 };
 
 /// Everyone has been told to exit: hear each agent out but the `lost` ones, so that no send lacks its receiver, then let all go at once.

@@ -4,6 +4,7 @@
 #include "cluster/slurm.h"
 #include "experiments/spec/run_path.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/live.h"
 #include "orchestrator/slurm_answers.h"
 #include "orchestrator/standing.h"
 #include "orchestrator/submission.h"
@@ -150,6 +151,7 @@ struct Watched {
   std::vector<KnownJob> jobs; // its own
   bool alive = false, retired = false;
   std::string words;
+  std::optional<Live> live; // what its coordinator told a moment ago; then the store was not asked
 
   ExitStatus exit_status() const {
     return (standing.runs > 0 || retired) && standing.complete == standing.runs ? ExitStatus::done
@@ -158,8 +160,27 @@ struct Watched {
   }
 };
 
+std::optional<Live> live_now(const fs::path& store) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  return read_live(store_directory(store), now.count(), this_process());
+}
+
+/// Whether the job at work is surely the one that was asked for. Not where there are submissions: one of them may be it.
+bool is_asked_for(const Live& live, const std::vector<KnownJob>& jobs, const std::string& asked) {
+  return jobs.empty() && (asked.empty() || asked == live.sweep || asked == live.sweep_id);
+}
+
 Watched watched(const fs::path& store, std::vector<KnownJob> jobs, const std::string& asked) {
   Watched seen;
+  seen.live = live_now(store);
+  if (seen.live && is_asked_for(*seen.live, jobs, asked)) {
+    seen.sweep_id = seen.live->sweep_id;
+    seen.alive = true;
+    seen.standing = {seen.live->runs, seen.live->complete, seen.live->failed, 0, seen.live->epochs_done};
+    seen.words = seen.live->sweep + ": " + seen.standing.words();
+    return seen;
+  }
+  seen.live.reset();
   std::optional<Reader> reader = reader_of(store, jobs);
   const std::optional<KnownSweep> sweep = chosen_sweep(known_sweeps(reader ? &*reader : nullptr, store_directory(store)), asked);
   seen.jobs = sweep ? jobs_of(*sweep, std::move(jobs)) : std::move(jobs);
@@ -217,7 +238,12 @@ int status_command(const Command& command, const std::vector<std::string>& argum
   if (!parse_options(command, arguments, described, {}, values)) return 0;
   const Format format = output_format(values);
   const fs::path store = store_path(values);
-  std::cout << format_tables(status_of(store, jobs_of(store), values["sweep"].as<std::string>()), format);
+  const std::vector<KnownJob> jobs = jobs_of(store);
+  const std::string asked = values["sweep"].as<std::string>();
+  std::vector<TitledTable> tables = status_of(store, jobs, asked);
+  if (const auto live = live_now(store); live && (asked.empty() || is_asked_for(*live, {}, asked)))
+    for (TitledTable& table : live_tables(*live)) tables.push_back(std::move(table));
+  std::cout << format_tables(tables, format);
   return 0;
 }
 
@@ -241,7 +267,7 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
     if (asked.empty()) asked = seen.sweep_id; // one that is submitted meanwhile is another's
     if (terminal) {
       write_raw(std::cout, "\x1b[H\x1b[J");
-      std::cout << format_tables(status_of(store, jobs, seen.sweep_id), Format::table);
+      std::cout << format_tables(seen.live ? live_tables(*seen.live) : status_of(store, jobs, seen.sweep_id), Format::table);
     } else if (seen.words != told) std::cout << seen.words << "\n";
     if (!std::cout.flush()) return 0; // nobody can hear it; main makes 1 of it
     told = seen.words;
