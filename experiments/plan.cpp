@@ -1,5 +1,6 @@
 #include "experiments/plan.h"
 
+#include "experiments/spec/model_shape.h"
 #include "experiments/variants.h"
 
 #include <algorithm>
@@ -58,6 +59,26 @@ void check_people(const Sweep& sweep, const SweepPart& part, const DatasetFacts&
   }
 }
 
+/// Fits the heads that the sweep leaves to its preset, and says so once a setting and data set.
+void fit_to_data(ModelConfig& model, const SweepPart& part, const RecipeChanges& setting, const SweepVariant& variant,
+                 const DatasetFacts& facts, std::vector<std::string>* notes) {
+  if (facts.shape.steps == 0) return;
+  std::vector<std::string> chosen;
+  const auto choose = [&](const std::string& path) {
+    if (path.starts_with("model.")) chosen.push_back(path.substr(6));
+  };
+  for (const std::string& path : part.fixed_paths) choose(path);
+  for (const RecipeChanges* changes : {&setting, &variant.set})
+    for (const auto& [path, value] : *changes) choose(path);
+  for (const FittedHeads& heads : fit_heads(model, facts.shape, chosen)) {
+    const std::string words = facts.name + ", windows of " + std::to_string(facts.shape.steps) + " steps: model." + heads.setting + " is " +
+                              std::to_string(heads.fitted) + ", not the preset's " + std::to_string(heads.asked) +
+                              ": the largest number up to that which divides " + std::to_string(heads.width) + ", " + heads.what +
+                              ". A sweep that names it has what it names.";
+    if (notes != nullptr && std::find(notes->begin(), notes->end(), words) == notes->end()) notes->push_back(words);
+  }
+}
+
 } // namespace
 
 ProtocolSpec planned_protocol(const SweepProtocol& protocol, const DatasetFacts& facts, std::int64_t fold) {
@@ -72,7 +93,7 @@ ProtocolSpec planned_protocol(const SweepProtocol& protocol, const DatasetFacts&
   return spec;
 }
 
-std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts) {
+std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts, std::vector<std::string>* notes) {
   if (facts.name.empty() || facts.source.empty() || facts.dataset_hash.empty() || facts.windows.steps <= 0 || facts.windows.stride <= 0 ||
       facts.windows.label_threshold <= 0)
     throw std::logic_error("the facts of data set " + part.dataset + " leave its name, its hash or its windows open");
@@ -92,7 +113,8 @@ std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, con
     run.fold = fold;
     run.preset = part.preset;
     run.variant = variant.name;
-    const Recipe recipe = recipe_of(part, setting, variant);
+    Recipe recipe = recipe_of(part, setting, variant);
+    fit_to_data(recipe.model, part, setting, variant, facts, notes);
     run.model = recipe.model;
     run.training = recipe.training;
     run.seed = seed;

@@ -20,6 +20,7 @@ struct DatasetFacts {
   std::vector<std::int64_t> official_validation_people; // usual beside them; empty: none are
   bool challenge = false;                               // whether it has a challenge's split of sessions
   std::vector<std::string> sensors, classes;            // their names
+  InputShape shape;                                     // of the windows; no steps: not known, and nothing is fitted to it
 };
 
 /// The protocol of one of a sweep's runs, with what the data set decides in place: leave_one_person_out's number of folds, the usual
@@ -31,7 +32,9 @@ using DatasetFactsReader = std::function<DatasetFacts(const std::string& dataset
 /// The runs of one part: protocols, settings, seeds, folds, variants, the last one fastest, so that the parts of a paired comparison
 /// end together. Throws InputError with file and line: folds that the protocol does not have, more folds than people, people that
 /// the data set or its training part does not have, an official split where there is none.
-std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts);
+/// Heads that the sweep does not name are fitted to the data (fit_heads); `notes` gets a sentence a setting that is then another.
+std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts,
+                                  std::vector<std::string>* notes = nullptr);
 
 /// Adds a part's runs to a plan.
 void add_part(Plan& plan, const DatasetFacts& facts, std::vector<PlannedRun> runs);

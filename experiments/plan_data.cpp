@@ -145,9 +145,10 @@ Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::stri
                        .official_validation_people = windows.info().official_validation_people,
                        .challenge = windows.info().challenge != ChallengeSplit{},
                        .sensors = {},
-                       .classes = windows.info().classes};
+                       .classes = windows.info().classes,
+                       .shape = windows.shape()};
     for (const SensorInfo& sensor : windows.info().sensors) facts.sensors.push_back(sensor.name);
-    std::vector<PlannedRun> runs = plan_part(sweep, part, facts);
+    std::vector<PlannedRun> runs = plan_part(sweep, part, facts, &plan.notes);
     check_conditions(sweep, part, facts);
     for (ThinClass& one : check_runs(sweep, part, facts, runs, windows)) plan.thin_classes.push_back(std::move(one));
     add_part(plan, facts, std::move(runs));

@@ -256,7 +256,10 @@ SweepPart read_part(const Json& json) {
   if (json.contains("windows")) update_from_json(sweep.windows, json["windows"], "/windows");
   if (json.contains("resources")) update_from_json(sweep.resources, json["resources"], "/resources");
   sweep.fixed = preset(sweep.preset);
-  if (json.contains("fixed")) update_from_json(sweep.fixed, json["fixed"], "/fixed");
+  if (json.contains("fixed")) {
+    update_from_json(sweep.fixed, json["fixed"], "/fixed");
+    sweep.fixed_paths = paths_in(json["fixed"]);
+  }
   sweep.settings = read_settings(json);
 
   const Json& variants = json.contains("variants") ? read_list(json["variants"], "/variants") : Json::array({"stdual_x"});

@@ -60,8 +60,9 @@ struct SweepPart {
   std::string dataset;
   std::string preset = "default";
   WindowSpec windows;
-  Recipe fixed;                        // the preset with `fixed` applied
-  std::vector<RecipeChanges> settings; // grid x zip x random, expanded; one empty entry when there is nothing to vary
+  Recipe fixed;                         // the preset with `fixed` applied
+  std::vector<std::string> fixed_paths; // what `fixed` names, by path
+  std::vector<RecipeChanges> settings;  // grid x zip x random, expanded; one empty entry when there is nothing to vary
   std::vector<SweepVariant> variants;
   std::vector<SweepProtocol> protocols;
   std::vector<std::int64_t> folds; // empty: all

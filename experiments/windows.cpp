@@ -18,7 +18,9 @@ constexpr std::int64_t cutting_version = 2;
 WindowCache cache_of(const std::filesystem::path& directory, const CatalogEntry& entry, const DatasetSource& source,
                      const WindowSpec& spec) {
   Json paths = Json::array(), files = Json::array(), windows = to_json_all(spec);
-  if (spec.training_stride == 0) windows.erase("training_stride"); // the name that such a file always had
+  // The name that such a file always had; a resolved spec has neither seconds nor overlap.
+  if (spec.training_stride == 0) windows.erase("training_stride");
+  for (const char* key : {"seconds", "overlap"}) windows.erase(key);
   for (const auto& file : source.files) {
     std::error_code error;
     const auto size = std::filesystem::file_size(file, error);
@@ -149,6 +151,26 @@ std::vector<ChannelTriple> WindowSet::channel_triples() const {
   return triples;
 }
 
+WindowSpec windows_in_samples(WindowSpec spec, double rate) {
+  if (spec.seconds > 0 && spec.steps > 0)
+    throw InputError("/windows/seconds: stands beside steps; keep one of them, both say how long a window is");
+  if (spec.overlap > 0 && spec.stride > 0)
+    throw InputError("/windows/overlap: stands beside stride; keep one of them, both say where the next window begins");
+  const bool in_seconds = spec.seconds > 0;
+  if (in_seconds) {
+    spec.steps = std::llround(spec.seconds * rate);
+    if (spec.steps < 1)
+      throw InputError("/windows/seconds: " + Json(spec.seconds).dump() + " s are less than a sample at " + Json(rate).dump() +
+                       " samples a second; choose longer windows");
+    spec.seconds = 0;
+  }
+  if (spec.steps > 0 && spec.stride == 0 && (in_seconds || spec.overlap > 0)) {
+    spec.stride = std::max<std::int64_t>(1, std::llround(static_cast<double>(spec.steps) * (1 - spec.overlap)));
+    spec.overlap = 0;
+  }
+  return spec;
+}
+
 WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, const std::string& name) {
   const WindowSpec& own = source.default_windows;
   WindowSpec resolved = spec;
@@ -158,7 +180,9 @@ WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, 
                      " samples a second, which cannot be brought to another rate; leave the key out");
   const double scale = resolved.rate == 0 ? 1 : resolved.rate / source.rate;
   const auto scaled = [&](std::int64_t samples) { return std::max<std::int64_t>(1, std::llround(static_cast<double>(samples) * scale)); };
+  resolved = windows_in_samples(resolved, resolved.rate == 0 ? source.rate : resolved.rate);
   if (resolved.steps == 0) resolved.steps = scaled(own.steps);
+  resolved = windows_in_samples(resolved, source.rate); // an overlap of the data set's own steps
   if (resolved.stride == 0) resolved.stride = scaled(own.stride);
   if (resolved.training_stride == resolved.stride) resolved.training_stride = 0; // the same windows are the same run
   if (resolved.label_threshold == 0) resolved.label_threshold = own.label_threshold;

@@ -21,6 +21,7 @@
 #include "experiments/gaps.h"
 #include "experiments/json_file.h"
 #include "experiments/resample.h"
+#include "experiments/windows.h"
 
 namespace stdualx {
 namespace {
@@ -371,6 +372,12 @@ Manifest load_manifest(const std::filesystem::path& path) {
   const JsonFile file = read_json_file(path);
   try {
     Manifest manifest = from_json<Manifest>(file.value);
+    WindowSpec& windows = manifest.windows;
+    const Json said = file.value.value("windows", Json::object());
+    const auto says = [&](const char* key) { return said.contains(key); };
+    if (windows.seconds > 0 && !says("steps")) windows.steps = 0; // not the usual ones beside it
+    if ((windows.seconds > 0 || windows.overlap > 0) && !says("stride")) windows.stride = 0;
+    if (manifest.rate > 0) windows = windows_in_samples(windows, manifest.rate);
     check_manifest(manifest);
     return manifest;
   } catch (const InputError& error) {

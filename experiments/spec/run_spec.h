@@ -22,6 +22,8 @@ struct WindowSpec {
   double rate = 0;                  // samples a second that recordings are brought to before they are cut; steps and stride count these
   bool null_class = false;          // windows without a class make one more class, "null", instead of being dropped
   std::int64_t training_stride = 0; // samples between the starts of training windows; 0, in a planned run too: `stride`
+  double seconds = 0;               // of a window, in place of steps; a planned run holds the steps that they are, and 0 here
+  double overlap = 0;               // share of a window that the next one repeats, in place of stride; likewise
 
   static const auto& fields() {
     using W = WindowSpec;
@@ -34,7 +36,10 @@ struct WindowSpec {
                                "samples a second that recordings are brought to by linear interpolation; 0: the data set's own"),
                         field("null_class", &W::null_class, false, "true: windows without a class are a class of their own, null"),
                         number("training_stride", &W::training_stride, 0, 0, 1 << 20,
-                               "samples between the starts of training windows; 0: stride, as of validation and test windows"));
+                               "samples between the starts of training windows; 0: stride, as of validation and test windows"),
+                        number("seconds", &W::seconds, 0.0, 0, 1e6, "length of a window in seconds, in place of steps"),
+                        number("overlap", &W::overlap, 0.0, 0, 0.99,
+                               "share of a window that the next one repeats, in place of stride; beside seconds 0: end to end"));
     return all;
   }
   bool operator==(const WindowSpec&) const = default;
@@ -109,6 +114,8 @@ struct RunSpec {
 std::string run_identity(const RunSpec& spec);
 /// Equal for runs on the same windows in the same folds, whether their test part is open or not.
 std::string split_identity(const RunSpec& spec);
+/// Equal for runs on the same windows, whatever their folds: 16 hexadecimal digits.
+std::string cut_identity(const RunSpec& spec);
 /// The text that run_identity hashes.
 std::string run_identity_text(const RunSpec& spec);
 /// SHA-256 of bytes as 64 lower-case hex digits.

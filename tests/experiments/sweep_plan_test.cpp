@@ -204,8 +204,7 @@ TEST(PlanOfAManifest, ANetworkThatTheDataCannotHaveIsRefusedWhereItIsAskedFor) {
   EXPECT_EQ(data.error(random, ",\n\"variants\": [\"stdual_x\", {\"name\": \"five\",\n\"set\": {\n\"model.temporal_heads\": 5}}]"),
             "s.json:6: /variants/1/set/model.temporal_heads: " + what);
   EXPECT_EQ(data.error(random, "", {"model.temporal_heads=5"}), "--set model.temporal_heads=5: /fixed/model/temporal_heads: " + what);
-  // The sweep leaves the heads at their default.
-  EXPECT_THAT(data.error(random, ",\n\"fixed\": {\"model\": {\"stem_layers\": 3}}"),
+  EXPECT_THAT(data.error(random, ",\n\"fixed\": {\"model\": {\"stem_layers\": 3, \"channel_heads\": 2}}"),
               StartsWith("s.json:4: /fixed/model/channel_heads: 2 heads do not divide 1, the steps of the encoder"));
 }
 
