@@ -109,16 +109,16 @@ struct RowAccount {
   std::int64_t in_gaps = 0;     // samples left out: a channel of the manifest's files has no value for longer than is filled
   std::int64_t one_missing = 0; // samples left out: a sensor with files of its own has none there
   std::int64_t filled = 0;      // samples kept with a value that was filled in
-  std::int64_t no_class = 0;    // samples kept that have no class
+  std::int64_t no_class = 0;    // samples in no window that have no class
   std::int64_t shorter = 0;     // samples of stretches that are shorter than a window
-  std::int64_t outside = 0;     // samples of other stretches that lie in no window with a class
+  std::int64_t outside = 0;     // further samples in no window: at an end, labels too mixed
 
   static const auto& fields() {
     using R = RowAccount;
     static const auto all = std::make_tuple(
         field("rows", &R::rows, 0, "rows of the files"), field("regridded", &R::regridded, 0, "samples more on the grid"),
         field("in_gaps", &R::in_gaps, 0, "left out in gaps"), field("one_missing", &R::one_missing, 0, "left out: a sensor is missing"),
-        field("filled", &R::filled, 0, "filled in"), field("no_class", &R::no_class, 0, "kept without a class"),
+        field("filled", &R::filled, 0, "filled in"), field("no_class", &R::no_class, 0, "without a class, in no window"),
         field("shorter", &R::shorter, 0, "in stretches shorter than a window"), field("outside", &R::outside, 0, "in no window"));
     return all;
   }

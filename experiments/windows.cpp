@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <numeric>
 
 #include "experiments/resample.h"
 #include "experiments/window_cache.h"
@@ -110,7 +112,42 @@ void add_null_class(DatasetInfo& info, const Windows& windows) {
   info.classes.emplace_back(name);
 }
 
+/// Completes the account of a manifest's rows with what cutting made of the samples, and says whose are in no window.
+void account_for_windows(WindowSetInfo& info, const Dataset& dataset, const Windows& windows) {
+  const WindowSpec& spec = info.windows;
+  RowAccount& account = info.account;
+  std::map<std::int32_t, std::pair<std::int64_t, bool>> people; // samples, and whether any is in a window
+  std::vector<std::vector<bool>> used(dataset.recordings.size());
+  for (std::size_t i = 0; i < dataset.recordings.size(); ++i) used[i].resize(static_cast<std::size_t>(dataset.recordings[i].steps()));
+  for (std::size_t window = 0; window < windows.labels.size(); ++window) {
+    auto& samples = used[static_cast<std::size_t>(windows.recordings[window])];
+    const auto start = samples.begin() + windows.starts[window];
+    std::fill(start, start + spec.steps, true);
+  }
+  for (std::size_t i = 0; i < dataset.recordings.size(); ++i) {
+    const Recording& recording = dataset.recordings[i];
+    auto& [samples, any] = people[recording.person];
+    samples += recording.steps();
+    any = any || std::find(used[i].begin(), used[i].end(), true) != used[i].end();
+    if (recording.steps() < spec.steps) {
+      account.shorter += recording.steps();
+      continue;
+    }
+    for (std::size_t step = 0; step < used[i].size(); ++step)
+      if (!used[i][step]) ++(recording.labels[step] == no_label ? account.no_class : account.outside);
+  }
+  for (const auto& [person, found] : people)
+    if (!found.second)
+      info.notes.push_back("Person " + person_words(info.dataset, person) + " has " + std::to_string(found.first) +
+                           " samples and no window: no fold is theirs, and no table names them.");
+}
+
 } // namespace
+
+std::string person_words(const DatasetInfo& info, std::int32_t person) {
+  const auto place = static_cast<std::size_t>(person) - 1;
+  return std::to_string(person) + (person > 0 && place < info.people_names.size() ? " (" + info.people_names[place] + ")" : "");
+}
 
 WindowSet::WindowSet(WindowSetInfo info, Windows windows) : info_(std::move(info)) {
   const auto owned = std::make_shared<const Windows>(std::move(windows));
@@ -237,12 +274,27 @@ WindowSet open_window_set(const std::string& name, const WindowSpec& spec, const
   WindowSetInfo info;
   info.windows = windows_spec;
   info.dataset_hash = dataset_hash(dataset);
+  info.account = dataset.account;
+  info.notes = dataset.notes;
+  const auto samples = [&] {
+    return std::accumulate(dataset.recordings.begin(), dataset.recordings.end(), std::int64_t{0},
+                           [](std::int64_t sum, const Recording& recording) { return sum + recording.steps(); });
+  };
+  info.account.regridded -= samples();
   if (windows_spec.rate != 0) resample(dataset, windows_spec.rate);
+  info.account.regridded += samples();
   info.dataset = dataset.info;
   if (!dataset.info.sessions.empty())
     for (const Recording& recording : dataset.recordings) info.recording_sessions.push_back(recording.session);
   const Windows windows = cut_windows(dataset, info.windows);
   if (windows_spec.null_class) add_null_class(info.dataset, windows);
+  if (info.account.rows > 0) {
+    account_for_windows(info, dataset, windows);
+    for (const Recording& recording : dataset.recordings) {
+      info.recording_names.push_back(recording.name);
+      info.recording_begins.push_back(recording.begin);
+    }
+  }
   if (windows.labels.empty())
     throw InputError("data set '" + name + "' yields no window of " + std::to_string(info.windows.steps) +
                      " steps: its recordings are shorter, or no label covers a share of " + std::to_string(info.windows.label_threshold) +

@@ -55,6 +55,9 @@ struct WindowSetInfo {
   }
 };
 
+/// A person as people know them: "3", or "3 (anna)" where people have names.
+std::string person_words(const DatasetInfo& info, std::int32_t person);
+
 /// Three channels of one sensor that are the x, y, z of one vector and turn together.
 struct ChannelTriple {
   std::int64_t sensor = 0;

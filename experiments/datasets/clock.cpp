@@ -46,22 +46,22 @@ bool is_refused(const ClockMeasure& clock, double declared) {
 
 void ClockSummary::add(const std::string& recording, const ClockMeasure& clock, double declared) {
   if (clock.rate <= 0) return;
-  lowest_ = count_ == 0 ? clock.rate : std::min(lowest_, clock.rate);
-  highest_ = std::max(highest_, clock.rate);
-  longest_ = std::max(longest_, clock.longest);
-  declared_ = declared;
-  medians_.push_back(clock.median);
-  ++count_;
+  Group& group = groups_[declared];
+  group.lowest = group.medians.empty() ? clock.rate : std::min(group.lowest, clock.rate);
+  group.highest = std::max(group.highest, clock.rate);
+  group.longest = std::max(group.longest, clock.longest);
+  group.medians.push_back(clock.median);
   if (std::abs(clock.rate / declared - 1) > clock_difference_said) odd_.push_back({recording, clock.rate, declared});
 }
 
 std::vector<std::string> ClockSummary::words() const {
   std::vector<std::string> sentences;
-  if (count_ == 0) return sentences;
-  sentences.push_back(
-      fmt::format("Clock: declared {:.6g} Hz, measured {:.4g} to {:.4g} rows a second in {} recording{} (median step {:.4g} s, "
-                  "largest gap {:.4g} s).",
-                  declared_, lowest_, highest_, count_, count_ == 1 ? "" : "s", median_of(medians_), longest_));
+  for (const auto& [declared, group] : groups_)
+    sentences.push_back(
+        fmt::format("Clock: declared {:.6g} Hz, measured {:.4g} to {:.4g} rows a second in {} recording{} (median step {:.4g} s, "
+                    "largest gap {:.4g} s).",
+                    declared, group.lowest, group.highest, group.medians.size(), group.medians.size() == 1 ? "" : "s",
+                    median_of(group.medians), group.longest));
   constexpr std::size_t most = 10;
   for (std::size_t i = 0; i < odd_.size() && i < most; ++i)
     sentences.push_back(

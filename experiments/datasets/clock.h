@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ bool is_refused(const ClockMeasure& clock, double declared);
 class ClockSummary {
 public:
   void add(const std::string& recording, const ClockMeasure& clock, double declared);
-  /// A sentence on all, then one for each of the recordings that differ by over 2 %, ten at most. Nothing without a recording.
+  /// A sentence on all of one declared rate, then one for each of the recordings that differ by over 2 %, ten at most. Nothing without a
+  /// recording.
   std::vector<std::string> words() const;
 
 private:
@@ -36,9 +38,11 @@ private:
     std::string recording;
     double measured = 0, declared = 0;
   };
-  std::size_t count_ = 0;
-  double declared_ = 0, lowest_ = 0, highest_ = 0, longest_ = 0;
-  std::vector<double> medians_;
+  struct Group {
+    double lowest = 0, highest = 0, longest = 0;
+    std::vector<double> medians; // of each recording
+  };
+  std::map<double, Group> groups_; // by declared rate
   std::vector<Told> odd_;
 };
 

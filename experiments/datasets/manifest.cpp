@@ -16,8 +16,11 @@
 
 #include "experiments/catalog.h"
 #include "experiments/datasets/clock.h"
+#include "experiments/datasets/label_intervals.h"
 #include "experiments/datasets/manifest_rows.h"
+#include "experiments/datasets/oddities.h"
 #include "experiments/datasets/readers.h"
+#include "experiments/datasets/row_fields.h"
 #include "experiments/gaps.h"
 #include "experiments/json_file.h"
 #include "experiments/resample.h"
@@ -52,6 +55,16 @@ void check_manifest(const Manifest& manifest) {
   check(!manifest.sensors.empty(), "/sensors", "at least one sensor");
   check(!manifest.person_column.empty(), "/person_column", "the name of the column with the person's number");
   check(!manifest.label_column.empty(), "/label_column", "the name of the column with the activity");
+  for (const auto& [said, key] : {std::pair(&manifest.person_column, "/person_column"),
+                                  {&manifest.recording_column, "/recording_column"},
+                                  {&manifest.session_column, "/session_column"},
+                                  {&manifest.label_column, "/label_column"}})
+    check_path_pattern(*said, key);
+  check(manifest.time_column.empty() ? manifest.microsecond_column.empty() : true, "/microsecond_column",
+        "a /time_column that it is added to");
+  check_files(manifest.label_files, "/label_files");
+  check(manifest.label_files.empty() || !manifest.recording_column.empty() || manifest.label_files.size() == manifest.files.size(),
+        "/label_files", "as many files as in /files, or a /recording_column: recordings are told apart by it, or else by their file");
   const std::string& delimiter = manifest.delimiter;
   check(delimiter.size() == 1 && std::string_view(",;\t| :").find(delimiter[0]) != std::string_view::npos, "/delimiter",
         "one of \",\", \";\", \"\\t\", \"|\", \":\" and \" \"");
@@ -85,6 +98,30 @@ void check_manifest(const Manifest& manifest) {
             here + "/kinds/" + std::to_string(k), std::string(kinds_allowed) + ", found '" + kind + "'");
     }
   }
+}
+
+/// Columns that are no measured channel of their own.
+std::vector<std::string> odd_columns(const Manifest& manifest) {
+  std::vector<std::string> sentences;
+  for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor) {
+    const ManifestSensor& one = manifest.sensors[sensor];
+    for (std::size_t i = 0; i < one.columns.size(); ++i) {
+      const std::string name = "Column '" + one.columns[i] + "' of sensor '" + one.name + "'";
+      for (const auto& [column, what] : {std::pair(&manifest.person_column, "people"),
+                                         {&manifest.recording_column, "recordings"},
+                                         {&manifest.time_column, "times"},
+                                         {&manifest.label_column, "labels"}})
+        if (one.columns[i] == *column)
+          sentences.push_back(name + " is that of the " + what + ", too: as a channel it tells a network what it must not know.");
+      for (std::size_t before = 0; before <= sensor; ++before) {
+        const ManifestSensor& other = manifest.sensors[before];
+        const auto end = before == sensor ? other.columns.begin() + static_cast<std::ptrdiff_t>(i) : other.columns.end();
+        if (other.files == one.files && std::find(other.columns.begin(), end, one.columns[i]) != end)
+          sentences.push_back(name + " is listed twice in /sensors" + (before == sensor ? "." : ": in '" + other.name + "', too."));
+      }
+    }
+  }
+  return sentences;
 }
 
 DatasetInfo manifest_info(const Manifest& manifest) {
@@ -127,7 +164,8 @@ Columns columns_of(const Manifest& manifest, const std::function<bool(const Mani
 class OwnFiles {
 public:
   OwnFiles(const Manifest& manifest, const ManifestSensor& sensor, const std::filesystem::path& folder, Remarks& remarks)
-      : sensor_(sensor), by_file_(manifest.recording_column.empty()), rate_(sensor.rate > 0 ? sensor.rate : manifest.rate),
+      : sensor_(sensor), remarks_(remarks), by_file_(manifest.recording_column.empty()),
+        rate_(sensor.rate > 0 ? sensor.rate : manifest.rate),
         series_(read_series(manifest,
                             columns_of(
                                 manifest, [&](const ManifestSensor& one) { return &one == &sensor; }, rate_, false),
@@ -150,6 +188,11 @@ public:
       if (std::all_of(values.begin(), values.end(), [](float value) { return std::isnan(value); }))
         throw InputError(own.file + ": " + own.words() + ": sensor '" + sensor_.name + "' has no value of '" + sensor_.columns[channel] +
                          "' while " + main.file + " lasts; both need the same clock, in seconds");
+      const auto missing = std::count_if(values.begin(), values.end(), [](float value) { return std::isnan(value); });
+      if (10 * missing > std::ssize(values))
+        remarks_.notes.push_back(fmt::format("Sensor '{}' has '{}' for {:.0f} % of {}; what it lacks is left out.", sensor_.name,
+                                             sensor_.columns[channel],
+                                             100 - 100 * static_cast<double>(missing) / static_cast<double>(values.size()), main.words()));
       for (std::size_t row = 0; row < values.size(); ++row) result[row * width + channel] = values[row];
     }
     return result;
@@ -161,6 +204,7 @@ private:
   }
 
   const ManifestSensor& sensor_;
+  Remarks& remarks_;
   bool by_file_; // recordings are told apart by their file
   double rate_;
   std::vector<Series> series_;
@@ -224,6 +268,8 @@ void add(const Manifest& manifest, const std::vector<std::unique_ptr<OwnFiles>>&
     RawRecording raw;
     raw.person = person;
     raw.elsewhere = elsewhere;
+    const auto session = std::find(dataset.info.sessions.begin(), dataset.info.sessions.end(), main.session);
+    if (session != dataset.info.sessions.end()) raw.session = static_cast<std::int32_t>(session - dataset.info.sessions.begin());
     raw.name = main.recording.empty() ? main.file_name() : main.recording;
     raw.begin = main.times[begin] - began;
     raw.labels.assign(main.labels.begin() + static_cast<std::ptrdiff_t>(begin), main.labels.begin() + static_cast<std::ptrdiff_t>(end));
@@ -252,13 +298,23 @@ Dataset read_manifest(const DatasetSource& source) {
       manifest, [](const ManifestSensor& sensor) { return sensor.files.empty(); }, manifest.rate, true);
   Dataset dataset{manifest_info(manifest), {}};
   std::vector<Series> all = read_series(manifest, columns, folder, manifest.files, remarks);
+  if (!manifest.label_files.empty()) label_by_intervals(manifest, folder, all, remarks);
   const auto people = people_of(all, dataset.info.people_names);
+  std::set<std::string> sessions;
+  for (const Series& main : all) sessions.insert(main.session);
+  if (!manifest.session_column.empty()) dataset.info.sessions.assign(sessions.begin(), sessions.end());
   for (Series& main : all) {
     add(manifest, own_files, main, people.at(main.person), dataset);
     main = {}; // its values are in the data set now
   }
+  std::set<std::int32_t> kept;
+  for (const Recording& recording : dataset.recordings) kept.insert(recording.person);
+  for (const auto& [name, number] : people)
+    if (!kept.contains(number))
+      remarks.notes.push_back("Person " + name + " vanishes: every row of theirs lies in a gap, or lacks a sensor.");
   dataset.notes = remarks.clocks.words();
-  dataset.notes.insert(dataset.notes.end(), remarks.notes.begin(), remarks.notes.end());
+  for (const auto& found : {remarks.notes, odd_columns(manifest), odd_channels(dataset)})
+    dataset.notes.insert(dataset.notes.end(), found.begin(), found.end());
   return dataset;
 }
 
@@ -268,6 +324,11 @@ Manifest load_manifest(const std::filesystem::path& path) {
   const JsonFile file = read_json_file(path);
   try {
     Manifest manifest = from_json<Manifest>(file.value);
+    const std::filesystem::path folder = path.parent_path();
+    manifest.files = matching_files(folder, manifest.files, "/files");
+    manifest.label_files = matching_files(folder, manifest.label_files, "/label_files");
+    for (std::size_t i = 0; i < manifest.sensors.size(); ++i)
+      manifest.sensors[i].files = matching_files(folder, manifest.sensors[i].files, "/sensors/" + std::to_string(i) + "/files");
     WindowSpec& windows = manifest.windows;
     const Json said = file.value.value("windows", Json::object());
     const auto says = [&](const char* key) { return said.contains(key); };
@@ -296,6 +357,7 @@ DatasetSource find_manifest(const std::filesystem::path& path) {
     }
   };
   add_files(manifest.files, "/files");
+  add_files(manifest.label_files, "/label_files");
   for (std::size_t i = 0; i < manifest.sensors.size(); ++i)
     add_files(manifest.sensors[i].files, "/sensors/" + std::to_string(i) + "/files");
   return source;

@@ -16,28 +16,25 @@
 namespace stdualx {
 namespace {
 
-/// One way of writing for whole numbers: "03" is "3".
-std::string one_name(std::string_view text) {
-  std::int32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() ? std::to_string(value) : std::string(text);
-}
-
 /// Reads the recordings of one CSV file.
 class FileReader {
 public:
-  FileReader(const Manifest& manifest, const Columns& columns, std::string file, std::size_t file_number)
-      : manifest_(manifest), columns_(columns), file_(std::move(file)), file_number_(file_number), text_(read_text_file(file_)),
-        csv_(file_, text_, {manifest.delimiter[0], manifest.decimal[0], manifest.missing_values}) {
+  FileReader(const Manifest& manifest, const Columns& columns, const std::filesystem::path& folder, const std::string& path,
+             std::size_t file_number)
+      : manifest_(manifest), columns_(columns), file_((folder / path).string()), file_number_(file_number), text_(read_text_file(file_)),
+        csv_(file_, text_, {manifest.delimiter[0], manifest.decimal[0], manifest.missing_values}), labels_(manifest),
+        person_(csv_, manifest.person_column, "/person_column", path),
+        recording_(csv_, manifest.recording_column, "/recording_column", path) {
     for (std::size_t i = 0; i < columns.names.size(); ++i) channels_.push_back(csv_.column(columns.names[i], columns.keys[i]));
-    person_column_ = csv_.column(manifest.person_column, "/person_column");
-    if (!manifest.recording_column.empty()) recording_column_ = csv_.column(manifest.recording_column, "/recording_column");
-    if (!manifest.time_column.empty()) time_column_ = csv_.column(manifest.time_column, "/time_column");
+    if (!manifest.time_column.empty()) {
+      time_column_ = csv_.column(manifest.time_column, "/time_column");
+      std::optional<std::size_t> microseconds;
+      if (!manifest.microsecond_column.empty()) microseconds = csv_.column(manifest.microsecond_column, "/microsecond_column");
+      time_.emplace(manifest, time_column_, microseconds);
+    }
     if (!columns.main) return;
-    label_column_ = csv_.column(manifest.label_column, "/label_column");
-    for (std::size_t i = 0; i < manifest.classes.size(); ++i) classes_[manifest.classes[i]] = static_cast<std::int32_t>(i);
-    for (const std::string& none : manifest.none_labels) classes_[none] = no_label;
-    classes_[""] = no_label;
+    if (manifest.label_files.empty()) label_ = NamedField(csv_, manifest.label_column, "/label_column", path);
+    session_ = NamedField(csv_, manifest.session_column, "/session_column", path);
   }
 
   /// Adds the file's recordings to `all`, in their order.
@@ -45,47 +42,39 @@ public:
     std::set<std::pair<std::string, std::string>> seen;
     Series* series = nullptr;
     while (csv_.next()) {
-      const std::string person = this->person();
-      const std::string_view name = manifest_.recording_column.empty() ? std::string_view{} : csv_.text(recording_column_);
+      const std::string person = person_name(csv_, person_);
+      const std::string_view name = recording_.text(csv_), session = session_.text(csv_);
       if (series == nullptr || series->person != person || series->recording != name) {
         series = &all.emplace_back();
-        *series = {person, std::string(name), "", file_, file_number_, csv_.line(), 0, {}, {}, {}};
+        *series = {person, std::string(name), std::string(session), file_, file_number_, csv_.line(), 0, {}, {}, {}};
         if (!seen.emplace(person, series->recording).second)
-          csv_.fail(manifest_.recording_column.empty() ? person_column_ : recording_column_,
-                    "person " + person + ", recording '" + series->recording +
-                        "' starts a second time; put the rows of one recording together, in the order of time");
+          (recording_.is_said() ? recording_ : person_)
+              .fail(csv_, "person " + person + ", recording '" + series->recording +
+                              "' starts a second time; put the rows of one recording together, in the order of time");
       }
+      if (series->session != session)
+        session_.fail(csv_, "session '" + std::string(session) + "' begins within a recording of session '" + series->session +
+                                "'; name a /recording_column that tells them apart");
       series->times.push_back(time_of_row(*series));
       for (const std::size_t column : channels_) series->values.push_back(csv_.number(column));
-      if (columns_.main) series->labels.push_back(label());
+      if (label_.is_said()) series->labels.push_back(labels_.of(csv_, label_));
       series->last_line = csv_.line();
     }
     if (series == nullptr) remarks.notes.push_back(file_ + ": holds a header and no row");
   }
 
 private:
-  std::string person() const {
-    const std::string_view text = csv_.text(person_column_);
-    if (text.empty()) csv_.fail(person_column_, "expected the person's number or name, found an empty field");
-    return one_name(text);
-  }
-
   double time_of_row(const Series& series) const {
-    if (manifest_.time_column.empty()) return static_cast<double>(series.times.size()) / columns_.rate;
-    const double time = csv_.precise_number(time_column_);
+    if (!time_) return static_cast<double>(series.times.size()) / columns_.rate;
+    const double time = time_->seconds(csv_);
     if (!series.times.empty() && !(time > series.times.back()))
       csv_.fail(time_column_, "expected a time after that of the row before, found '" + std::string(csv_.text(time_column_)) +
-                                  "'; times are seconds, ascending within a recording");
+                                  "'; times are " +
+                                  (manifest_.time_format == "iso8601" ? "moments"
+                                   : manifest_.time_unit == "s"       ? "seconds"
+                                                                      : manifest_.time_unit) +
+                                  ", ascending within a recording");
     return time;
-  }
-
-  std::int32_t label() const {
-    const auto found = classes_.find(csv_.text(label_column_));
-    if (found != classes_.end()) return found->second;
-    const std::string text(csv_.text(label_column_));
-    const std::string near = nearest_word(text, manifest_.classes);
-    csv_.fail(label_column_, "label '" + text + "' is neither in the manifest's /classes nor in its /none_labels" +
-                                 (near.empty() ? "" : "; did you mean '" + near + "'?"));
   }
 
   const Manifest& manifest_;
@@ -94,9 +83,11 @@ private:
   std::size_t file_number_;
   std::string text_;
   CsvReader csv_;
+  Labels labels_;
   std::vector<std::size_t> channels_;
-  std::size_t person_column_ = 0, label_column_ = 0, recording_column_ = 0, time_column_ = 0;
-  std::map<std::string, std::int32_t, std::less<>> classes_;
+  NamedField person_, recording_, label_, session_;
+  std::optional<TimeField> time_;
+  std::size_t time_column_ = 0;
 };
 
 /// A clock of quite another rate than the stated one would be twice the speed, or half. Adds what is to be said of it.
@@ -112,10 +103,32 @@ void check_clock(const Series& series, const std::string& time_column, double ra
 
 } // namespace
 
+Labels::Labels(const Manifest& manifest) : manifest_(manifest) {
+  for (std::size_t i = 0; i < manifest.classes.size(); ++i) numbers_[manifest.classes[i]] = static_cast<std::int32_t>(i);
+  for (const std::string& none : manifest.none_labels) numbers_[none] = no_label;
+  numbers_[""] = no_label;
+}
+
+std::int32_t Labels::of(const CsvReader& csv, const NamedField& field) const {
+  const auto found = numbers_.find(field.text(csv));
+  if (found != numbers_.end()) return found->second;
+  const std::string text(field.text(csv)), near = nearest_word(text, manifest_.classes);
+  field.fail(csv, "label '" + text + "' is neither in the manifest's /classes nor in its /none_labels" +
+                      (near.empty() ? "" : "; did you mean '" + near + "'?"));
+}
+
+std::string person_name(const CsvReader& csv, const NamedField& field) {
+  const std::string_view text = field.text(csv);
+  if (text.empty()) field.fail(csv, "expected the person's number or name, found an empty field");
+  std::int32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? std::to_string(value) : std::string(text);
+}
+
 std::vector<Series> read_series(const Manifest& manifest, const Columns& columns, const std::filesystem::path& folder,
                                 const std::vector<std::string>& files, Remarks& remarks) {
   std::vector<Series> all;
-  for (std::size_t i = 0; i < files.size(); ++i) FileReader(manifest, columns, (folder / files[i]).string(), i).read(all, remarks);
+  for (std::size_t i = 0; i < files.size(); ++i) FileReader(manifest, columns, folder, files[i], i).read(all, remarks);
   std::map<std::pair<std::string, std::string>, const Series*> known;
   for (const Series& series : all) {
     if (!manifest.recording_column.empty())

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "experiments/datasets/clock.h"
+#include "experiments/datasets/csv.h"
 #include "experiments/datasets/manifest.h"
+#include "experiments/datasets/row_fields.h"
 
 namespace stdualx {
 
@@ -25,6 +28,21 @@ struct Series {
   std::string file_name() const { return std::filesystem::path(file).filename().string(); }
   std::string words() const { return "recording '" + recording + "' of person " + person; }
 };
+
+/// The manifest's labels by their words.
+class Labels {
+public:
+  explicit Labels(const Manifest& manifest);
+  /// Index of the class, or no_label. InputError: a word that the manifest does not name, with the near one.
+  std::int32_t of(const CsvReader& csv, const NamedField& field) const;
+
+private:
+  const Manifest& manifest_;
+  std::map<std::string, std::int32_t, std::less<>> numbers_;
+};
+
+/// Who it is, a whole number in one way of writing: "03" is "3". InputError: an empty field.
+std::string person_name(const CsvReader& csv, const NamedField& field);
 
 /// Which columns a list of files is read for.
 struct Columns {

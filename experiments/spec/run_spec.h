@@ -48,7 +48,7 @@ struct WindowSpec {
 /// How people or windows are parted into training, validation and test.
 struct ProtocolSpec {
   std::string kind = "leave_persons_out";
-  std::int64_t folds = 0;                      // of leave_persons_out and random; planned: of leave_one_person_out too
+  std::int64_t folds = 0;                      // of leave_persons_out and random; planned: of leave_one_..._out too
   std::int64_t split_seed = 0;                 // of drawing folds and validation people
   double validation_share = 0.2;               // of the training people (random: of the training windows), drawn by split_seed
   std::vector<std::int64_t> validation_people; // named instead of drawn
@@ -58,9 +58,11 @@ struct ProtocolSpec {
   static const auto& fields() {
     using P = ProtocolSpec;
     static const auto all = std::make_tuple(
-        choice("kind", &P::kind, "", {"official", "challenge", "leave_one_person_out", "leave_persons_out", "random"},
+        choice("kind", &P::kind, "",
+               {"official", "challenge", "leave_one_person_out", "leave_one_session_out", "leave_persons_out", "random"},
                "official: the publisher's split of people; challenge: the publisher's split of sessions; leave_one_person_out: a fold a "
-               "person; leave_persons_out: k folds of people; random: k folds of windows, which leak where windows overlap"),
+               "person; leave_one_session_out: a fold a session, with the same people on both sides; leave_persons_out: k folds of people; "
+               "random: k folds of windows, which leak where windows overlap"),
         number("folds", &P::folds, 0, 0, 1000, "k"),
         number("split_seed", &P::split_seed, 0, 0, 9007199254740991.0, "seed of the folds and of the validation part"),
         number("validation_share", &P::validation_share, 0.0, 0, 0.9, "share of the training people (random: windows) kept for validation"),
