@@ -88,6 +88,7 @@ struct Store::Impl {
   std::int64_t config_id(const RunSpec& run);
   /// PLANNED; `config`: its config_id.
   void insert_run(const std::string& run_id, const RunSpec& run, std::int64_t config);
+  void insert_origins(const Plan& plan);
   void insert_epoch(const EpochReport& report);
   /// Throws StorageError when there is no such attempt. True: it is not over.
   bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr, AttemptKind* kind = nullptr);

@@ -24,6 +24,9 @@ class WindowLengths(Workplace):
         self.assertEqual(self.statuses(), {"COMPLETE": len(LENGTHS)})
         scored = self.ask("SELECT count(*) FROM v_runs WHERE accuracy BETWEEN 0 AND 1")
         self.assertEqual(scored, [(len(LENGTHS),)])
+        for recording, start, right in self.ask("SELECT recording, start, class = iif(recording LIKE 'slow%', 'slow', 'fast') FROM v_predictions"):
+            self.assertRegex(recording, "^(slow|fast)[123]$")
+            self.assertTrue(right and 0 <= start < 22, "a window leads back to its recording, whose name is its class here")
 
 
 if __name__ == "__main__":
