@@ -15,10 +15,17 @@ std::size_t channels_of(const DatasetInfo& info) {
   return channels;
 }
 
-/// Fills short gaps with the last value. True for each step that then has every channel.
-std::vector<bool> fill(RawRecording& raw, std::size_t channels, std::size_t longest) {
+/// What filling makes of a step.
+struct Filled {
+  std::vector<bool> complete; // every channel is there
+  std::vector<bool> touched;  // a value was filled in
+  std::vector<bool> in_main;  // a channel of the recording's own files is missing
+};
+
+/// Fills short gaps with the last value.
+Filled fill(RawRecording& raw, std::size_t channels, std::size_t longest) {
   const std::size_t steps = raw.labels.size();
-  std::vector<bool> complete(steps, true);
+  Filled result{std::vector<bool>(steps, true), std::vector<bool>(steps), std::vector<bool>(steps)};
   for (std::size_t channel = 0; channel < channels; ++channel) {
     const auto at = [&](std::size_t step) -> float& { return raw.values[step * channels + channel]; };
     for (std::size_t step = 0; step < steps;) {
@@ -30,13 +37,18 @@ std::vector<bool> fill(RawRecording& raw, std::size_t channels, std::size_t long
       }
       const bool filled = step > 0 && end - step <= longest;
       for (std::size_t gap = step; gap < end; ++gap) {
-        if (filled) at(gap) = at(step - 1);
-        else complete[gap] = false;
+        if (filled) {
+          at(gap) = at(step - 1);
+          result.touched[gap] = true;
+          continue;
+        }
+        result.complete[gap] = false;
+        if (raw.elsewhere.empty() || !raw.elsewhere[channel]) result.in_main[gap] = true;
       }
       step = end;
     }
   }
-  return complete;
+  return result;
 }
 
 } // namespace
@@ -51,14 +63,16 @@ void add_recording(Dataset& dataset, RawRecording raw) {
   const std::size_t sensors = dataset.info.sensors.size();
   const bool whole = std::none_of(raw.values.begin(), raw.values.end(), [](float value) { return std::isnan(value); });
   if (whole && channels == sensors * padded) { // as nearly all recordings of the large data sets
-    if (!raw.labels.empty()) dataset.recordings.push_back({raw.person, std::move(raw.values), std::move(raw.labels), raw.session});
+    if (!raw.labels.empty())
+      dataset.recordings.push_back({raw.person, std::move(raw.values), std::move(raw.labels), raw.session, raw.name, raw.begin});
     return;
   }
-  const std::vector<bool> complete = fill(raw, channels, longest_filled_gap(dataset.info.rate));
+  const Filled filled = fill(raw, channels, longest_filled_gap(dataset.info.rate));
   Recording* recording = nullptr;
   for (std::size_t step = 0; step < raw.labels.size(); ++step) {
-    if (!complete[step]) {
+    if (!filled.complete[step]) {
       ++dataset.left_out_steps;
+      ++(filled.in_main[step] ? dataset.account.in_gaps : dataset.account.one_missing);
       recording = nullptr;
       continue;
     }
@@ -66,7 +80,10 @@ void add_recording(Dataset& dataset, RawRecording raw) {
       recording = &dataset.recordings.emplace_back();
       recording->person = raw.person;
       recording->session = raw.session;
+      recording->name = raw.name;
+      recording->begin = raw.begin + static_cast<double>(step) / dataset.info.rate;
     }
+    dataset.account.filled += filled.touched[step] ? 1 : 0;
     const std::size_t begin = recording->samples.size();
     recording->samples.resize(begin + sensors * padded, 0.0f);
     const float* value = raw.values.data() + step * channels;

@@ -19,10 +19,13 @@ struct RawRecording {
   std::int32_t session = -1;        // as Recording::session
   std::vector<float> values;        // [steps, channels of all sensors one after the other], NaN: missing
   std::vector<std::int32_t> labels; // [steps], index of the class or no_label
+  std::vector<bool> elsewhere = {}; // [channels], whether they come out of a sensor's own files; empty: none does
+  std::string name = {};            // as Recording::name
+  double begin = 0;                 // as Recording::begin
 };
 
 /// Fills short gaps and adds the stretches that then have every channel, each as a recording of its own, to `dataset`, whose
-/// `info` names the sensors and the rate. Steps left out are counted there.
+/// `info` names the sensors and the rate. Steps left out are counted there, and in its account why.
 void add_recording(Dataset& dataset, RawRecording raw);
 
 /// Makes recordings out of samples that carry their time. Samples that were lost in between become missing ones; where time jumps

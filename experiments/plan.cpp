@@ -1,5 +1,6 @@
 #include "experiments/plan.h"
 
+#include "experiments/spec/model_shape.h"
 #include "experiments/variants.h"
 
 #include <algorithm>
@@ -11,6 +12,7 @@ namespace {
 
 std::int64_t fold_count(const SweepProtocol& protocol, const DatasetFacts& facts) {
   if (protocol.spec.kind == "leave_one_person_out") return std::ssize(facts.people);
+  if (protocol.spec.kind == "leave_one_session_out") return facts.sessions;
   if (!is_single_split(protocol.spec.kind)) return protocol.spec.folds;
   return std::max<std::int64_t>(1, std::ssize(protocol.validation_groups));
 }
@@ -41,6 +43,10 @@ void check_people(const Sweep& sweep, const SweepPart& part, const DatasetFacts&
       sweep.fail(part, pointer + "/kind", part.dataset + " has no challenge; use leave_one_person_out");
     if (spec.kind == "leave_one_person_out" && facts.people.size() < 2)
       sweep.fail(part, pointer + "/kind", part.dataset + " has one person only; use random");
+    if (spec.kind == "leave_one_session_out" && facts.sessions < 2)
+      sweep.fail(part, pointer + "/kind",
+                 part.dataset + " has " + (facts.sessions == 0 ? "no sessions" : "one session only") +
+                     "; name a /session_column in its manifest, or use leave_one_person_out");
     if (spec.kind == "leave_persons_out" && spec.folds > std::ssize(facts.people))
       sweep.fail(part, pointer + "/folds",
                  std::to_string(spec.folds) + " folds of people, but " + part.dataset + " has " + std::to_string(facts.people.size()) +
@@ -58,11 +64,32 @@ void check_people(const Sweep& sweep, const SweepPart& part, const DatasetFacts&
   }
 }
 
+/// Fits the heads that the sweep leaves to its preset, and says so once a setting and data set.
+void fit_to_data(ModelConfig& model, const SweepPart& part, const RecipeChanges& setting, const SweepVariant& variant,
+                 const DatasetFacts& facts, std::vector<std::string>* notes) {
+  if (facts.shape.steps == 0) return;
+  std::vector<std::string> chosen;
+  const auto choose = [&](const std::string& path) {
+    if (path.starts_with("model.")) chosen.push_back(path.substr(6));
+  };
+  for (const std::string& path : part.fixed_paths) choose(path);
+  for (const RecipeChanges* changes : {&setting, &variant.set})
+    for (const auto& [path, value] : *changes) choose(path);
+  for (const FittedHeads& heads : fit_heads(model, facts.shape, chosen)) {
+    const std::string words = facts.name + ", windows of " + std::to_string(facts.shape.steps) + " steps: model." + heads.setting + " is " +
+                              std::to_string(heads.fitted) + ", not the preset's " + std::to_string(heads.asked) +
+                              ": the largest number up to that which divides " + std::to_string(heads.width) + ", " + heads.what +
+                              ". A sweep that names it has what it names.";
+    if (notes != nullptr && std::find(notes->begin(), notes->end(), words) == notes->end()) notes->push_back(words);
+  }
+}
+
 } // namespace
 
 ProtocolSpec planned_protocol(const SweepProtocol& protocol, const DatasetFacts& facts, std::int64_t fold) {
   ProtocolSpec spec = protocol.spec;
   if (spec.kind == "leave_one_person_out") spec.folds = std::ssize(facts.people);
+  if (spec.kind == "leave_one_session_out") spec.folds = facts.sessions;
   if (protocol.usual_validation && !facts.official_validation_people.empty()) {
     spec.validation_people = facts.official_validation_people;
     spec.validation_share = 0;
@@ -72,7 +99,7 @@ ProtocolSpec planned_protocol(const SweepProtocol& protocol, const DatasetFacts&
   return spec;
 }
 
-std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts) {
+std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts, std::vector<std::string>* notes) {
   if (facts.name.empty() || facts.source.empty() || facts.dataset_hash.empty() || facts.windows.steps <= 0 || facts.windows.stride <= 0 ||
       facts.windows.label_threshold <= 0)
     throw std::logic_error("the facts of data set " + part.dataset + " leave its name, its hash or its windows open");
@@ -92,7 +119,8 @@ std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, con
     run.fold = fold;
     run.preset = part.preset;
     run.variant = variant.name;
-    const Recipe recipe = recipe_of(part, setting, variant);
+    Recipe recipe = recipe_of(part, setting, variant);
+    fit_to_data(recipe.model, part, setting, variant, facts, notes);
     run.model = recipe.model;
     run.training = recipe.training;
     run.seed = seed;
@@ -118,6 +146,23 @@ std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, con
             if (holds(variant.folds.empty() ? sweep_folds : variant.folds, fold)) add(protocol, setting, seed, fold, variant);
   }
   return runs;
+}
+
+std::string sweep_with_places(const Plan& plan, const std::filesystem::path& path) {
+  Json json = Json::parse(plan.sweep_text);
+  const auto add = [&](const Json& part) {
+    const auto dataset = part.value("dataset", std::string());
+    if (!is_relative_manifest(dataset)) return;
+    for (const auto& folder : {path.parent_path(), std::filesystem::path()}) { // beside the sweep, or where the command runs
+      const std::string place = std::filesystem::absolute(folder / dataset).lexically_normal().string();
+      if (std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return run.dataset_source == place; }))
+        json[places_key][dataset] = place;
+    }
+  };
+  if (json.contains("parts"))
+    for (const Json& part : Json(json["parts"])) add(part);
+  else add(json);
+  return canonical_json(json);
 }
 
 void add_part(Plan& plan, const DatasetFacts& facts, std::vector<PlannedRun> runs) {

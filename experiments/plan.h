@@ -18,8 +18,10 @@ struct DatasetFacts {
   std::vector<std::int64_t> people;                     // who is in it, ascending
   std::vector<std::int64_t> official_test_people;       // empty: the publisher names none
   std::vector<std::int64_t> official_validation_people; // usual beside them; empty: none are
+  std::int64_t sessions = 0;                            // with a window; 0: they are not told apart
   bool challenge = false;                               // whether it has a challenge's split of sessions
   std::vector<std::string> sensors, classes;            // their names
+  InputShape shape;                                     // of the windows; no steps: not known, and nothing is fitted to it
 };
 
 /// The protocol of one of a sweep's runs, with what the data set decides in place: leave_one_person_out's number of folds, the usual
@@ -31,7 +33,13 @@ using DatasetFactsReader = std::function<DatasetFacts(const std::string& dataset
 /// The runs of one part: protocols, settings, seeds, folds, variants, the last one fastest, so that the parts of a paired comparison
 /// end together. Throws InputError with file and line: folds that the protocol does not have, more folds than people, people that
 /// the data set or its training part does not have, an official split where there is none.
-std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts);
+/// Heads that the sweep does not name are fitted to the data (fit_heads); `notes` gets a sentence a setting that is then another.
+std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, const DatasetFacts& facts,
+                                  std::vector<std::string>* notes = nullptr);
+
+/// A planned sweep's text for a file that lies elsewhere than its own, `path`: with the places of the manifests that it names by relative
+/// paths, so that a job finds them. Its identity is the same.
+std::string sweep_with_places(const Plan& plan, const std::filesystem::path& path);
 
 /// Adds a part's runs to a plan.
 void add_part(Plan& plan, const DatasetFacts& facts, std::vector<PlannedRun> runs);

@@ -113,6 +113,22 @@ void check_conditions(const Sweep& sweep, const SweepPart& part, const DatasetFa
   }
 }
 
+/// Where the windows of a part's runs come from, once a cut.
+void add_origins(Plan& plan, const WindowSet& windows, const std::vector<PlannedRun>& runs) {
+  if (runs.empty()) return;
+  WindowOrigins origins{
+      .cut_id = cut_identity(runs.front().run), .rate = windows.info().rate, .recordings = {}, .begins = {}, .recording = {}, .starts = {}};
+  if (std::any_of(plan.origins.begin(), plan.origins.end(), [&](const WindowOrigins& one) { return one.cut_id == origins.cut_id; })) return;
+  const WindowSetInfo& all = windows.all_info();
+  origins.recordings = all.recording_names;
+  origins.begins = all.recording_begins;
+  origins.recordings.resize(static_cast<std::size_t>(all.recordings));
+  origins.begins.resize(static_cast<std::size_t>(all.recordings));
+  origins.recording.assign(windows.recordings().begin(), windows.recordings().end());
+  origins.starts.assign(windows.starts().begin(), windows.starts().end());
+  plan.origins.push_back(std::move(origins));
+}
+
 WindowSet windows_of(const Sweep& sweep, const SweepPart& part, const DataPaths& paths) {
   try {
     return open_window_set(part.dataset, part.windows, paths);
@@ -143,13 +159,19 @@ Plan make_plan(const Sweep& sweep, const DataPaths& paths, std::vector<std::stri
                        .people = evaluated_people(windows),
                        .official_test_people = windows.info().official_test_people,
                        .official_validation_people = windows.info().official_validation_people,
+                       .sessions = std::ssize(evaluated_sessions(windows)),
                        .challenge = windows.info().challenge != ChallengeSplit{},
                        .sensors = {},
-                       .classes = windows.info().classes};
+                       .classes = windows.info().classes,
+                       .shape = windows.shape()};
     for (const SensorInfo& sensor : windows.info().sensors) facts.sensors.push_back(sensor.name);
-    std::vector<PlannedRun> runs = plan_part(sweep, part, facts);
+    for (const std::string& note : windows.all_info().notes) // people without a window; what else is odd, `data import` says
+      if (note.starts_with("Person ") && std::find(plan.notes.begin(), plan.notes.end(), facts.name + ": " + note) == plan.notes.end())
+        plan.notes.push_back(facts.name + ": " + note);
+    std::vector<PlannedRun> runs = plan_part(sweep, part, facts, &plan.notes);
     check_conditions(sweep, part, facts);
     for (ThinClass& one : check_runs(sweep, part, facts, runs, windows)) plan.thin_classes.push_back(std::move(one));
+    add_origins(plan, windows, runs);
     add_part(plan, facts, std::move(runs));
   }
   if (plan.runs.empty()) throw InputError("nothing can be planned: no data set of the sweep was found. " + skipped->front());

@@ -21,7 +21,7 @@ Recipe faithful() {
   model.gaussians = 20;
   model.gaussian_sigma = 0.5;
   // Known: 6 heads over 12 channels and 10 over 100 steps. Ours: the nearest numbers that divide 3 channels and 128 steps;
-  // other shapes set model.temporal_heads and model.channel_heads.
+  // for other shapes fit_heads (spec/model_shape.h) takes the next lower ones that divide.
   model.temporal_heads = 3;
   model.channel_heads = 8;
   // Known: half of the flattened window, without a limit, then 64; dropout 0.1 between.

@@ -96,14 +96,41 @@ struct Recording {
   std::vector<float> samples;       // [steps, sensors, channels], physical units, padded channels 0
   std::vector<std::int32_t> labels; // [steps], index of the class or no_label
   std::int32_t session = -1;        // index into the data set's sessions; -1: they are not told apart
+  std::string name = {};            // as a manifest's files call it; "": published data sets have none
+  double begin = 0;                 // seconds from the first row of the recording of that name to this stretch of it
 
   std::int64_t steps() const { return static_cast<std::int64_t>(labels.size()); }
+};
+
+/// What became of the rows of a manifest's files: rows + regridded = in_gaps + one_missing + samples of all recordings.
+struct RowAccount {
+  std::int64_t rows = 0;        // of the manifest's files
+  std::int64_t regridded = 0;   // samples more (less, below 0) that the grid of the rate has: rows with times are brought to it
+  std::int64_t in_gaps = 0;     // samples left out: a channel of the manifest's files has no value for longer than is filled
+  std::int64_t one_missing = 0; // samples left out: a sensor with files of its own has none there
+  std::int64_t filled = 0;      // samples kept with a value that was filled in
+  std::int64_t no_class = 0;    // samples in no window that have no class
+  std::int64_t shorter = 0;     // samples of stretches that are shorter than a window
+  std::int64_t outside = 0;     // further samples in no window: at an end, labels too mixed
+
+  static const auto& fields() {
+    using R = RowAccount;
+    static const auto all = std::make_tuple(
+        field("rows", &R::rows, 0, "rows of the files"), field("regridded", &R::regridded, 0, "samples more on the grid"),
+        field("in_gaps", &R::in_gaps, 0, "left out in gaps"), field("one_missing", &R::one_missing, 0, "left out: a sensor is missing"),
+        field("filled", &R::filled, 0, "filled in"), field("no_class", &R::no_class, 0, "without a class, in no window"),
+        field("shorter", &R::shorter, 0, "in stretches shorter than a window"), field("outside", &R::outside, 0, "in no window"));
+    return all;
+  }
+  bool operator==(const RowAccount&) const = default;
 };
 
 struct Dataset {
   DatasetInfo info;
   std::vector<Recording> recordings;
-  std::int64_t left_out_steps = 0; // in gaps that were not filled
+  std::int64_t left_out_steps = 0;     // in gaps that were not filled
+  RowAccount account = {};             // of a manifest's files; otherwise empty
+  std::vector<std::string> notes = {}; // what is odd about the recordings, a sentence each
 };
 
 /// XXH3-128 (32 hex digits) over the recordings' float32 samples, labels and people, the rate, which channels of which kind make

@@ -122,6 +122,42 @@ Split split_sessions(const WindowSet& windows, const ProtocolSpec& protocol) {
   return split;
 }
 
+std::int64_t session_of(const WindowSet& windows, std::int64_t index) {
+  return windows.recording_sessions()[static_cast<std::size_t>(windows.recordings()[static_cast<std::size_t>(index)])];
+}
+
+/// Leaves out one session; the validation part is sessions, too.
+Split split_one_session(const WindowSet& windows, const ProtocolSpec& protocol, std::int64_t fold) {
+  if (!protocol.validation_people.empty())
+    throw InputError("/protocol/validation_people: leave_one_session_out parts sessions, not people; leave it out");
+  const std::vector<std::int64_t> sessions = evaluated_sessions(windows);
+  const std::vector<std::int64_t> test{sessions[static_cast<std::size_t>(fold)]}, rest = without(sessions, test);
+  std::vector<std::int64_t> validation;
+  if (protocol.validation) {
+    const auto order = drawn_order(rest, RandomStream(protocol.split_seed, "validation sessions"), fold);
+    const std::size_t wanted = share_of(protocol.validation_share, order.size());
+    if (wanted >= order.size())
+      throw InputError("/protocol: fold " + std::to_string(fold) + " has " + std::to_string(order.size()) +
+                       " training sessions and needs " + std::to_string(wanted) +
+                       " of them for validation, which leaves none to train on; record more, or say \"validation\": false");
+    validation.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted));
+  }
+  Split split;
+  for (std::int64_t index = 0; index < windows.size(); ++index) {
+    const std::int64_t session = session_of(windows, index);
+    const bool validates = std::find(validation.begin(), validation.end(), session) != validation.end();
+    if (session == test[0] || validates) {
+      if (windows.is_for_evaluation(index)) (validates ? split.validation : split.test).push_back(index);
+    } else if (windows.is_for_training(index)) {
+      split.train.push_back(index);
+    }
+  }
+  split.train_people = people_of(windows, split.train);
+  split.validation_people = people_of(windows, split.validation);
+  split.test_people = people_of(windows, split.test);
+  return split;
+}
+
 /// Windows by class, each class in a drawn order, one class after the other.
 std::vector<std::int64_t> drawn_by_class(const WindowSet& windows, const std::vector<std::int64_t>& indices, const RandomStream& stream,
                                          std::int64_t fold) {
@@ -195,6 +231,13 @@ std::vector<std::int64_t> evaluated_people(const WindowSet& windows) {
   return {people.begin(), people.end()};
 }
 
+std::vector<std::int64_t> evaluated_sessions(const WindowSet& windows) {
+  std::set<std::int64_t> sessions;
+  for (std::int64_t index = 0; index < windows.size() && !windows.recording_sessions().empty(); ++index)
+    if (windows.is_for_evaluation(index)) sessions.insert(session_of(windows, index));
+  return {sessions.begin(), sessions.end()};
+}
+
 std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol) {
   const std::string& name = windows.info().name;
   if (protocol.kind == "official") {
@@ -214,9 +257,18 @@ std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol) 
                        std::to_string(people) + " folds, found " + std::to_string(protocol.folds) + "; leave the key out");
     return people;
   }
+  if (protocol.kind == "leave_one_session_out") {
+    const auto sessions = static_cast<std::int64_t>(evaluated_sessions(windows).size());
+    if (sessions < 2)
+      throw InputError("/protocol/kind: data set '" + name + "' has " + (sessions == 0 ? "no sessions" : "one session only") +
+                       "; name a /session_column in its manifest, or use leave_one_person_out");
+    return sessions;
+  }
   if (protocol.kind != "leave_persons_out" && protocol.kind != "random")
-    throw InputError("/protocol/kind: expected official, challenge, leave_one_person_out, leave_persons_out or random, found '" +
-                     protocol.kind + "'");
+    throw InputError(
+        "/protocol/kind: expected official, challenge, leave_one_person_out, leave_one_session_out, leave_persons_out or random, "
+        "found '" +
+        protocol.kind + "'");
   if (protocol.folds < 2)
     throw InputError("/protocol/folds: expected at least 2 folds for " + protocol.kind + ", found " + std::to_string(protocol.folds));
   if (protocol.kind == "leave_persons_out" && protocol.folds > people)
@@ -236,6 +288,8 @@ Split make_split(const WindowSet& windows, const ProtocolSpec& protocol, std::in
     split = split_windows(windows, protocol, fold, folds);
   } else if (protocol.kind == "challenge") {
     split = split_sessions(windows, protocol);
+  } else if (protocol.kind == "leave_one_session_out") {
+    split = split_one_session(windows, protocol, fold);
   } else {
     const std::vector<std::int64_t> people = evaluated_people(windows);
     std::vector<std::int64_t> test_people;

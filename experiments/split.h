@@ -17,21 +17,25 @@ struct Split {
   std::vector<std::int64_t> train_people, validation_people, test_people; // ascending; of `random` people are in several
 };
 
-/// How many folds a protocol has on this data: 1 of `official` and `challenge`, a person each of `leave_one_person_out`, else
-/// `protocol.folds`. InputError: a protocol that the data set cannot serve (no official test people, no challenge, more folds than
-/// people, fewer than two folds).
+/// How many folds a protocol has on this data: 1 of `official` and `challenge`, a person each of `leave_one_person_out`, a session each of
+/// `leave_one_session_out`, else `protocol.folds`. InputError: a protocol that the data set cannot serve (no official test people, no
+/// challenge, more folds than people, fewer than two folds).
 std::int64_t fold_count(const WindowSet& windows, const ProtocolSpec& protocol);
 
 /// The people that folds are made of, ascending: who has a window to be evaluated by. Whom a training stride alone gives windows is left
 /// out, so that the folds are the same whatever it is.
 std::vector<std::int64_t> evaluated_people(const WindowSet& windows);
 
+/// The sessions that have a window to be evaluated by, by their number in the data set, ascending; none where they are not told apart.
+std::vector<std::int64_t> evaluated_sessions(const WindowSet& windows);
+
 /// Fold `fold` of a protocol; a pure function of its arguments. `official`: the publisher's test people; where
 /// the validation people are named, any fold from 0 on (it numbers a sweep's validation groups).
 /// `challenge`: the publisher's test sessions; the validation part is the sessions that the data set names for it, never drawn, since
-/// people are on both sides. `leave_one_person_out`: fold i tests the i-th person in ascending order. `leave_persons_out`: people dealt
-/// into folds that differ by at most one person. `random`: windows of each class dealt into folds, so that neighbours which share samples
-/// lie on both sides. The validation part is drawn from the training people
+/// people are on both sides. `leave_one_person_out`: fold i tests the i-th person in ascending order. `leave_one_session_out`: fold i tests
+/// the i-th session, validation sessions are drawn from the others, and people may be on all sides. `leave_persons_out`: people dealt into
+/// folds that differ by at most one person. `random`: windows of each class dealt into folds, so that neighbours which share samples lie on
+/// both sides. The validation part is drawn from the training people
 /// (`random`: by class from the training windows), at least one; `open_test` is the caller's business.
 /// With a training stride, `train` holds windows at that stride and the other parts windows at `stride`; `random` refuses it, since the
 /// two cuts share samples. `reach`: samples by which training shifts windows, which then overlap what lies so far beside them.

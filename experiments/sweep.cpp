@@ -22,7 +22,7 @@ const std::vector<std::string>& part_keys() {
 /// Of a file: a sweep is one part, or a list of parts.
 const std::vector<std::string>& top_level_keys() {
   static const std::vector<std::string> keys = [] {
-    std::vector<std::string> all{"name", "parts", "$schema", "description"};
+    std::vector<std::string> all{"name", "parts", "$schema", "description", places_key};
     all.insert(all.end(), part_keys().begin(), part_keys().end());
     return all;
   }();
@@ -117,7 +117,8 @@ SweepVariant read_variant(const Json& json, const std::string& pointer) {
 SweepProtocol read_protocol(const Json& json, const std::string& pointer) {
   if (!json.is_object()) throw_wrong_type(pointer, "an object", json);
   if (!json.contains("kind"))
-    refuse(pointer, "'kind' is missing; expected official, challenge, leave_one_person_out, leave_persons_out or random");
+    refuse(pointer,
+           "'kind' is missing; expected official, challenge, leave_one_person_out, leave_one_session_out, leave_persons_out or random");
   SweepProtocol protocol;
   ProtocolSpec& spec = protocol.spec;
   Json fields = json;
@@ -131,8 +132,9 @@ SweepProtocol read_protocol(const Json& json, const std::string& pointer) {
   update_from_json(spec, fields, pointer);
 
   if (is_single_split(spec.kind) && spec.folds != 0) refuse(pointer + "/folds", "the publisher's split has no folds; leave the key out");
-  const bool one_each = spec.kind == "leave_one_person_out";
-  if (one_each && spec.folds != 0) refuse(pointer + "/folds", "leave_one_person_out has a fold a person; leave the key out");
+  const bool by_session = spec.kind == "leave_one_session_out", one_each = spec.kind == "leave_one_person_out" || by_session;
+  if (one_each && spec.folds != 0)
+    refuse(pointer + "/folds", spec.kind + " has a fold a " + (by_session ? "session" : "person") + "; leave the key out");
   if (!is_single_split(spec.kind) && !one_each && spec.folds < 2)
     refuse(fields.contains("folds") ? pointer + "/folds" : pointer, "'folds' must be at least 2 for " + spec.kind);
   if (!spec.validation && !spec.open_test) refuse(pointer, "neither validation nor test is open, so nothing would be measured");
@@ -142,7 +144,8 @@ SweepProtocol read_protocol(const Json& json, const std::string& pointer) {
   for (const char* key : {"validation_groups", "validation_people"}) {
     if (!json.contains(key)) continue;
     if (!spec.validation) refuse(pointer + "/" + key, "names validation people, but validation is false");
-    if (spec.kind == "random") refuse(pointer + "/" + key, "random parts windows, not people; use validation_share");
+    if (spec.kind == "random" || by_session)
+      refuse(pointer + "/" + key, spec.kind + " parts " + (by_session ? "sessions" : "windows") + ", not people; use validation_share");
   }
   if (spec.kind == "challenge")
     for (const char* key : {"validation_groups", "validation_people", "validation_share", "split_seed"})
@@ -256,7 +259,10 @@ SweepPart read_part(const Json& json) {
   if (json.contains("windows")) update_from_json(sweep.windows, json["windows"], "/windows");
   if (json.contains("resources")) update_from_json(sweep.resources, json["resources"], "/resources");
   sweep.fixed = preset(sweep.preset);
-  if (json.contains("fixed")) update_from_json(sweep.fixed, json["fixed"], "/fixed");
+  if (json.contains("fixed")) {
+    update_from_json(sweep.fixed, json["fixed"], "/fixed");
+    sweep.fixed_paths = paths_in(json["fixed"]);
+  }
   sweep.settings = read_settings(json);
 
   const Json& variants = json.contains("variants") ? read_list(json["variants"], "/variants") : Json::array({"stdual_x"});
@@ -287,8 +293,13 @@ Sweep read_sweep(const Json& json) {
   sweep.name = read_text(json["name"], "/name");
   for (const char* key : {"$schema", "description"})
     if (json.contains(key)) value_from_json<std::string>(json[key], std::string("/") + key);
+  const std::string places = std::string("/") + places_key;
+  if (json.contains(places_key)) {
+    if (!json[places_key].is_object()) throw_wrong_type(places, "an object of paths by manifest", json[places_key]);
+    for (const auto& [manifest, path] : json[places_key].items()) read_text(path, places + "/" + manifest);
+  }
   Json rest = json;
-  for (const char* key : {"name", "$schema", "description"}) rest.erase(key);
+  for (const char* key : {"name", "$schema", "description", places_key}) rest.erase(key);
   if (!json.contains("parts")) {
     sweep.parts.push_back(read_part(rest));
     return sweep;
@@ -374,18 +385,26 @@ void apply_override(JsonFile& file, const std::string& text) {
   for (std::size_t i = 0; i < parts.size(); ++i) apply(&parts[i], item("/parts", i));
 }
 
-/// Manifests that lie beside the sweep's file, by their whole path: also in the document, which jobs get without its folder. One that is
-/// found from the working directory alone, or by an override, stays as it is written.
-void find_beside(const std::filesystem::path& folder, JsonFile& file, Sweep& sweep) {
+/// Finds manifests that a sweep names by a relative path: at the place that `places_key` gives, then beside the sweep's file, then where
+/// the program runs. The document keeps what it says, so that one sweep has one identity wherever it lies. One in an override is looked for
+/// where the program runs alone.
+void find_manifests(const std::filesystem::path& folder, const JsonFile& file, const Json& places, Sweep& sweep) {
   for (SweepPart& part : sweep.parts) {
     const std::string pointer = part.pointer + "/dataset";
-    if (!part.dataset.ends_with(".json") || std::filesystem::path(part.dataset).is_absolute() || file.source.overrides.contains(pointer))
+    if (!is_relative_manifest(part.dataset) || file.source.overrides.contains(pointer)) continue;
+    if (places.contains(part.dataset)) {
+      part.dataset = places[part.dataset].get<std::string>();
       continue;
+    }
     const auto beside = std::filesystem::absolute(folder / part.dataset).lexically_normal();
     std::error_code none;
-    if (!std::filesystem::is_regular_file(beside, none) || std::filesystem::equivalent(beside, part.dataset, none)) continue;
-    part.dataset = beside.string();
-    file.value[Json::json_pointer(pointer)] = part.dataset;
+    if (std::filesystem::is_regular_file(beside, none)) {
+      if (!std::filesystem::equivalent(beside, part.dataset, none)) part.dataset = beside.string();
+    } else if (const auto here = std::filesystem::absolute(part.dataset).lexically_normal();
+               !std::filesystem::is_regular_file(here, none)) {
+      refuse(pointer, "there is no manifest '" + part.dataset + "'; looked at " + beside.string() + " (beside the sweep file)" +
+                          (here == beside ? "" : " and " + here.string() + " (where the command runs)"));
+    }
   }
 }
 
@@ -397,9 +416,8 @@ Sweep sweep_of(JsonFile file, const std::vector<std::string>& overrides, const s
       for (const auto& text : overrides) apply_override(file, text);
       sweep = read_sweep(file.value);
     }
-    if (folder != nullptr) find_beside(*folder, file, sweep);
-    file.value.erase("$schema");
-    file.value.erase("description");
+    if (folder != nullptr) find_manifests(*folder, file, file.value.value(places_key, Json::object()), sweep);
+    for (const char* key : {"$schema", "description", places_key}) file.value.erase(key);
     sweep.text = canonical_json(file.value);
     sweep.id = sha256_hex(sweep.text);
     sweep.source = std::move(file.source);

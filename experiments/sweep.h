@@ -26,6 +26,14 @@
 
 namespace stdualx {
 
+/// Key of a frozen sweep: where its manifests are, by what it calls them. No part of a sweep's identity.
+inline constexpr const char* places_key = "$manifests";
+
+/// Whether a data set is a manifest by a path that means one thing here and another elsewhere.
+inline bool is_relative_manifest(const std::string& dataset) {
+  return dataset.ends_with(".json") && !std::filesystem::path(dataset).is_absolute();
+}
+
 /// Values by dotted path, each of the field's type already; sorted by path.
 using RecipeChanges = std::vector<std::pair<std::string, Json>>;
 
@@ -60,8 +68,9 @@ struct SweepPart {
   std::string dataset;
   std::string preset = "default";
   WindowSpec windows;
-  Recipe fixed;                        // the preset with `fixed` applied
-  std::vector<RecipeChanges> settings; // grid x zip x random, expanded; one empty entry when there is nothing to vary
+  Recipe fixed;                         // the preset with `fixed` applied
+  std::vector<std::string> fixed_paths; // what `fixed` names, by path
+  std::vector<RecipeChanges> settings;  // grid x zip x random, expanded; one empty entry when there is nothing to vary
   std::vector<SweepVariant> variants;
   std::vector<SweepProtocol> protocols;
   std::vector<std::int64_t> folds; // empty: all
@@ -84,8 +93,8 @@ struct Sweep {
   }
 };
 
-/// A manifest named in the file is looked for beside it first, then where the program runs; one in an override only there.
-/// Reads a sweep file and applies overrides "path=value" in order. A path is one of the top level ("seeds=[1,2]",
+/// A manifest named in the file is looked for beside it first, then where the program runs; one in an override only there. The text keeps
+/// the name. Reads a sweep file and applies overrides "path=value" in order. A path is one of the top level ("seeds=[1,2]",
 /// "dataset=watch", "windows.steps=64", "resources.threads=2", "grid.training.epochs=[3,5]") or one of recipe_paths(), which
 /// goes into `fixed`. A value that is not JSON is a string. Where a sweep has parts, an override is of each ("name" of the whole).
 /// Throws InputError with file, line (or the override), JSON pointer and near word: unknown keys and paths, wrong types and

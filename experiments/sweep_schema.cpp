@@ -99,6 +99,10 @@ Json sweep_schema() {
   definitions["part"] = {
       {"type", "object"}, {"required", {"dataset", "protocols"}}, {"properties", properties}, {"additionalProperties", false}};
   properties["$schema"] = described({{"type", "string"}}, "for editors: sweep.schema.json");
+  properties[places_key] = {
+      {"type", "object"},
+      {"additionalProperties", {{"type", "string"}, {"minLength", 1}}},
+      {"description", "where the manifests of a frozen sweep are; `submit` writes it, and it is no part of the identity"}};
   properties["description"] = described({{"type", "string"}}, "for people; no part of the sweep's identity");
   properties["name"] = described(text, "how lists call the sweep");
   properties["parts"] = {{"type", "array"},

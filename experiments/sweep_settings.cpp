@@ -180,19 +180,8 @@ std::vector<RecipeChanges> read_random(const Json& random) {
 /// Which part of the sweep sets which path: no path in two, or one would silently overrule the other.
 void refuse_paths_set_twice(const Json& sweep) {
   std::map<std::string, std::string> owners;
-  if (sweep.contains("fixed")) {
-    const Json& fixed = sweep["fixed"];
-    for (const auto& path : recipe_paths()) {
-      const Json* value = &fixed;
-      for (std::size_t start = 0; value != nullptr && start <= path.size();) {
-        const std::size_t dot = std::min(path.find('.', start), path.size());
-        const std::string key = path.substr(start, dot - start);
-        value = value->is_object() && value->contains(key) ? &(*value)[key] : nullptr;
-        start = dot + 1;
-      }
-      if (value != nullptr) owners[path] = "fixed";
-    }
-  }
+  if (sweep.contains("fixed"))
+    for (const std::string& path : paths_in(sweep["fixed"])) owners[path] = "fixed";
   for (const char* part : {"grid", "zip", "random"}) {
     if (!sweep.contains(part)) continue;
     for (const auto& [path, value] : sweep[part].items()) {
@@ -209,6 +198,21 @@ void refuse_paths_set_twice(const Json& sweep) {
 }
 
 } // namespace
+
+std::vector<std::string> paths_in(const Json& fixed) {
+  std::vector<std::string> paths;
+  for (const auto& path : recipe_paths()) {
+    const Json* value = &fixed;
+    for (std::size_t start = 0; value != nullptr && start <= path.size();) {
+      const std::size_t dot = std::min(path.find('.', start), path.size());
+      const std::string key = path.substr(start, dot - start);
+      value = value->is_object() && value->contains(key) ? &(*value)[key] : nullptr;
+      start = dot + 1;
+    }
+    if (value != nullptr) paths.push_back(path);
+  }
+  return paths;
+}
 
 std::vector<RecipeChanges> read_settings(const Json& sweep) {
   std::vector<RecipeChanges> settings(1);

@@ -10,6 +10,9 @@ namespace stdualx {
 /// that every machine's libm gives one identity. Throws InputError "<pointer>: <what>".
 std::vector<RecipeChanges> read_settings(const Json& sweep);
 
+/// The settings that `fixed` names, by path.
+std::vector<std::string> paths_in(const Json& fixed);
+
 /// The schema of `grid`, `zip` and `random`, by key; refers to "#/$defs/<path>".
 Json settings_schema();
 

@@ -1,11 +1,13 @@
 // The cache file. See window_cache.h for its bytes.
 #include "experiments/window_cache.h"
 
+#include "experiments/cache_files.h"
 #include "experiments/spec/durable_file.h"
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fault.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include <memory>
 #include <random>
 #include <system_error>
+#include <utility>
 
 namespace stdualx {
 namespace {
@@ -58,6 +61,7 @@ template <class Item> std::span<const Item> take(const char*& at, std::size_t co
 class FileDescriptor {
 public:
   explicit FileDescriptor(int descriptor) : descriptor_(descriptor) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
   ~FileDescriptor() {
@@ -70,10 +74,15 @@ private:
   int descriptor_;
 };
 
-/// A whole file, mapped read-only.
+/// A whole file, mapped read-only. It stays open and locked, which says that it is in use (cache_files.h), and notes when it was opened.
 class Mapping {
 public:
-  Mapping(int descriptor, std::size_t size) : size_(size), address_(::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0)) {}
+  Mapping(FileDescriptor file, std::size_t size)
+      : file_(std::move(file)), size_(size), address_(::mmap(nullptr, size, PROT_READ, MAP_SHARED, file_.get(), 0)) {
+    ::flock(file_.get(), LOCK_SH | LOCK_NB); // where locks are not to be had, or it is being removed, it is mapped all the same
+    const timespec times[] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
+    ::futimens(file_.get(), times); // another's file keeps its time
+  }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping() {
@@ -83,6 +92,7 @@ public:
   const char* data() const { return static_cast<const char*>(address_); }
 
 private:
+  FileDescriptor file_;
   std::size_t size_;
   void* address_;
 };
@@ -132,12 +142,12 @@ WindowCache::WindowCache(std::filesystem::path directory, const std::string& nam
       key_({{"place", std::move(place)}, {"state", std::move(state)}}) {}
 
 std::optional<WindowSet> WindowCache::open() const {
-  const FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) return std::nullopt;
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size < sizeof(Preamble)) return std::nullopt;
-  const auto mapping = std::make_shared<const Mapping>(file.get(), size);
+  const auto mapping = std::make_shared<const Mapping>(std::move(file), size);
   if (!mapping->valid()) return std::nullopt;
 
   Preamble preamble{};
@@ -197,6 +207,7 @@ void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
   }
   preamble.checksum = XXH3_64bits_digest(state.get());
 
+  const std::uint64_t limit = cache_limit(directory_); // before anything is written: the variable may be wrong
   std::string temporary;
   try {
     std::filesystem::create_directories(directory_);
@@ -222,6 +233,7 @@ void WindowCache::write(WindowSetInfo info, const Windows& windows) const {
                           " MiB free that you may write to with --cache or STDUALX_CACHE",
                       path_.string() + ": the window cache cannot be written");
   }
+  prune_cache(directory_, limit, {}, path_);
 }
 
 } // namespace stdualx

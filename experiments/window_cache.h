@@ -7,7 +7,8 @@
 //   the others int32 [windows], all as in struct Windows; machine's byte order (little-endian)
 //
 // Written under a temporary name, synced, then renamed: a file of the right name is whole, unless the disk lied, which the
-// checksum tells. Two builders at once each write their own file; the later rename wins, and both files say the same.
+// checksum tells. Writing one removes the longest unused others beyond a limit (cache_files.h). Two builders at once each write their own
+// file; the later rename wins, and both files say the same.
 #pragma once
 
 #include <filesystem>

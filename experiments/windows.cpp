@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <numeric>
 
 #include "experiments/resample.h"
 #include "experiments/window_cache.h"
@@ -18,7 +20,9 @@ constexpr std::int64_t cutting_version = 2;
 WindowCache cache_of(const std::filesystem::path& directory, const CatalogEntry& entry, const DatasetSource& source,
                      const WindowSpec& spec) {
   Json paths = Json::array(), files = Json::array(), windows = to_json_all(spec);
-  if (spec.training_stride == 0) windows.erase("training_stride"); // the name that such a file always had
+  // The name that such a file always had; a resolved spec has neither seconds nor overlap.
+  if (spec.training_stride == 0) windows.erase("training_stride");
+  for (const char* key : {"seconds", "overlap"}) windows.erase(key);
   for (const auto& file : source.files) {
     std::error_code error;
     const auto size = std::filesystem::file_size(file, error);
@@ -108,7 +112,42 @@ void add_null_class(DatasetInfo& info, const Windows& windows) {
   info.classes.emplace_back(name);
 }
 
+/// Completes the account of a manifest's rows with what cutting made of the samples, and says whose are in no window.
+void account_for_windows(WindowSetInfo& info, const Dataset& dataset, const Windows& windows) {
+  const WindowSpec& spec = info.windows;
+  RowAccount& account = info.account;
+  std::map<std::int32_t, std::pair<std::int64_t, bool>> people; // samples, and whether any is in a window
+  std::vector<std::vector<bool>> used(dataset.recordings.size());
+  for (std::size_t i = 0; i < dataset.recordings.size(); ++i) used[i].resize(static_cast<std::size_t>(dataset.recordings[i].steps()));
+  for (std::size_t window = 0; window < windows.labels.size(); ++window) {
+    auto& samples = used[static_cast<std::size_t>(windows.recordings[window])];
+    const auto start = samples.begin() + windows.starts[window];
+    std::fill(start, start + spec.steps, true);
+  }
+  for (std::size_t i = 0; i < dataset.recordings.size(); ++i) {
+    const Recording& recording = dataset.recordings[i];
+    auto& [samples, any] = people[recording.person];
+    samples += recording.steps();
+    any = any || std::find(used[i].begin(), used[i].end(), true) != used[i].end();
+    if (recording.steps() < spec.steps) {
+      account.shorter += recording.steps();
+      continue;
+    }
+    for (std::size_t step = 0; step < used[i].size(); ++step)
+      if (!used[i][step]) ++(recording.labels[step] == no_label ? account.no_class : account.outside);
+  }
+  for (const auto& [person, found] : people)
+    if (!found.second)
+      info.notes.push_back("Person " + person_words(info.dataset, person) + " has " + std::to_string(found.first) +
+                           " samples and no window: no fold is theirs, and no table names them.");
+}
+
 } // namespace
+
+std::string person_words(const DatasetInfo& info, std::int32_t person) {
+  const auto place = static_cast<std::size_t>(person) - 1;
+  return std::to_string(person) + (person > 0 && place < info.people_names.size() ? " (" + info.people_names[place] + ")" : "");
+}
 
 WindowSet::WindowSet(WindowSetInfo info, Windows windows) : info_(std::move(info)) {
   const auto owned = std::make_shared<const Windows>(std::move(windows));
@@ -149,6 +188,26 @@ std::vector<ChannelTriple> WindowSet::channel_triples() const {
   return triples;
 }
 
+WindowSpec windows_in_samples(WindowSpec spec, double rate) {
+  if (spec.seconds > 0 && spec.steps > 0)
+    throw InputError("/windows/seconds: stands beside steps; keep one of them, both say how long a window is");
+  if (spec.overlap > 0 && spec.stride > 0)
+    throw InputError("/windows/overlap: stands beside stride; keep one of them, both say where the next window begins");
+  const bool in_seconds = spec.seconds > 0;
+  if (in_seconds) {
+    spec.steps = std::llround(spec.seconds * rate);
+    if (spec.steps < 1)
+      throw InputError("/windows/seconds: " + Json(spec.seconds).dump() + " s are less than a sample at " + Json(rate).dump() +
+                       " samples a second; choose longer windows");
+    spec.seconds = 0;
+  }
+  if (spec.steps > 0 && spec.stride == 0 && (in_seconds || spec.overlap > 0)) {
+    spec.stride = std::max<std::int64_t>(1, std::llround(static_cast<double>(spec.steps) * (1 - spec.overlap)));
+    spec.overlap = 0;
+  }
+  return spec;
+}
+
 WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, const std::string& name) {
   const WindowSpec& own = source.default_windows;
   WindowSpec resolved = spec;
@@ -158,7 +217,9 @@ WindowSpec resolve_windows(const WindowSpec& spec, const DatasetSource& source, 
                      " samples a second, which cannot be brought to another rate; leave the key out");
   const double scale = resolved.rate == 0 ? 1 : resolved.rate / source.rate;
   const auto scaled = [&](std::int64_t samples) { return std::max<std::int64_t>(1, std::llround(static_cast<double>(samples) * scale)); };
+  resolved = windows_in_samples(resolved, resolved.rate == 0 ? source.rate : resolved.rate);
   if (resolved.steps == 0) resolved.steps = scaled(own.steps);
+  resolved = windows_in_samples(resolved, source.rate); // an overlap of the data set's own steps
   if (resolved.stride == 0) resolved.stride = scaled(own.stride);
   if (resolved.training_stride == resolved.stride) resolved.training_stride = 0; // the same windows are the same run
   if (resolved.label_threshold == 0) resolved.label_threshold = own.label_threshold;
@@ -213,12 +274,27 @@ WindowSet open_window_set(const std::string& name, const WindowSpec& spec, const
   WindowSetInfo info;
   info.windows = windows_spec;
   info.dataset_hash = dataset_hash(dataset);
+  info.account = dataset.account;
+  info.notes = dataset.notes;
+  const auto samples = [&] {
+    return std::accumulate(dataset.recordings.begin(), dataset.recordings.end(), std::int64_t{0},
+                           [](std::int64_t sum, const Recording& recording) { return sum + recording.steps(); });
+  };
+  info.account.regridded -= samples();
   if (windows_spec.rate != 0) resample(dataset, windows_spec.rate);
+  info.account.regridded += samples();
   info.dataset = dataset.info;
   if (!dataset.info.sessions.empty())
     for (const Recording& recording : dataset.recordings) info.recording_sessions.push_back(recording.session);
   const Windows windows = cut_windows(dataset, info.windows);
   if (windows_spec.null_class) add_null_class(info.dataset, windows);
+  if (info.account.rows > 0) {
+    account_for_windows(info, dataset, windows);
+    for (const Recording& recording : dataset.recordings) {
+      info.recording_names.push_back(recording.name);
+      info.recording_begins.push_back(recording.begin);
+    }
+  }
   if (windows.labels.empty())
     throw InputError("data set '" + name + "' yields no window of " + std::to_string(info.windows.steps) +
                      " steps: its recordings are shorter, or no label covers a share of " + std::to_string(info.windows.label_threshold) +

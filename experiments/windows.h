@@ -33,6 +33,10 @@ struct WindowSetInfo {
   std::string dataset_hash;
   std::int64_t count = 0, recordings = 0, samples = 0;
   std::vector<std::int64_t> recording_sessions; // of each recording, as Recording::session; empty: sessions are not told apart
+  std::vector<std::string> recording_names;     // of each recording, as Recording::name; empty: none has one
+  std::vector<double> recording_begins;         // of each recording, as Recording::begin; empty: all are 0
+  RowAccount account;                           // all 0 but of manifests
+  std::vector<std::string> notes;               // as Dataset::notes
 
   static const auto& fields() {
     using W = WindowSetInfo;
@@ -42,10 +46,17 @@ struct WindowSetInfo {
                         number("count", &W::count, 0, 0, 9007199254740991.0, "windows"),
                         number("recordings", &W::recordings, 0, 0, 9007199254740991.0, "recordings, those without a window too"),
                         number("samples", &W::samples, 0, 0, 9007199254740991.0, "samples of all recordings with windows"),
-                        field("recording_sessions", &W::recording_sessions, {}, "session of each recording"));
+                        field("recording_sessions", &W::recording_sessions, {}, "session of each recording"),
+                        field("recording_names", &W::recording_names, {}, "name of each recording"),
+                        field("recording_begins", &W::recording_begins, {}, "seconds, of each recording"),
+                        field("account", &W::account, {}, "of the rows of a manifest's files"),
+                        field("notes", &W::notes, {}, "what is odd about the recordings"));
     return all;
   }
 };
+
+/// A person as people know them: "3", or "3 (anna)" where people have names.
+std::string person_words(const DatasetInfo& info, std::int32_t person);
 
 /// Three channels of one sensor that are the x, y, z of one vector and turn together.
 struct ChannelTriple {
@@ -61,6 +72,7 @@ public:
   WindowSet(WindowSetInfo info, Windows windows);
 
   const DatasetInfo& info() const { return info_.dataset; }
+  const WindowSetInfo& all_info() const { return info_; }
   /// The spec with the data set's own values in place of 0.
   const WindowSpec& window_spec() const { return info_.windows; }
   InputShape shape() const;
@@ -102,6 +114,10 @@ private:
   std::span<const std::int64_t> recording_begins_;
   std::span<const std::int32_t> labels_, people_, recordings_, starts_;
 };
+
+/// Steps and stride in place of seconds and overlap, at `rate` samples a second, each rounded to whole samples; seconds without stride or
+/// overlap lie end to end. InputError: seconds beside steps, overlap beside stride, seconds that are less than a sample.
+WindowSpec windows_in_samples(WindowSpec spec, double rate);
 
 /// Puts the data set's own steps, stride and threshold where `spec` says 0; at another rate, steps and stride of about the same
 /// duration. The data set's own rate becomes 0, and so does a training stride that is the stride. `name` is for the message. InputError:

@@ -3,6 +3,7 @@
 
 #include "experiments/archive.h"
 #include "experiments/spec/errors.h"
+#include "experiments/sweep.h"
 #include "orchestrator/submission.h"
 #include "results/rows.h"
 
@@ -63,7 +64,8 @@ std::vector<KnownSweep> known_sweeps(Reader* reader, const fs::path& store_direc
     try {
       submission = read_submission(submitted.folder / "submission.json");
       text = read_file(submitted.folder / "sweep.json");
-      if (text.ends_with('\n')) text.pop_back(); // as `submit` wrote it
+      if (Json json = Json::parse(text); json.erase(places_key) > 0) text = canonical_json(json); // what its identity is of
+      if (text.ends_with('\n')) text.pop_back();                                                  // as `submit` wrote it
       name = name_in(text);
     } catch (const std::exception&) { // of another version, or cut: its job is shown all the same
       continue;

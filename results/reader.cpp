@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 
 #include "experiments/spec/errors.h"
@@ -140,6 +141,24 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 const std::filesystem::path& Reader::path() const { return impl_->database.path(); }
 const std::string& Reader::note() const { return impl_->note; }
 
+std::string Reader::columns_beside(const std::string& message, const std::string& sql) {
+  if (!message.starts_with("no such column")) return "";
+  const Table views = query("SELECT m.name, group_concat(c.name, ', ') FROM sqlite_schema m, pragma_table_info(m.name) c "
+                            "WHERE m.type IN ('view', 'table') GROUP BY m.name ORDER BY m.name");
+  std::string words;
+  const auto in_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (const auto& row : views.rows) {
+    const auto& name = std::get<std::string>(row[0]);
+    for (std::size_t at = sql.find(name); at != std::string::npos; at = sql.find(name, at + 1)) {
+      const std::size_t end = at + name.size();
+      if ((at > 0 && in_word(sql[at - 1])) || (end < sql.size() && in_word(sql[end]))) continue;
+      words += ". The columns of " + name + " are: " + std::get<std::string>(row[1]);
+      break;
+    }
+  }
+  return words;
+}
+
 Table Reader::query(const std::string& sql, const std::vector<Parameter>& parameters) {
   impl_->let_go_if_due();
   sqlite3* database = impl_->asked().handle();
@@ -150,7 +169,10 @@ Table Reader::query(const std::string& sql, const std::vector<Parameter>& parame
   if (code == SQLITE_AUTH) impl_->refuse("only a single statement that reads is allowed (no ATTACH, BEGIN, or PRAGMA that sets): " + sql);
   if (code != SQLITE_OK && code != SQLITE_ERROR)
     throw_sqlite_error(path(), code, sqlite3_extended_errcode(database), sqlite3_errmsg(database));
-  if (code != SQLITE_OK) impl_->refuse(std::string("SQLite: ") + sqlite3_errmsg(database) + ", in: " + sql);
+  if (code != SQLITE_OK) {
+    const std::string message = sqlite3_errmsg(database); // before another statement replaces it
+    impl_->refuse("SQLite: " + message + ", in: " + sql + columns_beside(message, sql));
+  }
   if (!statement) impl_->refuse("there is no statement in: '" + sql + "'");
   // What follows the statement may be white space and comments: then nothing comes out of it.
   sqlite3_stmt* next = nullptr;

@@ -56,6 +56,8 @@ public:
   };
 
 private:
+  /// Where a message says that a column is not there: the columns of the views and tables that the statement names.
+  std::string columns_beside(const std::string& message, const std::string& sql);
   struct Impl;
   explicit Reader(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

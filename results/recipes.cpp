@@ -27,7 +27,8 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t fewest_test_people = 5;
 
 auto order_of(const RecordedRecipe& recipe) {
-  constexpr std::array<std::string_view, 5> protocols{"official", "challenge", "leave_one_person_out", "leave_persons_out", "random"};
+  constexpr std::array<std::string_view, 6> protocols{"official",          "challenge", "leave_one_person_out", "leave_one_session_out",
+                                                      "leave_persons_out", "random"};
   const auto protocol = std::find(protocols.begin(), protocols.end(), recipe.protocol) - protocols.begin();
   return std::make_tuple(recipe.dataset, recipe.preset, recipe.variant != "stdual_x", recipe.variant, recipe.keeps_null_class(), protocol,
                          recipe.folds, recipe.recipe_id);
@@ -46,7 +47,9 @@ std::size_t fields_that_differ(const RecordedRecipe& first, const RecordedRecipe
 } // namespace
 
 bool has_one_test_part(std::string_view protocol) { return protocol == "official" || protocol == "challenge"; }
-bool is_by_person(std::string_view protocol) { return protocol != "random" && protocol != "challenge"; }
+bool is_by_person(std::string_view protocol) {
+  return protocol != "random" && protocol != "challenge" && protocol != "leave_one_session_out";
+}
 bool has_random_windows(std::string_view protocol) { return protocol == "random"; }
 
 std::string joined(std::initializer_list<std::string> names) {

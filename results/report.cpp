@@ -94,8 +94,9 @@ struct NamedTables {
   std::vector<TitledTable> (*make)(ReportContext&);
 };
 
-constexpr std::array<NamedTables, 7> all_tables{{
+constexpr std::array<NamedTables, 8> all_tables{{
     {"accuracy", accuracy_tables},
+    {"classes", classes_tables},
     {"ablation", ablation_tables},
     {"baseline", baseline_tables},
     {"robustness", robustness_tables},
@@ -104,11 +105,47 @@ constexpr std::array<NamedTables, 7> all_tables{{
     {"efficiency", efficiency_tables},
 }};
 
+/// The catalogue's names, which no manifest may bear.
+constexpr std::array<std::string_view, 7> published{"dsads",   "hugadb", "opportunity-gestures", "opportunity-locomotion", "pamap2",
+                                                    "uci-har", "watch"};
+
+/// A note without its sentences on the paper.
+std::string without_paper(const std::string& note) {
+  std::string kept;
+  for (std::size_t begin = 0; begin < note.size();) {
+    const std::size_t end = std::min(note.find(". ", begin), note.size() - 1) + 1;
+    const std::string sentence = note.substr(begin, end - begin);
+    if (sentence.find("paper") == std::string::npos) kept += (kept.empty() ? "" : " ") + sentence;
+    begin = note.find_first_not_of(' ', end);
+  }
+  return kept;
+}
+
+/// Takes what compares with the paper out of a table of own recordings.
+void leave_paper_out(TitledTable& titled) {
+  Table& table = titled.table;
+  for (std::string& note : titled.notes) note = without_paper(note);
+  std::erase(titled.notes, "");
+  if (std::find(table.columns.begin(), table.columns.end(), "paper") == table.columns.end()) return; // its verdicts are on two of ours
+  for (const std::string_view name : {"paper", "difference", "verdict"}) {
+    const auto found = std::find(table.columns.begin(), table.columns.end(), name);
+    if (found == table.columns.end()) continue;
+    const auto place = found - table.columns.begin();
+    table.columns.erase(found);
+    for (auto& row : table.rows) row.erase(row.begin() + place);
+  }
+}
+
 } // namespace
 
 ReportContext::ReportContext(Reader& store, const std::map<std::string, double>& planes)
     : reader(store), plane_silhouettes(planes), claims(claims_of(store)), recipes(recipes_of(store, true)),
-      accuracies(values_of(store, "test", "accuracy")) {}
+      accuracies(values_of(store, "test", "accuracy")) {
+  own_data_ = !recipes.empty() && std::none_of(recipes.begin(), recipes.end(), [&](const RecordedRecipe& recipe) {
+    return is_of_paper(recipe.dataset) || std::find(published.begin(), published.end(), recipe.dataset) != published.end();
+  });
+  if (own_data_) claims.clear();
+}
 
 const Claim* ReportContext::claim(const std::string& metric, const std::string& dataset, const std::string& variant,
                                   const std::string& condition) const {
@@ -176,13 +213,19 @@ std::vector<TitledTable> report(Reader& reader, const ReportRequest& request) {
   std::vector<TitledTable> tables;
   const bool claims = wanted("claims"); // needs what all tables find
   for (const NamedTables& one : all_tables) {
+    if (one.name == "classes" && request.tables.empty()) continue; // long: a row a class and person
     if (!claims && !wanted(one.name)) continue;
     std::vector<TitledTable> made = one.make(context);
     if (!wanted(one.name)) continue;
     if (made.empty() && !request.tables.empty()) made.push_back({std::string(one.name), {{"verdict"}, {{std::string(verdict({}))}}}, {}});
     tables.insert(tables.end(), std::make_move_iterator(made.begin()), std::make_move_iterator(made.end()));
   }
-  if (claims) tables.insert(tables.begin(), claims_table(context));
+  if (context.own_data()) {
+    for (TitledTable& table : tables) leave_paper_out(table);
+    if (claims && !request.tables.empty())
+      tables.insert(tables.begin(),
+                    {"claims of the paper", {{"verdict"}, {{std::string(verdict({}))}}}, {"The store holds own recordings alone."}});
+  } else if (claims) tables.insert(tables.begin(), claims_table(context));
   return tables;
 }
 

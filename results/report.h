@@ -46,6 +46,8 @@ struct ReportContext {
   std::map<std::string, double> accuracies;                  // of the test part, by run
   std::map<std::string, std::vector<ClaimFinding>> findings; // by claim, filled by the tables
 
+  /// Whether all recordings in the store are somebody's own: then the paper says nothing of them, and `claims` is empty.
+  bool own_data() const { return own_data_; }
   /// The claim of a metric and variant: of this data set, or of none that is stated.
   const Claim* claim(const std::string& metric, const std::string& dataset, const std::string& variant,
                      const std::string& condition = "") const;
@@ -53,6 +55,9 @@ struct ReportContext {
   bool is_of_paper(const std::string& dataset) const;
   /// The verdict of our number beside the claim's, noted as a finding; "no paper value" without a claim.
   std::string judge(const Claim* claim, const Scores& scores, const std::optional<Interval>& ours, const std::string& how = "");
+
+private:
+  bool own_data_ = false;
 };
 
 /// The paper's number; empty without one.
@@ -69,6 +74,8 @@ std::vector<Cell> holm_cells(const std::vector<double>& p_values);
 std::vector<std::string> thin_classes_in(Reader& reader, const std::string& run_id = "");
 
 std::vector<TitledTable> accuracy_tables(ReportContext& context);
+/// Precision, recall and F1 by class, and by person; long, so only where the request names it.
+std::vector<TitledTable> classes_tables(ReportContext& context);
 std::vector<TitledTable> ablation_tables(ReportContext& context);
 std::vector<TitledTable> baseline_tables(ReportContext& context);
 std::vector<TitledTable> robustness_tables(ReportContext& context);

@@ -90,6 +90,7 @@ struct Store::Impl {
   void insert_run(const std::string& run_id, const RunSpec& run, std::int64_t config);
   /// Of a run that is known. True: it is COMPLETE with its test part closed, and this sweep opens it.
   bool take_labels(const PlannedRun& planned);
+  void insert_origins(const Plan& plan);
   void insert_epoch(const EpochReport& report);
   /// Throws StorageError when there is no such attempt. True: it is not over.
   bool attempt_is_open(const std::string& run_id, std::int64_t attempt, std::string* platform = nullptr, AttemptKind* kind = nullptr);

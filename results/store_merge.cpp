@@ -346,6 +346,17 @@ Merged Store::merge(const std::filesystem::path& other, const CopyRunFile& copy)
                     "version, git_commit, sha256, trainer_version, trainer_commit, trainer_sha256 FROM other.programs WHERE true "
                     "ON CONFLICT DO NOTHING;"
                     "INSERT INTO main.thin_classes SELECT * FROM other.thin_classes WHERE true ON CONFLICT DO NOTHING");
+    // The other store numbers its cuts otherwise.
+    database.script("INSERT INTO main.cuts (cut_id, rate) SELECT cut_id, rate FROM other.cuts WHERE true ON CONFLICT DO NOTHING;"
+                    "INSERT INTO main.cut_recordings SELECT m.cut, x.recording, x.name, x.begin FROM other.cut_recordings x JOIN "
+                    "other.cuts o ON o.cut = "
+                    "x.cut JOIN main.cuts m ON m.cut_id = o.cut_id WHERE true ON CONFLICT DO NOTHING;"
+                    "INSERT INTO main.cut_windows SELECT m.cut, x.window, x.recording, x.start FROM other.cut_windows x JOIN other.cuts o "
+                    "ON o.cut = x.cut "
+                    "JOIN main.cuts m ON m.cut_id = o.cut_id WHERE true ON CONFLICT DO NOTHING;"
+                    "INSERT INTO main.split_cuts SELECT x.split_id, m.cut FROM other.split_cuts x JOIN other.cuts o ON o.cut = x.cut JOIN "
+                    "main.cuts m ON "
+                    "m.cut_id = o.cut_id WHERE true ON CONFLICT DO NOTHING");
     // Names that are no lists would end every report about them.
     database.script("INSERT INTO main.datasets SELECT * FROM other.datasets WHERE iif(json_valid(sensors) AND json_valid(classes), "
                     "json_type(sensors) = 'array' AND json_type(classes) = 'array', 0) ON CONFLICT DO NOTHING;"

@@ -2,7 +2,9 @@
 #include "results/store_impl.h"
 #include "results/tables.h"
 
+#include <map>
 #include <optional>
+#include <set>
 
 namespace stdualx {
 
@@ -83,6 +85,29 @@ bool Store::Impl::take_labels(const PlannedRun& planned) {
          database.integer("SELECT 1 FROM runs WHERE run_id = ?1 AND status = 'COMPLETE' AND open_test = 0", planned.run_id).has_value();
 }
 
+void Store::Impl::insert_origins(const Plan& plan) {
+  std::map<std::string, std::int64_t> cuts;
+  for (const WindowOrigins& origins : plan.origins) {
+    const auto known = database.integer("SELECT cut FROM cuts WHERE cut_id = ?1", origins.cut_id);
+    if (!known) database.execute("INSERT INTO cuts (cut_id, rate) VALUES (?1, ?2)", origins.cut_id, origins.rate);
+    const std::int64_t cut = cuts[origins.cut_id] = known ? *known : database.last_inserted();
+    if (known) continue; // the same recordings, cut the same way
+    for (std::size_t i = 0; i < origins.recordings.size(); ++i)
+      database.execute("INSERT INTO cut_recordings (cut, recording, name, begin) VALUES (?1, ?2, ?3, ?4)", cut,
+                       static_cast<std::int64_t>(i), origins.recordings[i].empty() ? std::to_string(i) : origins.recordings[i],
+                       origins.begins[i]);
+    for (std::size_t i = 0; i < origins.recording.size(); ++i)
+      database.execute("INSERT INTO cut_windows (cut, window, recording, start) VALUES (?1, ?2, ?3, ?4)", cut, static_cast<std::int64_t>(i),
+                       origins.recording[i], origins.starts[i]);
+  }
+  std::set<std::string> splits;
+  for (const PlannedRun& planned : plan.runs) {
+    const auto cut = cuts.find(cut_identity(planned.run));
+    if (std::string split = split_identity(planned.run); cut != cuts.end() && splits.insert(split).second)
+      database.execute("INSERT INTO split_cuts (split_id, cut) VALUES (?1, ?2) ON CONFLICT DO NOTHING", split, cut->second);
+  }
+}
+
 std::int64_t Store::register_sweep(const Plan& plan) {
   return impl_->write([&] {
     Database& database = impl_->database;
@@ -100,6 +125,7 @@ std::int64_t Store::register_sweep(const Plan& plan) {
           "INSERT INTO thin_classes (split_id, fold, label, person, tested) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
           thin.split_id, thin.fold, thin.label, thin.nobody ? std::optional<std::int64_t>() : std::optional<std::int64_t>(thin.person),
           Json(thin.tested).dump());
+    impl_->insert_origins(plan);
     std::int64_t added = 0, ordinal = 0, opened = 0;
     for (const PlannedRun& planned : plan.runs) {
       const std::string& run_id = planned.run_id;

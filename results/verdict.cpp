@@ -33,6 +33,7 @@ std::string protocol_words(std::string_view protocol, std::int64_t folds, bool n
   if (protocol == "official") words = "official split by person";
   else if (protocol == "challenge") words = "challenge split by session (people on both sides)";
   else if (protocol == "leave_one_person_out") words = "leave one person out, " + count;
+  else if (protocol == "leave_one_session_out") words = "leave one session out, " + count + " (people on both sides)";
   else if (protocol == "leave_persons_out") words = "leave persons out, " + count;
   else if (protocol == "random") words = "random windows, " + count + " (overlapping windows leak)";
   return null_class ? words + ", with null class" : words;

@@ -15,12 +15,16 @@
 #include <tuple>
 
 #include "experiments/catalog.h"
-#include "experiments/datasets/csv.h"
+#include "experiments/datasets/clock.h"
+#include "experiments/datasets/label_intervals.h"
+#include "experiments/datasets/manifest_rows.h"
+#include "experiments/datasets/oddities.h"
 #include "experiments/datasets/readers.h"
-#include "experiments/datasets/text_file.h"
+#include "experiments/datasets/row_fields.h"
 #include "experiments/gaps.h"
 #include "experiments/json_file.h"
 #include "experiments/resample.h"
+#include "experiments/windows.h"
 
 namespace stdualx {
 namespace {
@@ -51,6 +55,16 @@ void check_manifest(const Manifest& manifest) {
   check(!manifest.sensors.empty(), "/sensors", "at least one sensor");
   check(!manifest.person_column.empty(), "/person_column", "the name of the column with the person's number");
   check(!manifest.label_column.empty(), "/label_column", "the name of the column with the activity");
+  for (const auto& [said, key] : {std::pair(&manifest.person_column, "/person_column"),
+                                  {&manifest.recording_column, "/recording_column"},
+                                  {&manifest.session_column, "/session_column"},
+                                  {&manifest.label_column, "/label_column"}})
+    check_path_pattern(*said, key);
+  check(manifest.time_column.empty() ? manifest.microsecond_column.empty() : true, "/microsecond_column",
+        "a /time_column that it is added to");
+  check_files(manifest.label_files, "/label_files");
+  check(manifest.label_files.empty() || !manifest.recording_column.empty() || manifest.label_files.size() == manifest.files.size(),
+        "/label_files", "as many files as in /files, or a /recording_column: recordings are told apart by it, or else by their file");
   const std::string& delimiter = manifest.delimiter;
   check(delimiter.size() == 1 && std::string_view(",;\t| :").find(delimiter[0]) != std::string_view::npos, "/delimiter",
         "one of \",\", \";\", \"\\t\", \"|\", \":\" and \" \"");
@@ -86,6 +100,30 @@ void check_manifest(const Manifest& manifest) {
   }
 }
 
+/// Columns that are no measured channel of their own.
+std::vector<std::string> odd_columns(const Manifest& manifest) {
+  std::vector<std::string> sentences;
+  for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor) {
+    const ManifestSensor& one = manifest.sensors[sensor];
+    for (std::size_t i = 0; i < one.columns.size(); ++i) {
+      const std::string name = "Column '" + one.columns[i] + "' of sensor '" + one.name + "'";
+      for (const auto& [column, what] : {std::pair(&manifest.person_column, "people"),
+                                         {&manifest.recording_column, "recordings"},
+                                         {&manifest.time_column, "times"},
+                                         {&manifest.label_column, "labels"}})
+        if (one.columns[i] == *column)
+          sentences.push_back(name + " is that of the " + what + ", too: as a channel it tells a network what it must not know.");
+      for (std::size_t before = 0; before <= sensor; ++before) {
+        const ManifestSensor& other = manifest.sensors[before];
+        const auto end = before == sensor ? other.columns.begin() + static_cast<std::ptrdiff_t>(i) : other.columns.end();
+        if (other.files == one.files && std::find(other.columns.begin(), end, one.columns[i]) != end)
+          sentences.push_back(name + " is listed twice in /sensors" + (before == sensor ? "." : ": in '" + other.name + "', too."));
+      }
+    }
+  }
+  return sentences;
+}
+
 DatasetInfo manifest_info(const Manifest& manifest) {
   DatasetInfo info;
   info.name = manifest.name;
@@ -108,146 +146,10 @@ std::optional<std::int32_t> whole_number(std::string_view text) {
   return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
-/// The rows of one recording in one file.
-struct Series {
-  std::string person; // as the file names it; whole numbers in one way of writing
-  std::string recording;
-  std::string file;
-  std::size_t file_number = 0; // in its list of files
-  std::size_t first_line = 0, last_line = 0;
-  std::vector<double> times;        // [rows], seconds
-  std::vector<float> values;        // [rows, columns], NaN: missing
-  std::vector<std::int32_t> labels; // [rows]; empty in a sensor's own files
-  std::string words() const { return "recording '" + recording + "' of person " + person; }
-};
-
-/// Which columns a list of files is read for.
-struct Columns {
-  std::vector<std::string> names, keys; // keys: JSON pointers that say who asked for them
-  double rate = 0;
-  bool labels = false;
-};
-
-/// Reads the recordings of one CSV file.
-class FileReader {
-public:
-  FileReader(const Manifest& manifest, const Columns& columns, std::string file, std::size_t file_number)
-      : manifest_(manifest), columns_(columns), file_(std::move(file)), file_number_(file_number), text_(read_text_file(file_)),
-        csv_(file_, text_, {manifest.delimiter[0], manifest.decimal[0], manifest.missing_values}) {
-    for (std::size_t i = 0; i < columns.names.size(); ++i) channels_.push_back(csv_.column(columns.names[i], columns.keys[i]));
-    person_column_ = csv_.column(manifest.person_column, "/person_column");
-    if (!manifest.recording_column.empty()) recording_column_ = csv_.column(manifest.recording_column, "/recording_column");
-    if (!manifest.time_column.empty()) time_column_ = csv_.column(manifest.time_column, "/time_column");
-    if (!columns.labels) return;
-    label_column_ = csv_.column(manifest.label_column, "/label_column");
-    for (std::size_t i = 0; i < manifest.classes.size(); ++i) classes_[manifest.classes[i]] = static_cast<std::int32_t>(i);
-    for (const std::string& none : manifest.none_labels) classes_[none] = no_label;
-    classes_[""] = no_label;
-  }
-
-  /// Adds the file's recordings to `all`, in their order.
-  void read(std::vector<Series>& all) {
-    std::set<std::pair<std::string, std::string>> seen;
-    Series* series = nullptr;
-    while (csv_.next()) {
-      const std::string person = this->person();
-      const std::string_view name = manifest_.recording_column.empty() ? std::string_view{} : csv_.text(recording_column_);
-      if (series == nullptr || series->person != person || series->recording != name) {
-        series = &all.emplace_back();
-        *series = {person, std::string(name), file_, file_number_, csv_.line(), 0, {}, {}, {}};
-        if (!seen.emplace(person, series->recording).second)
-          csv_.fail(manifest_.recording_column.empty() ? person_column_ : recording_column_,
-                    "person " + person + ", recording '" + series->recording +
-                        "' starts a second time; put the rows of one recording together, in the order of time");
-      }
-      series->times.push_back(time_of_row(*series));
-      for (const std::size_t column : channels_) series->values.push_back(csv_.number(column));
-      if (columns_.labels) series->labels.push_back(label());
-      series->last_line = csv_.line();
-    }
-  }
-
-private:
-  std::string person() const {
-    const std::string_view text = csv_.text(person_column_);
-    if (text.empty()) csv_.fail(person_column_, "expected the person's number or name, found an empty field");
-    const auto number = whole_number(text);
-    return number ? std::to_string(*number) : std::string(text);
-  }
-
-  double time_of_row(const Series& series) const {
-    if (manifest_.time_column.empty()) return static_cast<double>(series.times.size()) / columns_.rate;
-    const double time = csv_.precise_number(time_column_);
-    if (!series.times.empty() && !(time > series.times.back()))
-      csv_.fail(time_column_, "expected a time after that of the row before, found '" + std::string(csv_.text(time_column_)) +
-                                  "'; times are seconds, ascending within a recording");
-    return time;
-  }
-
-  std::int32_t label() const {
-    const auto found = classes_.find(csv_.text(label_column_));
-    if (found != classes_.end()) return found->second;
-    const std::string text(csv_.text(label_column_));
-    const std::string near = nearest_word(text, manifest_.classes);
-    csv_.fail(label_column_, "label '" + text + "' is neither in the manifest's /classes nor in its /none_labels" +
-                                 (near.empty() ? "" : "; did you mean '" + near + "'?"));
-  }
-
-  const Manifest& manifest_;
-  const Columns& columns_;
-  std::string file_;
-  std::size_t file_number_;
-  std::string text_;
-  CsvReader csv_;
-  std::vector<std::size_t> channels_;
-  std::size_t person_column_ = 0, label_column_ = 0, recording_column_ = 0, time_column_ = 0;
-  std::map<std::string, std::int32_t, std::less<>> classes_;
-};
-
-/// Time stamps of another rate than the stated one would be taken for losses, or for twice the speed.
-void check_rate(const Series& series, const std::string& time_column, double rate) {
-  if (series.times.size() < 3) return;
-  std::vector<double> distances;
-  for (std::size_t row = 1; row < series.times.size(); ++row) distances.push_back(series.times[row] - series.times[row - 1]);
-  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
-  std::nth_element(distances.begin(), middle, distances.end());
-  constexpr double tolerated = 0.2;
-  if (std::abs(*middle * rate - 1) <= tolerated) return;
-  throw InputError(
-      fmt::format("{} lines {} to {}, column '{}': rows of {} are {:.4g} s apart (median), {:.4g} a second, but the manifest's "
-                  "rate says {:.4g}; correct the rate, or the times, which are seconds",
-                  series.file, series.first_line, series.last_line, time_column, series.words(), *middle, 1 / *middle, rate));
-}
-
-/// Everything in a list of files.
-std::vector<Series> read_series(const Manifest& manifest, const Columns& columns, const std::filesystem::path& folder,
-                                const std::vector<std::string>& files) {
-  std::vector<Series> all;
-  for (std::size_t i = 0; i < files.size(); ++i) FileReader(manifest, columns, (folder / files[i]).string(), i).read(all);
-  std::map<std::pair<std::string, std::string>, const Series*> known;
-  for (const Series& series : all) {
-    if (!manifest.recording_column.empty())
-      if (const auto [there, is_new] = known.emplace(std::pair(series.person, series.recording), &series); !is_new)
-        throw InputError(series.file + " line " + std::to_string(series.first_line) + ": " + series.words() + " is in " +
-                         there->second->file + " too; give each recording a name of its own in /recording_column");
-    if (!manifest.time_column.empty()) check_rate(series, manifest.time_column, columns.rate);
-    for (std::size_t column = 0; column < columns.names.size(); ++column) {
-      bool any = false;
-      for (std::size_t row = 0; row < series.times.size() && !any; ++row)
-        any = !std::isnan(series.values[row * columns.names.size() + column]);
-      if (!any)
-        throw InputError(series.file + " lines " + std::to_string(series.first_line) + " to " + std::to_string(series.last_line) +
-                         ", column '" + columns.names[column] + "': no value in the whole of " + series.words() +
-                         "; remove that recording, or the column from the manifest's /sensors");
-    }
-  }
-  return all;
-}
-
-Columns columns_of(const Manifest& manifest, const std::function<bool(const ManifestSensor&)>& wanted, double rate, bool labels) {
+Columns columns_of(const Manifest& manifest, const std::function<bool(const ManifestSensor&)>& wanted, double rate, bool main) {
   Columns columns;
   columns.rate = rate;
-  columns.labels = labels;
+  columns.main = main;
   for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor) {
     if (!wanted(manifest.sensors[sensor])) continue;
     for (std::size_t channel = 0; channel < manifest.sensors[sensor].columns.size(); ++channel) {
@@ -261,12 +163,13 @@ Columns columns_of(const Manifest& manifest, const std::function<bool(const Mani
 /// The recordings of a sensor's own files.
 class OwnFiles {
 public:
-  OwnFiles(const Manifest& manifest, const ManifestSensor& sensor, const std::filesystem::path& folder)
-      : sensor_(sensor), by_file_(manifest.recording_column.empty()), rate_(sensor.rate > 0 ? sensor.rate : manifest.rate),
+  OwnFiles(const Manifest& manifest, const ManifestSensor& sensor, const std::filesystem::path& folder, Remarks& remarks)
+      : sensor_(sensor), remarks_(remarks), by_file_(manifest.recording_column.empty()),
+        rate_(sensor.rate > 0 ? sensor.rate : manifest.rate),
         series_(read_series(manifest,
                             columns_of(
                                 manifest, [&](const ManifestSensor& one) { return &one == &sensor; }, rate_, false),
-                            folder, sensor.files)) {
+                            folder, sensor.files, remarks)) {
     for (const Series& series : series_) by_key_.emplace(key_of(series), &series);
   }
 
@@ -285,6 +188,11 @@ public:
       if (std::all_of(values.begin(), values.end(), [](float value) { return std::isnan(value); }))
         throw InputError(own.file + ": " + own.words() + ": sensor '" + sensor_.name + "' has no value of '" + sensor_.columns[channel] +
                          "' while " + main.file + " lasts; both need the same clock, in seconds");
+      const auto missing = std::count_if(values.begin(), values.end(), [](float value) { return std::isnan(value); });
+      if (10 * missing > std::ssize(values))
+        remarks_.notes.push_back(fmt::format("Sensor '{}' has '{}' for {:.0f} % of {}; what it lacks is left out.", sensor_.name,
+                                             sensor_.columns[channel],
+                                             100 - 100 * static_cast<double>(missing) / static_cast<double>(values.size()), main.words()));
       for (std::size_t row = 0; row < values.size(); ++row) result[row * width + channel] = values[row];
     }
     return result;
@@ -296,6 +204,7 @@ private:
   }
 
   const ManifestSensor& sensor_;
+  Remarks& remarks_;
   bool by_file_; // recordings are told apart by their file
   double rate_;
   std::vector<Series> series_;
@@ -315,53 +224,97 @@ std::map<std::string, std::int32_t> people_of(const std::vector<Series>& all, st
   return people;
 }
 
+/// The rows of a recording at the even times of the manifest's rate, where they carry times of their own: by linear interpolation, each
+/// channel between its own values; the label is that of the nearest row. Returns where stretches without a long gap begin, and the end.
+std::vector<std::size_t> bring_to_grid(Series& main, double rate, std::size_t width) {
+  const double longest = longest_filled_gap_seconds + 1 / rate;
+  const Grid grid = even_grid(main.times, rate, longest);
+  std::vector<float> values(grid.times.size() * width), column(main.times.size());
+  for (std::size_t channel = 0; channel < width; ++channel) {
+    for (std::size_t row = 0; row < column.size(); ++row) column[row] = main.values[row * width + channel];
+    const auto at = interpolated(main.times, column, grid.times, longest);
+    for (std::size_t row = 0; row < at.size(); ++row) values[row * width + channel] = at[row];
+  }
+  std::vector<std::int32_t> labels;
+  for (const std::size_t row : grid.nearest) labels.push_back(main.labels[row]);
+  main.values = std::move(values);
+  main.labels = std::move(labels);
+  main.times = grid.times;
+  return grid.begins;
+}
+
 /// Adds one recording of the manifest's files, with what the sensors with files of their own say meanwhile.
 void add(const Manifest& manifest, const std::vector<std::unique_ptr<OwnFiles>>& own_files, Series& main, std::int32_t person,
          Dataset& dataset) {
-  const std::size_t rows = main.times.size();
-  std::vector<std::vector<float>> blocks; // of each sensor; empty: its columns are in `main`
   std::size_t width = 0, main_width = 0;
+  std::vector<bool> elsewhere;
   for (std::size_t sensor = 0; sensor < manifest.sensors.size(); ++sensor) {
-    blocks.push_back(own_files[sensor] ? own_files[sensor]->at(main) : std::vector<float>{});
-    width += manifest.sensors[sensor].columns.size();
-    if (!own_files[sensor]) main_width += manifest.sensors[sensor].columns.size();
+    const std::size_t channels = manifest.sensors[sensor].columns.size();
+    width += channels;
+    if (!own_files[sensor]) main_width += channels;
+    elsewhere.insert(elsewhere.end(), channels, own_files[sensor] != nullptr);
   }
-  RawRecording raw{person, -1, {}, std::move(main.labels)};
-  raw.values.reserve(rows * width);
-  for (std::size_t row = 0; row < rows; ++row) {
-    const float* in_main = main.values.data() + row * main_width;
-    for (std::size_t sensor = 0; sensor < blocks.size(); ++sensor) {
-      const std::size_t channels = manifest.sensors[sensor].columns.size();
-      const float* const values = own_files[sensor] ? blocks[sensor].data() + row * channels : in_main;
-      raw.values.insert(raw.values.end(), values, values + channels);
-      if (!own_files[sensor]) in_main += channels;
+  const auto rows = static_cast<std::int64_t>(main.times.size());
+  const double began = main.times.front();
+  std::vector<std::size_t> begins{0, main.times.size()};
+  if (!manifest.time_column.empty()) begins = bring_to_grid(main, manifest.rate, main_width);
+  dataset.account.rows += rows;
+  dataset.account.regridded += static_cast<std::int64_t>(main.times.size()) - rows;
+  std::vector<std::vector<float>> blocks; // of each sensor; empty: its columns are in `main`
+  for (const auto& own : own_files) blocks.push_back(own ? own->at(main) : std::vector<float>{});
+  for (std::size_t stretch = 0; stretch + 1 < begins.size(); ++stretch) {
+    const std::size_t begin = begins[stretch], end = begins[stretch + 1];
+    if (begin == end) continue;
+    RawRecording raw;
+    raw.person = person;
+    raw.elsewhere = elsewhere;
+    const auto session = std::find(dataset.info.sessions.begin(), dataset.info.sessions.end(), main.session);
+    if (session != dataset.info.sessions.end()) raw.session = static_cast<std::int32_t>(session - dataset.info.sessions.begin());
+    raw.name = main.recording.empty() ? main.file_name() : main.recording;
+    raw.begin = main.times[begin] - began;
+    raw.labels.assign(main.labels.begin() + static_cast<std::ptrdiff_t>(begin), main.labels.begin() + static_cast<std::ptrdiff_t>(end));
+    raw.values.reserve((end - begin) * width);
+    for (std::size_t row = begin; row < end; ++row) {
+      const float* in_main = main.values.data() + row * main_width;
+      for (std::size_t sensor = 0; sensor < blocks.size(); ++sensor) {
+        const std::size_t channels = manifest.sensors[sensor].columns.size();
+        const float* const values = own_files[sensor] ? blocks[sensor].data() + row * channels : in_main;
+        raw.values.insert(raw.values.end(), values, values + channels);
+        if (!own_files[sensor]) in_main += channels;
+      }
     }
-  }
-  if (manifest.time_column.empty()) {
     add_recording(dataset, std::move(raw));
-    return;
   }
-  TimedRecording timed(dataset, person);
-  for (std::size_t row = 0; row < rows; ++row)
-    timed.add(main.times[row], std::span(raw.values).subspan(row * width, width), raw.labels[row]);
-  timed.finish();
 }
 
 Dataset read_manifest(const DatasetSource& source) {
   const Manifest manifest = load_manifest(source.path);
   const std::filesystem::path folder = source.path.parent_path();
+  Remarks remarks;
   std::vector<std::unique_ptr<OwnFiles>> own_files;
   for (const ManifestSensor& sensor : manifest.sensors)
-    own_files.push_back(sensor.files.empty() ? nullptr : std::make_unique<OwnFiles>(manifest, sensor, folder));
+    own_files.push_back(sensor.files.empty() ? nullptr : std::make_unique<OwnFiles>(manifest, sensor, folder, remarks));
   const Columns columns = columns_of(
       manifest, [](const ManifestSensor& sensor) { return sensor.files.empty(); }, manifest.rate, true);
   Dataset dataset{manifest_info(manifest), {}};
-  std::vector<Series> all = read_series(manifest, columns, folder, manifest.files);
+  std::vector<Series> all = read_series(manifest, columns, folder, manifest.files, remarks);
+  if (!manifest.label_files.empty()) label_by_intervals(manifest, folder, all, remarks);
   const auto people = people_of(all, dataset.info.people_names);
+  std::set<std::string> sessions;
+  for (const Series& main : all) sessions.insert(main.session);
+  if (!manifest.session_column.empty()) dataset.info.sessions.assign(sessions.begin(), sessions.end());
   for (Series& main : all) {
     add(manifest, own_files, main, people.at(main.person), dataset);
     main = {}; // its values are in the data set now
   }
+  std::set<std::int32_t> kept;
+  for (const Recording& recording : dataset.recordings) kept.insert(recording.person);
+  for (const auto& [name, number] : people)
+    if (!kept.contains(number))
+      remarks.notes.push_back("Person " + name + " vanishes: every row of theirs lies in a gap, or lacks a sensor.");
+  dataset.notes = remarks.clocks.words();
+  for (const auto& found : {remarks.notes, odd_columns(manifest), odd_channels(dataset)})
+    dataset.notes.insert(dataset.notes.end(), found.begin(), found.end());
   return dataset;
 }
 
@@ -371,6 +324,17 @@ Manifest load_manifest(const std::filesystem::path& path) {
   const JsonFile file = read_json_file(path);
   try {
     Manifest manifest = from_json<Manifest>(file.value);
+    const std::filesystem::path folder = path.parent_path();
+    manifest.files = matching_files(folder, manifest.files, "/files");
+    manifest.label_files = matching_files(folder, manifest.label_files, "/label_files");
+    for (std::size_t i = 0; i < manifest.sensors.size(); ++i)
+      manifest.sensors[i].files = matching_files(folder, manifest.sensors[i].files, "/sensors/" + std::to_string(i) + "/files");
+    WindowSpec& windows = manifest.windows;
+    const Json said = file.value.value("windows", Json::object());
+    const auto says = [&](const char* key) { return said.contains(key); };
+    if (windows.seconds > 0 && !says("steps")) windows.steps = 0; // not the usual ones beside it
+    if ((windows.seconds > 0 || windows.overlap > 0) && !says("stride")) windows.stride = 0;
+    if (manifest.rate > 0) windows = windows_in_samples(windows, manifest.rate);
     check_manifest(manifest);
     return manifest;
   } catch (const InputError& error) {
@@ -393,6 +357,7 @@ DatasetSource find_manifest(const std::filesystem::path& path) {
     }
   };
   add_files(manifest.files, "/files");
+  add_files(manifest.label_files, "/label_files");
   for (std::size_t i = 0; i < manifest.sensors.size(); ++i)
     add_files(manifest.sensors[i].files, "/sensors/" + std::to_string(i) + "/files");
   return source;
@@ -402,7 +367,7 @@ CatalogEntry manifest() {
   return {.name = "",
           .summary = "recordings by manifest",
           .obtain = "Name the path of a manifest.",
-          .reader_version = 1,
+          .reader_version = 2, // 1: rows with times were kept, and counted on
           .places = {},
           .windows = {},
           .read = read_manifest};

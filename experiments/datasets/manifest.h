@@ -9,7 +9,10 @@
 //   {"name": "belt", "columns": ["pressure"], "files": ["monday_belt.csv"], "rate": 10}
 //
 // Its files hold the person's and the recording's column, and no labels. Its samples are brought to the rows of the manifest's files by
-// linear interpolation. Recordings start together, or "time_column" names a column in seconds that all files have.
+// linear interpolation. Recordings start together, or "time_column" names a column of times that all files have.
+//
+// "files" may be patterns (recordings/*.csv). Person, recording, session and label may stand in the files' paths: "person_column":
+// "path:subject(\\d+)". Labels may stand in "label_files" of their own, as intervals (label_intervals.h); "session_column" names sessions.
 //
 // A CSV file has a header row, commas (or "delimiter": ";"), and one row a sample; columns that the manifest does not name are ignored. It
 // may be compressed (text_file.h). Rows of one person and recording are consecutive. A missing value is an empty field, NaN or one of
@@ -52,8 +55,14 @@ struct Manifest {
   std::vector<ManifestSensor> sensors;
   std::string person_column = "person";
   std::string recording_column; // "": a file and person is one recording
+  std::string session_column;   // "": sessions are not told apart
   std::string label_column = "label";
-  std::string time_column;     // seconds; "": rows are evenly spaced, and recordings of all files start together
+  std::string time_column;        // "": rows are evenly spaced, and recordings of all files start together
+  std::string microsecond_column; // added to it; "": none is
+  std::string time_format = "number";
+  std::string time_unit = "s";          // of times that are numbers
+  std::vector<std::string> label_files; // labels as intervals; empty: they stand in the rows
+  std::string label_start_column = "start", label_end_column = "end";
   std::string delimiter = ","; // between the fields of all CSV files
   std::string decimal = ".";   // the decimal point of their numbers
   std::vector<std::string> missing_values;
@@ -68,11 +77,22 @@ struct Manifest {
     using M = Manifest;
     static const auto all = std::make_tuple(
         field("name", &M::name, "", "name of the data set"), number("rate", &M::rate, 0.0, 0, 1e6, "samples a second"),
-        field("files", &M::files, {}, "CSV files, relative to the manifest"), field("sensors", &M::sensors, {}, "sensors worn"),
-        field("person_column", &M::person_column, "", "column with the person's number or name"),
-        field("recording_column", &M::recording_column, "", "column that names the recording; none: one a file and person"),
-        field("label_column", &M::label_column, "", "column with the activity's name"),
-        field("time_column", &M::time_column, "", "column with the time in seconds; none: rows are evenly spaced"),
+        field("files", &M::files, {}, "CSV files, relative to the manifest; * and ? stand for what matches but a slash"),
+        field("sensors", &M::sensors, {}, "sensors worn"),
+        field("person_column", &M::person_column, "",
+              "column with the person's number or name, or path:REGEX, whose first group in the file's path is it"),
+        field("recording_column", &M::recording_column, "", "column that names the recording, or path:REGEX; none: one a file and person"),
+        field("session_column", &M::session_column, "",
+              "column that names the session a recording belongs to, or path:REGEX, for leave_one_session_out; none: there are none"),
+        field("label_column", &M::label_column, "", "column with the activity's name, or path:REGEX"),
+        field("label_files", &M::label_files, {},
+              "CSV files of labels as intervals, relative to the manifest; none: labels stand in the rows"),
+        field("label_start_column", &M::label_start_column, "", "their column with an interval's first time"),
+        field("label_end_column", &M::label_end_column, "", "their column with the time at which it is over"),
+        field("time_column", &M::time_column, "", "column with the time; none: rows are evenly spaced"),
+        field("microsecond_column", &M::microsecond_column, "", "column with microseconds that are added to the time"),
+        choice("time_format", &M::time_format, "", {"number", "iso8601"}, "how times are written: a number, or 2026-12-01T08:30:15.25"),
+        choice("time_unit", &M::time_unit, "", {"s", "ms", "us", "ns"}, "unit of times that are numbers"),
         field("delimiter", &M::delimiter, "", "character between fields: a comma unless said"),
         field("decimal", &M::decimal, "", "decimal point of numbers, . or ,"),
         field("missing_values", &M::missing_values, {}, "words that stand where a number is missing, besides the empty field and NaN"),

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 namespace stdualx {
 
@@ -158,6 +159,30 @@ ModelConfig bare_model(const std::string& architecture) {
   clear_settings(model, [](std::string_view) { return true; });
   model.architecture = architecture;
   return model;
+}
+
+std::vector<FittedHeads> fit_heads(ModelConfig& config, const InputShape& shape, const std::vector<std::string>& chosen) {
+  std::vector<FittedHeads> changed;
+  if (config.architecture != "stdual_x") return changed;
+  const auto fit = [&](const std::string& setting, std::int64_t& heads, std::int64_t width, const std::string& what) {
+    if (std::find(chosen.begin(), chosen.end(), setting) != chosen.end() || width < 1) return;
+    const std::int64_t asked = heads;
+    while (heads > 1 && width % heads != 0) --heads;
+    if (heads != asked) changed.push_back({setting, asked, heads, width, what});
+  };
+  if (config.stdat && config.temporal_attention) {
+    std::int64_t width = config.stem_channels;
+    if (config.stem_layers == 0) { // each sensor's own channels, and those that the widest has, to which all are padded
+      width = input_channels(config, shape.channels);
+      for (const std::int64_t channels : real_channels(shape)) width = std::gcd(width, input_channels(config, channels));
+    }
+    fit("temporal_heads", config.temporal_heads, width,
+        config.stem_layers > 0 ? "the channels of the encoder" : "the channels of every sensor in the encoder");
+  }
+  if (config.stdat && config.channel_attention)
+    fit("channel_heads", config.channel_heads, stem_steps(config, shape.steps), "the steps of the encoder");
+  if (config.cross_sensor_attention) fit("cross_sensor_heads", config.cross_sensor_heads, config.sensor_width, "sensor_width");
+  return changed;
 }
 
 void check_model(const ModelConfig& config, const InputShape& shape) {

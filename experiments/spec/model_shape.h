@@ -6,6 +6,7 @@
 #include "experiments/spec/model_config.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace stdualx {
@@ -21,6 +22,19 @@ ModelConfig bare_model(const std::string& architecture);
 /// Puts the settings of parts that are switched off where they mean least, too: they decide nothing, so that runs which differ in them
 /// alone are one run.
 void clear_unused(ModelConfig& config);
+
+/// A number of heads that nobody chose, and that did not fit.
+struct FittedHeads {
+  std::string setting; // "channel_heads"
+  std::int64_t asked = 0, fitted = 0;
+  std::int64_t width = 0; // what they must divide
+  std::string what;       // "the steps of the encoder"
+};
+
+/// Makes the numbers of heads that are not among `chosen` ("channel_heads") fit: each becomes the largest number, not above itself, that
+/// divides what it must: 2 heads over 25 steps are 1, 8 over 125 are 5, and a prime above them leaves 1. What fits stays, and so does all
+/// of a baseline. Returns what was changed.
+std::vector<FittedHeads> fit_heads(ModelConfig& config, const InputShape& shape, const std::vector<std::string>& chosen);
 
 /// Steps that a stem of `config` leaves of `steps`, at least 1 of them.
 std::int64_t stem_steps(const ModelConfig& config, std::int64_t steps);

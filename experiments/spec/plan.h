@@ -24,6 +24,26 @@ struct DatasetCard {
   bool operator==(const DatasetCard&) const = default;
 };
 
+/// Where the windows of a data set under one WindowSpec come from, so that a stored prediction leads back to its recording.
+struct WindowOrigins {
+  std::string cut_id;                  // cut_identity of the runs on these windows
+  double rate = 0;                     // samples a second
+  std::vector<std::string> recordings; // their names, as files give them; "": without one
+  std::vector<double> begins;          // seconds from the recording's first row to where each of these begins: gaps split recordings
+  // Entry i of each of these belongs to window i.
+  std::vector<std::int64_t> recording; // index into `recordings`
+  std::vector<std::int64_t> starts;    // samples since its beginning
+
+  static const auto& fields() {
+    using W = WindowOrigins;
+    static const auto all = std::make_tuple(
+        field("cut_id", &W::cut_id, "", "of data set and windows"), field("rate", &W::rate, 0.0, "samples a second"),
+        field("recordings", &W::recordings, {}, "names"), field("begins", &W::begins, {}, "seconds since the recording's first row"),
+        field("recording", &W::recording, {}, "per window"), field("starts", &W::starts, {}, "samples, per window"));
+    return all;
+  }
+};
+
 struct PlannedRun {
   std::string run_id; // run_identity(run)
   RunSpec run;
@@ -48,14 +68,17 @@ struct Plan {
   std::vector<DatasetCard> datasets;
   std::vector<PlannedRun> runs; // in the sweep's order, no identity twice
   std::vector<ThinClass> thin_classes = {};
+  std::vector<std::string> notes = {}; // sentences: what was chosen to fit the data, what is odd about them
+  std::vector<WindowOrigins> origins = {};
 
   static const auto& fields() {
     using P = Plan;
-    static const auto all =
-        std::make_tuple(field("sweep_id", &P::sweep_id, "", "identity of the sweep"), field("name", &P::name, "", "for people"),
-                        field("sweep_text", &P::sweep_text, "", "canonical JSON"),
-                        field("datasets", &P::datasets, {}, "their names for things"), field("runs", &P::runs, {}, "what to train"),
-                        field("thin_classes", &P::thin_classes, {}, "classes that training parts hardly know"));
+    static const auto all = std::make_tuple(
+        field("sweep_id", &P::sweep_id, "", "identity of the sweep"), field("name", &P::name, "", "for people"),
+        field("sweep_text", &P::sweep_text, "", "canonical JSON"), field("datasets", &P::datasets, {}, "their names for things"),
+        field("runs", &P::runs, {}, "what to train"),
+        field("thin_classes", &P::thin_classes, {}, "classes that training parts hardly know"),
+        field("notes", &P::notes, {}, "what was fitted to the data"), field("origins", &P::origins, {}, "where windows come from"));
     return all;
   }
 };

@@ -22,6 +22,8 @@ struct WindowSpec {
   double rate = 0;                  // samples a second that recordings are brought to before they are cut; steps and stride count these
   bool null_class = false;          // windows without a class make one more class, "null", instead of being dropped
   std::int64_t training_stride = 0; // samples between the starts of training windows; 0, in a planned run too: `stride`
+  double seconds = 0;               // of a window, in place of steps; a planned run holds the steps that they are, and 0 here
+  double overlap = 0;               // share of a window that the next one repeats, in place of stride; likewise
 
   static const auto& fields() {
     using W = WindowSpec;
@@ -34,7 +36,10 @@ struct WindowSpec {
                                "samples a second that recordings are brought to by linear interpolation; 0: the data set's own"),
                         field("null_class", &W::null_class, false, "true: windows without a class are a class of their own, null"),
                         number("training_stride", &W::training_stride, 0, 0, 1 << 20,
-                               "samples between the starts of training windows; 0: stride, as of validation and test windows"));
+                               "samples between the starts of training windows; 0: stride, as of validation and test windows"),
+                        number("seconds", &W::seconds, 0.0, 0, 1e6, "length of a window in seconds, in place of steps"),
+                        number("overlap", &W::overlap, 0.0, 0, 0.99,
+                               "share of a window that the next one repeats, in place of stride; beside seconds 0: end to end"));
     return all;
   }
   bool operator==(const WindowSpec&) const = default;
@@ -43,7 +48,7 @@ struct WindowSpec {
 /// How people or windows are parted into training, validation and test.
 struct ProtocolSpec {
   std::string kind = "leave_persons_out";
-  std::int64_t folds = 0;                      // of leave_persons_out and random; planned: of leave_one_person_out too
+  std::int64_t folds = 0;                      // of leave_persons_out and random; planned: of leave_one_..._out too
   std::int64_t split_seed = 0;                 // of drawing folds and validation people
   double validation_share = 0.2;               // of the training people (random: of the training windows), drawn by split_seed
   std::vector<std::int64_t> validation_people; // named instead of drawn
@@ -53,9 +58,11 @@ struct ProtocolSpec {
   static const auto& fields() {
     using P = ProtocolSpec;
     static const auto all = std::make_tuple(
-        choice("kind", &P::kind, "", {"official", "challenge", "leave_one_person_out", "leave_persons_out", "random"},
+        choice("kind", &P::kind, "",
+               {"official", "challenge", "leave_one_person_out", "leave_one_session_out", "leave_persons_out", "random"},
                "official: the publisher's split of people; challenge: the publisher's split of sessions; leave_one_person_out: a fold a "
-               "person; leave_persons_out: k folds of people; random: k folds of windows, which leak where windows overlap"),
+               "person; leave_one_session_out: a fold a session, with the same people on both sides; leave_persons_out: k folds of people; "
+               "random: k folds of windows, which leak where windows overlap"),
         number("folds", &P::folds, 0, 0, 1000, "k"),
         number("split_seed", &P::split_seed, 0, 0, 9007199254740991.0, "seed of the folds and of the validation part"),
         number("validation_share", &P::validation_share, 0.0, 0, 0.9, "share of the training people (random: windows) kept for validation"),
@@ -115,6 +122,8 @@ RunSpec without_labels(RunSpec spec);
 std::string run_identity(const RunSpec& spec);
 /// Equal for runs on the same windows in the same folds, whether their test part is open or not.
 std::string split_identity(const RunSpec& spec);
+/// Equal for runs on the same windows, whatever their folds: 16 hexadecimal digits.
+std::string cut_identity(const RunSpec& spec);
 /// The text that run_identity hashes.
 std::string run_identity_text(const RunSpec& spec);
 /// SHA-256 of bytes as 64 lower-case hex digits.

@@ -113,6 +113,11 @@ std::string split_identity(const RunSpec& spec) {
   return sha256_hex(split.dump()).substr(0, 16);
 }
 
+std::string cut_identity(const RunSpec& spec) {
+  const Json cut = {{"dataset_hash", spec.dataset_hash}, {"windows", identity_json(spec.windows)}};
+  return sha256_hex(cut.dump()).substr(0, 16);
+}
+
 RandomStream::RandomStream(std::int64_t seed, std::string_view purpose, std::string_view layer) {
   // The parts are joined with a byte that no name holds, so ("a", "bc") and ("ab", "c") differ.
   std::string text = std::to_string(seed);

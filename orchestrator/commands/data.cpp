@@ -1,6 +1,8 @@
 // `stdualx data`: where data sets are looked for and which are there (list), whether they are whole (verify), and cut into
-// windows ahead of time (import).
+// windows ahead of time (import); first manifests (init); the window cache (cache).
 #include "experiments/archive.h"
+#include "experiments/cache_files.h"
+#include "experiments/datasets/first_manifest.h"
 #include "experiments/windows.h"
 #include "orchestrator/commands/command.h"
 #include "results/format.h"
@@ -52,6 +54,48 @@ std::vector<TitledTable> list_tables(const DataPaths& paths) {
 
 std::string text_of_rate(double rate) { return cell_text(Real{rate}) + " Hz"; }
 
+/// What became of the rows of a manifest's files: the lines of each half add up. `cut`: into windows, too.
+TitledTable account_table(const DatasetInfo& info, const RowAccount& account, std::int64_t recordings_samples, bool cut) {
+  TitledTable titled{info.name + ", what became of the rows", {{"rows", "count"}, {}}, {}};
+  const auto row = [&](const std::string& what, std::int64_t count) { titled.table.rows.push_back({what, count}); };
+  row("read", account.rows);
+  row("samples more on the even grid of " + text_of_rate(info.rate), account.regridded);
+  row("left out: a channel has no value for over 0.2 s", -account.in_gaps);
+  row("left out: a sensor with files of its own has none", -account.one_missing);
+  row("= samples of the recordings", recordings_samples);
+  if (cut) {
+    row("left out: shorter than a window", -account.shorter);
+    row("left out: without a class", -account.no_class);
+    row("left out: at an end, between windows or of mixed labels", -account.outside);
+    row("= samples in windows", recordings_samples - account.shorter - account.no_class - account.outside);
+  }
+  if (account.filled > 0) titled.notes.push_back(std::to_string(account.filled) + " samples have a value that was filled in.");
+  return titled;
+}
+
+/// Windows by person and class: of whoever wore the sensors, with a window or without.
+TitledTable people_table(const WindowSet& windows) {
+  const DatasetInfo& info = windows.info();
+  std::map<std::int32_t, std::vector<std::int64_t>> counts;
+  std::map<std::int32_t, std::set<std::int32_t>> recordings;
+  for (std::int64_t i = 0; i < windows.size(); ++i) {
+    if (!windows.is_for_evaluation(i)) continue;
+    const auto place = static_cast<std::size_t>(i);
+    auto& of_person = counts[windows.people()[place]];
+    of_person.resize(info.classes.size());
+    ++of_person[static_cast<std::size_t>(windows.labels()[place])];
+    recordings[windows.people()[place]].insert(windows.recordings()[place]);
+  }
+  TitledTable titled{info.name + ", windows by person and class", {{"person", "recordings"}, {}}, {}};
+  titled.table.columns.insert(titled.table.columns.end(), info.classes.begin(), info.classes.end());
+  for (const auto& [person, by_class] : counts) {
+    std::vector<Cell> row{person_words(info, person), static_cast<std::int64_t>(recordings[person].size())};
+    row.insert(row.end(), by_class.begin(), by_class.end());
+    titled.table.rows.push_back(std::move(row));
+  }
+  return titled;
+}
+
 std::vector<TitledTable> import_tables(const std::string& dataset, const WindowSpec& spec, const DataPaths& paths) {
   const Stopwatch watch;
   const WindowSet windows = open_window_set(dataset, spec, paths);
@@ -69,8 +113,13 @@ std::vector<TitledTable> import_tables(const std::string& dataset, const WindowS
     ++counts[label];
   }
   TitledTable classes{info.name + ", windows by class", {{"class", "windows", "people"}, {}}, {}};
-  for (std::size_t i = 0; i < info.classes.size(); ++i)
+  for (std::size_t i = 0; i < info.classes.size(); ++i) {
     classes.table.rows.push_back({info.classes[i], counts[i], static_cast<std::int64_t>(people[i].size())});
+    if (counts[i] == 0) classes.notes.push_back("No window is of class '" + info.classes[i] + "'.");
+    if (people[i].size() == 1)
+      classes.notes.push_back("Person " + person_words(info, *people[i].begin()) + " alone did '" + info.classes[i] +
+                              "': a split by person never has it in both training and test.");
+  }
   const auto distinct = [](std::span<const std::int32_t> list) {
     return static_cast<std::int64_t>(std::set(list.begin(), list.end()).size());
   };
@@ -84,7 +133,13 @@ std::vector<TitledTable> import_tables(const std::string& dataset, const WindowS
   if (cut.training_stride != 0)
     facts.notes.push_back("Training windows begin every " + std::to_string(cut.training_stride) + " samples; of all recordings there are " +
                           std::to_string(trained) + ".");
-  return {std::move(facts), std::move(classes)};
+  const WindowSetInfo& all = windows.all_info();
+  facts.notes.insert(facts.notes.end(), all.notes.begin(), all.notes.end());
+  std::vector<TitledTable> tables{std::move(facts), std::move(classes), people_table(windows)};
+  const RowAccount& account = all.account;
+  if (account.rows > 0)
+    tables.push_back(account_table(info, account, account.rows + account.regridded - account.in_gaps - account.one_missing, true));
+  return tables;
 }
 
 bool is_file(std::string_view name, std::string_view path) {
@@ -119,7 +174,7 @@ TitledTable published_table(const CatalogEntry& entry, const DatasetSource& sour
 }
 
 /// Reads everything, without any cache.
-void add_parsed(const CatalogEntry& entry, const DatasetSource& source, Table& table) {
+void add_parsed(const CatalogEntry& entry, const DatasetSource& source, TitledTable& parsed, std::vector<TitledTable>& accounts) {
   const Stopwatch watch;
   const Dataset dataset = entry.read(source);
   std::set<std::int32_t> people;
@@ -129,13 +184,19 @@ void add_parsed(const CatalogEntry& entry, const DatasetSource& source, Table& t
     steps += recording.steps();
     labelled += recording.steps() - std::count(recording.labels.begin(), recording.labels.end(), no_label);
   }
-  table.rows.push_back({dataset.info.name, static_cast<std::int64_t>(people.size()), static_cast<std::int64_t>(dataset.recordings.size()),
-                        steps, labelled, dataset.left_out_steps, dataset_hash(dataset), Duration{watch.seconds()}});
+  parsed.notes.insert(parsed.notes.end(), dataset.notes.begin(), dataset.notes.end());
+  if (dataset.account.rows > 0) {
+    accounts.push_back(account_table(dataset.info, dataset.account, steps, false));
+    for (const std::int32_t person : people) accounts.back().notes.push_back("Person " + person_words(dataset.info, person) + ".");
+  }
+  parsed.table.rows.push_back({dataset.info.name, static_cast<std::int64_t>(people.size()),
+                               static_cast<std::int64_t>(dataset.recordings.size()), steps, labelled, dataset.left_out_steps,
+                               dataset_hash(dataset), Duration{watch.seconds()}});
 }
 
 /// Verifies one data set, or all that are there; prints, then throws InputError for the first that is not whole.
 void verify(const std::vector<std::string>& names, const DataPaths& paths, Format format) {
-  std::vector<TitledTable> tables;
+  std::vector<TitledTable> tables, accounts;
   TitledTable parsed{
       "read",
       {{"data set", "people", "recordings", "samples", "with a class", "left out in gaps", "hash of the recordings", "took"}, {}},
@@ -151,14 +212,62 @@ void verify(const std::vector<std::string>& names, const DataPaths& paths, Forma
       if (wrong > 0 && trouble.empty())
         trouble = source.path.string() + ": " + std::to_string(wrong) + (wrong == 1 ? " file is" : " files are") +
                   " not as published; fetch " + (wrong == 1 ? "it" : "them") + " again. " + entry.obtain;
-      add_parsed(entry, source, parsed.table);
+      add_parsed(entry, source, parsed, accounts);
     } catch (const InputError& error) {
       if (trouble.empty()) trouble = error.what();
     }
   }
   if (!parsed.table.rows.empty()) tables.push_back(std::move(parsed));
+  std::move(accounts.begin(), accounts.end(), std::back_inserter(tables));
   std::cout << format_tables(tables, format);
   if (!trouble.empty()) throw InputError(trouble);
+}
+
+double number_option(const options::variables_map& values, const std::string& name, double otherwise) {
+  if (values.count(name) == 0) return otherwise;
+  const double number = values[name].as<double>();
+  if (!(number >= 0 && number < 1e9)) throw InputError("--" + name + ": expected a number of at least 0, found " + cell_text(Real{number}));
+  return number;
+}
+
+/// `data cache` lists, `data cache prune` removes.
+TitledTable cache_table(const options::variables_map& values, const std::filesystem::path& directory, bool prune) {
+  constexpr double gigabyte = 1e9, day = 86400;
+  const auto limit = cache_limit(directory);
+  std::vector<CacheFile> files;
+  if (prune) {
+    const auto most = static_cast<std::uint64_t>(gigabyte * number_option(values, "to", static_cast<double>(limit) / gigabyte));
+    const std::optional<double> idle =
+        values.count("older-than") != 0 ? std::optional(day * number_option(values, "older-than", 0)) : std::nullopt;
+    files = prune_cache(directory, most, idle);
+  } else {
+    files = cache_files(directory);
+  }
+  TitledTable titled{prune ? "removed window caches" : "window caches", {{"file", "MB", "unused for", "in use"}, {}}, {}};
+  std::uint64_t total = 0;
+  for (const CacheFile& file : files) {
+    total += file.bytes;
+    titled.table.rows.push_back({file.path.filename().string(), Real{static_cast<double>(file.bytes) / 1e6, 1}, Duration{file.idle_seconds},
+                                 std::string(file.in_use ? "yes" : "no")});
+  }
+  const auto in_gigabytes = [&](std::uint64_t bytes) { return cell_text(Real{static_cast<double>(bytes) / gigabyte, 3}) + " GB"; };
+  titled.notes = {
+      std::filesystem::absolute(directory).string() + ": " + (prune ? "removed " : "") + std::to_string(files.size()) + " files, " +
+          in_gigabytes(total) + ".",
+      "A new cache removes those that are longest unused beyond " + in_gigabytes(limit) +
+          " (STDUALX_CACHE_LIMIT, in GB; else 20 GB or a tenth of the disk). One in use is never removed; what is needed again is "
+          "cut again."};
+  return titled;
+}
+
+/// Prints a first manifest, and says what it rests on.
+void init(const std::vector<std::string>& files) {
+  const FirstManifest made = first_manifest(files);
+  std::cout << made.manifest.dump(2) << "\n";
+  for (const std::string& words : made.guessed) std::cerr << "stdualx: guessed " << words << "\n";
+  for (const std::string& words : made.open) std::cerr << "stdualx: to do: " << words << "\n";
+  std::cerr << "stdualx: paths are those given: write it into this folder (> manifest.json), correct it, then `stdualx data import "
+               "manifest.json`\n";
 }
 
 } // namespace
@@ -169,17 +278,28 @@ int data_command(const Command& command, const std::vector<std::string>& argumen
   add_format_option(described);
   described.add_options()("ACTION", options::value<std::string>(),
                           "list: what there is; verify: sizes, SHA-256 and a reading of everything; "
-                          "import: cuts windows and fills the cache")("DATASET", options::value<std::string>(),
-                                                                      "a name that `data list` shows, or the path of a manifest (.json)")(
+                          "import: cuts windows and fills the cache; init: writes a first manifest of CSV files; cache: lists the window "
+                          "cache, cache prune: removes of it")(
+      "DATASET", options::value<std::vector<std::string>>(),
+      "a name that `data list` shows, or the path of a manifest (.json); of init the CSV files; of cache nothing, or prune")(
+      "older-than", options::value<double>()->value_name("DAYS"), "cache prune: also what was unused for so long")(
+      "to", options::value<double>()->value_name("GB"),
+      "cache prune: the most that is left, longest unused first; 0: all that is not in use")(
       "windows", options::value<std::string>()->value_name("JSON"),
       "import: as \"windows\" in a sweep, such as '{\"steps\": 171, \"rate\": 33.3}'");
   options::variables_map values;
-  if (!parse_options(command, arguments, described, {"ACTION", "[DATASET]"}, values)) return 0;
+  if (!parse_options(command, arguments, described, {"ACTION", "[DATASET]..."}, values)) return 0;
   const Format format = output_format(values);
   const DataPaths paths = data_paths(values);
   const auto action = values["ACTION"].as<std::string>();
-  const std::string dataset = values.count("DATASET") != 0 ? values["DATASET"].as<std::string>() : "";
+  const auto named = values.count("DATASET") != 0 ? values["DATASET"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const std::string dataset = named.empty() ? "" : named.front();
+  if (named.size() > 1 && action != "init")
+    throw InputError("data " + action + ": expected one data set, found '" + named[1] + "' after it");
   if (values.count("windows") != 0 && action != "import") throw InputError("--windows: only `data import` cuts windows; leave it out");
+  for (const char* option : {"older-than", "to"})
+    if (values.count(option) != 0 && (action != "cache" || dataset != "prune"))
+      throw InputError(std::string("--") + option + ": is of `data cache prune` alone; leave it out");
 
   if (action == "list") {
     if (!dataset.empty()) throw InputError("data list: expected nothing after it, found '" + dataset + "'");
@@ -201,9 +321,14 @@ int data_command(const Command& command, const std::vector<std::string>& argumen
         if (found(entry, paths)) names.push_back(entry.name);
     if (names.empty()) throw InputError("data verify: no data set is there; `stdualx data list` says where they are looked for");
     verify(names, paths, format);
+  } else if (action == "init") {
+    init(named);
+  } else if (action == "cache") {
+    if (!dataset.empty() && dataset != "prune") throw InputError("data cache: expected nothing or prune after it, found '" + dataset + "'");
+    std::cout << format_tables({cache_table(values, paths.cache_directory, dataset == "prune")}, format);
   } else {
-    const std::string near = nearest_word(action, {"list", "import", "verify"});
-    throw InputError("data: expected list, import or verify, found '" + action + "'" +
+    const std::string near = nearest_word(action, {"list", "import", "verify", "init", "cache"});
+    throw InputError("data: expected list, verify, import, init or cache, found '" + action + "'" +
                      (near.empty() ? "" : "; did you mean '" + near + "'?"));
   }
   return 0;

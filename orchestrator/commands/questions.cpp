@@ -134,6 +134,7 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
                                        device_kind_words(device == DeviceKind::cpu ? DeviceKind::gpu : DeviceKind::cpu)));
   const std::string space = space_words(plan, states, data_paths(question.values), store_path(question.values));
   if (!space.empty()) titled.notes.push_back(space);
+  for (const std::string& words : plan.notes) titled.notes.push_back(words);
   for (std::string& words : thin_class_words(plan.thin_classes)) titled.notes.push_back(std::move(words));
   if (std::string words = again_words(again); !words.empty()) titled.notes.push_back(words.substr(0, words.size() - 1));
   return question.show({titled});

@@ -376,6 +376,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
     std::cout << (is_held_back(SIGUSR2) ? "cancelled while it waited" : go_on_later(*submission, false, tries, 0)) << "\n";
     return static_cast<int>(ExitStatus::drained);
   }
+  for (const std::string& words : job.plan.notes) std::cerr << "stdualx: note: " << words << "\n";
   for (const std::string& words : thin_class_words(job.plan.thin_classes)) std::cerr << "stdualx: note: " << words << "\n";
   if (before.open == 0) {
     note_sweep(store, job.plan);

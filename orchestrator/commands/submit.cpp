@@ -3,6 +3,7 @@
 #include "cluster/place.h"
 #include "cluster/process.h"
 #include "cluster/slurm.h"
+#include "experiments/plan.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/preflight.h"
 #include "orchestrator/commands/profile.h"
@@ -202,7 +203,7 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
   submission.host = note_of_this_host(store, data_paths(values));
   for (const PlannedRun& planned : plan.runs) submission.chosen_run_ids.push_back(planned.run_id);
   submission.submitted_ms = moment_now(store).now_ms;
-  write_whole_file(folder / "sweep.json", plan.sweep_text + "\n");
+  write_whole_file(folder / "sweep.json", sweep_with_places(plan, values["SPEC"].as<std::string>()) + "\n");
   write_whole_file(folder / "submission.json", to_json_all(submission).dump(1) + "\n");
   write_whole_file(folder / "job.sh", lay_out(folder));
   SentJob sent;

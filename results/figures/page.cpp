@@ -194,8 +194,8 @@ std::string html_report(Reader& reader, const ReportRequest& request, std::strin
   std::string html =
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"" +
       policy + "\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>stdualx report</title>\n<style>" +
-      std::string(style) + "</style></head><body>\n<h1>The paper's numbers beside ours</h1>\n<p>Store: <code>" +
-      escaped(reader.path().filename().string()) +
+      std::string(style) + "</style></head><body>\n<h1>" + (context.own_data() ? "Results" : "The paper's numbers beside ours") +
+      "</h1>\n<p>Store: <code>" + escaped(reader.path().filename().string()) +
       "</code>. The queries below name it with <code>--store</code> where it is not results.db in the folder of the shell.</p>\n"
       "<noscript><p>Pictures need JavaScript; every number stands in the tables, too.</p></noscript>\n";
   if (!reader.note().empty()) html += "<p class=\"note\">" + escaped(reader.note()) + "</p>\n";

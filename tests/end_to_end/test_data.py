@@ -73,12 +73,50 @@ class DataCommand(Workplace):
         self.assertRegex(text, r"tiny +6 +12 +2880 +2880 +0")
         self.assertIn("No published sizes and sums are known", text)
 
+    def test_own_recordings_are_accounted_for_and_people_are_named(self):
+        folder = self.folder / "named"
+        folder.mkdir()
+        rows = [f"{person},{label},{step % 13},{step % 7}" for person, label, count in (("anna", "walk", 200), ("anna", "sit", 90), ("bert", "walk", 30)) for step in range(count)]
+        (folder / "rows.csv").write_text("person,label,x,y\n" + "\n".join(rows) + "\n", encoding="utf-8")
+        manifest = {"name": "named", "rate": 10, "files": ["rows.csv"], "sensors": [{"name": "wrist", "columns": ["x", "y"]}], "classes": ["walk", "sit"],
+                    "windows": {"seconds": 4, "overlap": 0.5}}
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        text = self.data("import", folder / "manifest.json", "--format", "json")
+        tables = json.loads(text)
+        account = {row["rows"]: row["count"] for row in tables["named, what became of the rows"]}
+        self.assertEqual(account["read"], 320)
+        self.assertEqual(account["left out: shorter than a window"], -30)
+        self.assertEqual(sum(count for name, count in account.items() if not name.startswith("=")), account["= samples in windows"])
+        self.assertEqual(tables["named, windows by person and class"], [{"person": "1 (anna)", "recordings": 1, "walk": 10, "sit": 3}])
+        text = self.data("import", folder / "manifest.json")
+        self.assertIn("Person 2 (bert) has 30 samples and no window", text)
+        self.assertIn("Person 1 (anna) alone did 'sit'", text)
+        self.assertIn("Person 2 (bert).", self.data("verify", folder / "manifest.json"))
+
+    def test_a_first_manifest_is_written_that_import_reads(self):
+        folder = self.folder / "tiny"
+        made = subprocess.run(self.command("data", "init", "tiny.csv"), cwd=folder, env=self.environment(), capture_output=True, text=True, timeout=60)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        (folder / "first.json").write_text(made.stdout, encoding="utf-8")
+        self.assertIn('stdualx: guessed /label_column: "label", since a column is called so', made.stderr)
+        self.assertIn("stdualx: to do: /rate", made.stderr)
+        self.assertRegex(self.data("import", folder / "first.json"), r"my-recordings\n")
+
+    def test_the_cache_is_listed_and_pruned(self):
+        self.data("import", self.folder / "tiny" / "manifest.json")
+        listed = json.loads(self.data("cache", "--format", "json"))
+        self.assertEqual([(row["file"][:9], row["in use"]) for row in listed], [("manifest-", "no")])
+        self.assertIn("removed 0 files", self.data("cache", "prune", "--older-than", "1"))
+        self.assertIn("removed 1 files", self.data("cache", "prune", "--to", "0"))
+        self.assertEqual(json.loads(self.data("cache", "--format", "json")), [])
+
     def test_mistakes_are_named(self):
         for words, part in ((("lsit",), "did you mean 'list'?"), (("import",), "which data set?"),
                             (("import", "dsad"), "did you mean 'dsads'?"),
                             (("verify",), "no data set is there"), (("import", "pamap2"), "'pamap2' was not found; looked at: "),
                             (("list", "pamap2"), "expected nothing after it"), (("list", "--windows", "{}"), "only `data import`"),
-                            (("import", "pamap2", "--windows", "{"), "expected JSON"),
+                            (("import", "pamap2", "--windows", "{"), "expected JSON"), (("import", "pamap2", "dsads"), "expected one data set, found 'dsads'"),
+                            (("init",), "which CSV files?"), (("cache", "clear"), "expected nothing or prune"), (("list", "--to", "1"), "of `data cache prune` alone"),
                             (("import", "pamap2", "--windows", '{"step": 5}'), "/windows/step: unknown key; did you mean 'steps'?")):
             self.assertIn(part, self.data(*words, status=2))
 

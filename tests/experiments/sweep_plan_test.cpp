@@ -167,11 +167,30 @@ TEST(PlanOfAManifest, ItIsLookedForBesideTheSweepFirst) {
   const Sweep read = load_sweep(sweep);
   const std::string beside = (data.folder.path() / "here/manifest.json").string();
   EXPECT_EQ(read.parts.at(0).dataset, beside);
-  EXPECT_EQ(load_sweep_text(read.text).parts.at(0).dataset, beside) << "a job that gets the text alone";
+  const auto frozen = data.folder.path() / "submission/sweep.json"; // as a job gets it
+  test::write_text(frozen, sweep_with_places(make_plan(read, data.folder.data_paths()), sweep));
+  EXPECT_EQ(load_sweep(frozen).parts.at(0).dataset, beside);
+  EXPECT_EQ(load_sweep(frozen).id, read.id);
   EXPECT_EQ(make_plan(read, data.folder.data_paths()).runs.size(), 2u);
   EXPECT_EQ(load_sweep(sweep, {"dataset=manifest.json"}).parts.at(0).dataset, "manifest.json") << "typed where the program runs";
   test::write_text(sweep, R"({"name": "n", "dataset": "elsewhere.json", "protocols": [{"kind": "random", "folds": 2}]})");
-  EXPECT_EQ(load_sweep(sweep).parts.at(0).dataset, "elsewhere.json");
+  EXPECT_EQ(message_of([&] { load_sweep(sweep); }),
+            sweep.string() + ":1: /dataset: there is no manifest 'elsewhere.json'; looked at " +
+                (data.folder.path() / "here/elsewhere.json").string() + " (beside the sweep file) and " +
+                (std::filesystem::current_path() / "elsewhere.json").string() + " (where the command runs)");
+}
+
+TEST(PlanOfAManifest, TwoClonesOfASweepAreOneSweep) {
+  TinyData data("one");
+  data.write("two", "gym", R"({"steps": 8, "stride": 2})");
+  std::vector<Sweep> read;
+  for (const char* clone : {"one", "two"}) {
+    const auto sweep = data.folder.path() / clone / "sweep.json";
+    test::write_text(sweep, R"({"name": "n", "dataset": "manifest.json", "protocols": [{"kind": "random", "folds": 2}]})");
+    read.push_back(load_sweep(sweep));
+  }
+  EXPECT_EQ(read[0].id, read[1].id);
+  EXPECT_NE(read[0].parts.at(0).dataset, read[1].parts.at(0).dataset);
 }
 
 TEST(PlanOfAManifest, ItsLabelThresholdCountsUnlessTheSweepSaysOtherwise) {
@@ -204,8 +223,7 @@ TEST(PlanOfAManifest, ANetworkThatTheDataCannotHaveIsRefusedWhereItIsAskedFor) {
   EXPECT_EQ(data.error(random, ",\n\"variants\": [\"stdual_x\", {\"name\": \"five\",\n\"set\": {\n\"model.temporal_heads\": 5}}]"),
             "s.json:6: /variants/1/set/model.temporal_heads: " + what);
   EXPECT_EQ(data.error(random, "", {"model.temporal_heads=5"}), "--set model.temporal_heads=5: /fixed/model/temporal_heads: " + what);
-  // The sweep leaves the heads at their default.
-  EXPECT_THAT(data.error(random, ",\n\"fixed\": {\"model\": {\"stem_layers\": 3}}"),
+  EXPECT_THAT(data.error(random, ",\n\"fixed\": {\"model\": {\"stem_layers\": 3, \"channel_heads\": 2}}"),
               StartsWith("s.json:4: /fixed/model/channel_heads: 2 heads do not divide 1, the steps of the encoder"));
 }
 

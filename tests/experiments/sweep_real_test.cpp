@@ -54,7 +54,8 @@ TEST_P(ShippedSweepOnRealData, PlansRunsThatEachHaveASplit) {
   RecordProperty("windows", static_cast<int>(windows.size()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Sweeps, ShippedSweepOnRealData, testing::Values("demo", "dsads", "uci_har_official", "uci_har_random"),
+INSTANTIATE_TEST_SUITE_P(Sweeps, ShippedSweepOnRealData,
+                         testing::Values("demo", "dsads", "pamap2_hand", "uci_har_official", "uci_har_random"),
                          [](const auto& test) { return test.param; });
 
 } // namespace

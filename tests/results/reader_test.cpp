@@ -53,6 +53,21 @@ TEST_F(ReaderTest, TypesComeAsTheyAreStored) {
   EXPECT_EQ(table.rows.at(0), (std::vector<Cell>{std::int64_t{7}, Real{2.5}, std::string("x"), std::monostate{}, std::string("00ff")}));
 }
 
+TEST_F(ReaderTest, AnUnknownColumnIsAnsweredWithThoseOfTheView) {
+  Reader reader(file);
+  const auto error = [&](const std::string& sql) -> std::string {
+    try {
+      reader.query(sql);
+    } catch (const InputError& refused) {
+      return refused.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(error("SELECT acuracy FROM v_runs"),
+              AllOf(HasSubstr("no such column: acuracy"), HasSubstr("The columns of v_runs are: run_id, ")));
+  EXPECT_THAT(error("SELECT x FROM v_runs"), ::testing::Not(HasSubstr("The columns of runs are")));
+}
+
 TEST_F(ReaderTest, OnlyOneStatementThatReadsIsAllowed) {
   Reader reader(file);
   const std::string other = (folder / "other.db").string();
