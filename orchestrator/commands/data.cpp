@@ -134,7 +134,7 @@ void add_parsed(const CatalogEntry& entry, const DatasetSource& source, Table& t
 }
 
 /// Verifies one data set, or all that are there; prints, then throws InputError for the first that is not whole.
-void verify(const std::vector<std::string>& names, const DataPaths& paths, Format format) {
+void verify(const std::vector<std::string>& names, const DataPaths& paths, const Output& format) {
   std::vector<TitledTable> tables;
   TitledTable parsed{
       "read",
@@ -175,7 +175,7 @@ int data_command(const Command& command, const std::vector<std::string>& argumen
       "import: as \"windows\" in a sweep, such as '{\"steps\": 171, \"rate\": 33.3}'");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"ACTION", "[DATASET]"}, values)) return 0;
-  const Format format = output_format(values);
+  const Output format = output_format(values);
   const DataPaths paths = data_paths(values);
   const auto action = values["ACTION"].as<std::string>();
   const std::string dataset = values.count("DATASET") != 0 ? values["DATASET"].as<std::string>() : "";
