@@ -192,12 +192,18 @@ LaunchEnd launch(const LaunchOptions& options) {
     TimePoint kill_at, drain_until;
     bool terminated = false;
     LoneMpirun alone(options.program);
+    std::string window; // that the ranks were told of
     while (!mpirun.poll()) {
       pollfd watched[4] = {{signals.descriptor(), POLLIN, 0}, {mpirun.pidfd(), POLLIN, 0}, output.to_watch(), errors.to_watch()};
       if (::poll(watched, 4, 200) > 0) {
         if (watched[2].revents != 0) output.move_on();
         if (watched[3].revents != 0) errors.move_on();
       }
+      if (options.window)
+        if (std::string now = options.window(); now != window) {
+          write_word(write_end, "window " + now);
+          window = std::move(now);
+        }
       for (const int number : signals.take()) {
         if (number == SIGTSTP) {
           suspend(mpirun, options, kill_at, drain_until);

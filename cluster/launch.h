@@ -25,6 +25,7 @@ struct LaunchOptions {
   int workers_per_host = 1;                    // of those
   std::function<long()> progress;              // a number that grows while work is done (recorded epochs)
   std::function<void(const std::string&)> say; // a sentence for the person
+  std::function<std::string()> window; // "80 24", columns and rows of its terminal, looked at five times a second; empty: it has none
 };
 
 enum class LaunchHow {

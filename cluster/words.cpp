@@ -1,20 +1,9 @@
 // See words.h.
 #include "cluster/words.h"
 
-#include <fmt/format.h>
-
-#include <array>
 #include <sstream>
 
 namespace stdualx {
-
-std::string bytes_text(std::int64_t bytes) {
-  constexpr std::array units{"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-  auto amount = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; amount >= 1000 && unit + 1 < units.size(); ++unit) amount /= 1000;
-  return fmt::format("{:.{}f} {}", amount, unit == 0 || amount >= 100 ? 0 : 1, units.at(unit));
-}
 
 std::string trimmed(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n"), end = text.find_last_not_of(" \t\r\n");

@@ -2,14 +2,12 @@
 #pragma once
 
 #include "cluster/process.h"
+#include "experiments/spec/human_text.h"
 
-#include <cstdint>
 #include <string>
 
 namespace stdualx {
 
-/// "12.3 GB", powers of 1000.
-std::string bytes_text(std::int64_t bytes);
 /// Without the white space at both ends.
 std::string trimmed(const std::string& text);
 /// The first line of a text that is not empty.

@@ -6,6 +6,7 @@
 // recorded.
 #pragma once
 
+#include "experiments/spec/human_text.h"
 #include "experiments/spec/plan.h"
 #include "results/run_state.h"
 #include "worker/messages/messages.h"
@@ -23,9 +24,6 @@
 #include <vector>
 
 namespace stdualx {
-
-/// How people are told of a run.
-inline std::string short_id(const std::string& run_id) { return run_id.substr(0, 10); }
 
 /// What the store knew of a run when the job began.
 struct KnownRun {

@@ -21,6 +21,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <deque>
 #include <exception>
 #include <iostream>
@@ -60,10 +61,11 @@ class CoordinatorLoop {
 public:
   /// `asked` is the caller's: it tells why a HeldUpError or RefusedError came.
   CoordinatorLoop(MpiWorld& world, const Job& job, const std::string& crash, Asked& asked)
-      : world_(world), job_(job), asked_(asked), progress_(job.display == "terminal" ? Progress::Mode::terminal
-                                                           : job.display == "quiet"  ? Progress::Mode::quiet
-                                                                                     : Progress::Mode::lines,
-                                                           static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)),
+      : world_(world), job_(job), asked_(asked),
+        progress_(job.display == "terminal" ? Progress::Mode::terminal
+                  : job.display == "quiet"  ? Progress::Mode::quiet
+                                            : Progress::Mode::lines,
+                  Window{static_cast<std::size_t>(job.columns), static_cast<std::size_t>(job.rows)}),
         store_(open_store(crash)), coordinator_(coordinator_of(store_, job, world.size() - 1)),
         books_(store_, coordinator_, progress_,
                [this](int rank, Message message) { world_.send(rank, MpiTag::control, encode(std::move(message))); }) {
@@ -97,7 +99,7 @@ public:
         last_tick_ = now;
         if (!drain_deadline_ && !coordinator_.storage_failure().empty()) drain_deadline_ = now + job_.drain_seconds;
         if (drain_deadline_ && now > *drain_deadline_ && !coordinator_.finished()) {
-          progress_.notice("draining took longer than " + duration_text(job_.drain_seconds) +
+          progress_.notice("draining took longer than " + whole_duration_text(job_.drain_seconds) +
                            ": stopping now, the running epochs are given up");
           coordinator_.on_stop(now);
         }
@@ -205,7 +207,8 @@ private:
   bool keep_waiting(std::chrono::milliseconds waited) {
     if (release_until_) return Clock::now() < *release_until_;
     tell_who_holds_up(std::chrono::duration<double>(waited).count());
-    for (const std::string& word : words_of_launcher()) asked_ = word == "stop" ? Asked::stop : Asked::drain;
+    for (const std::string& word : words_of_launcher())
+      if (!read_window(word)) asked_ = word == "stop" ? Asked::stop : Asked::drain;
     return asked_ == Asked::nothing;
   }
 
@@ -213,7 +216,7 @@ private:
     if (seconds < next_words_) return;
     next_words_ = std::max(next_words_, seconds_before_words()) + seconds_between_words;
     progress_.notice(
-        "for " + duration_text(seconds) + " nothing could be recorded: " + who_holds(job_.store) +
+        "for " + whole_duration_text(seconds) + " nothing could be recorded: " + who_holds(job_.store) +
         " keeps the store locked (a read that is held open does: a notebook's cursor, `sqlite3 | less`). Training goes on as far "
         "as it can, and nothing is lost; end that, or have it fetch all its rows and close");
   }
@@ -222,7 +225,7 @@ private:
       held_up_seconds_ = std::chrono::duration<double>(Clock::now() - *since).count();
       tell_who_holds_up(held_up_seconds_);
     } else if (next_words_ > seconds_before_words()) {
-      const std::string text = "other processes kept the store locked for " + duration_text(held_up_seconds_);
+      const std::string text = "other processes kept the store locked for " + whole_duration_text(held_up_seconds_);
       progress_.notice("the store is written again: " + text);
       to_tell_.emplace_back("held_up", text);
       next_words_ = seconds_before_words();
@@ -263,6 +266,14 @@ private:
     return words;
   }
 
+  /// "window 80 24": the person changed the terminal's window.
+  bool read_window(const std::string& word) {
+    Window window;
+    if (std::sscanf(word.c_str(), "window %zu %zu", &window.columns, &window.rows) != 2) return false;
+    progress_.resize({std::clamp<std::size_t>(window.columns, 20, 1000), std::clamp<std::size_t>(window.rows, 4, 1000)});
+    return true;
+  }
+
   bool read_launcher() {
     const std::vector<std::string> words = words_of_launcher();
     for (const std::string& word : words) {
@@ -275,6 +286,8 @@ private:
       } else if (word == "stop") {
         stopped_ = true;
         coordinator_.on_stop(now);
+      } else {
+        read_window(word);
       }
     }
     return !words.empty();

@@ -81,12 +81,15 @@ const std::vector<Command>& commands() {
 namespace {
 
 void print_help() {
-  std::cout << "stdualx: plans one sweep file, trains its runs on many workers, records everything in one SQLite file\n\n";
+  const std::size_t columns = columns_of_output();
+  std::cout << fitted("stdualx: plans one sweep file, trains its runs on many workers, records everything in one SQLite file", columns)
+            << "\n\n";
   for (const auto& command : commands())
-    if (!command.hidden) std::cout << "  " << command.name << std::string(12 - command.name.size(), ' ') << command.summary << "\n";
-  std::cout << "\n`stdualx COMMAND --help` tells more. Exit status: ";
-  for (const auto& known : exit_statuses()) std::cout << (known.status == 0 ? "" : ", ") << known.status << " " << known.words;
-  std::cout << ".\n";
+    if (!command.hidden)
+      std::cout << "  " << command.name << std::string(12 - command.name.size(), ' ') << fitted(command.summary, columns, 14) << "\n";
+  std::string statuses = "`stdualx COMMAND --help` tells more. Exit status: ";
+  for (const auto& known : exit_statuses()) statuses += (known.status == 0 ? "" : ", ") + std::to_string(known.status) + " " + known.words;
+  std::cout << "\n" << fitted(statuses + ".", columns) << "\n";
 }
 
 int dispatch(const std::vector<std::string>& arguments) {

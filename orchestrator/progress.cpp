@@ -16,8 +16,8 @@ constexpr double seconds_between_frames = 0.2;
 
 std::string run_name(const Coordinator& coordinator, const std::string& run_id) {
   const RunSpec* run = coordinator.run(run_id);
-  if (run == nullptr) return run_id.substr(0, 8);
-  return fmt::format("{} {} fold {} seed {}{}", run_id.substr(0, 8), run->variant, run->fold, run->seed,
+  if (run == nullptr) return short_id(run_id);
+  return fmt::format("{} {} fold {} seed {}{}", short_id(run_id), run->variant, run->fold, run->seed,
                      run->world_size > 1 ? fmt::format(" on {} ranks", run->world_size) : "");
 }
 
@@ -36,13 +36,6 @@ std::string epoch_words(const Coordinator& coordinator, const std::string& run_i
 void print(const std::string& line) { std::fputs((shown(line) + "\n").c_str(), stdout); }
 } // namespace
 
-std::string duration_text(double seconds) {
-  const long long whole = std::llround(seconds);
-  if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
-  if (whole >= 60) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} s", whole);
-}
-
 std::vector<std::string> progress_frame(const Coordinator& coordinator, double elapsed, std::size_t columns, std::size_t rows) {
   const std::size_t runs = coordinator.plan().runs.size();
   const std::size_t complete = coordinator.count(RunStatus::complete);
@@ -51,10 +44,11 @@ std::vector<std::string> progress_frame(const Coordinator& coordinator, double e
   const double share = std::clamp(static_cast<double>(coordinator.epochs_done()) / planned, 0.0, 1.0);
   std::string text = fmt::format(" {:3.0f} %  {}/{} runs", share * 100, complete, runs);
   if (failed > 0) text += fmt::format(", {} failed", failed);
-  text += fmt::format(", {} elapsed", duration_text(elapsed));
+  text += fmt::format(", {} elapsed", whole_duration_text(elapsed));
   if (coordinator.epochs_this_job() > 0 && coordinator.epochs_done() < coordinator.epochs_planned()) {
     const double rate = elapsed / static_cast<double>(coordinator.epochs_this_job());
-    text += fmt::format(", {} left", duration_text(rate * static_cast<double>(coordinator.epochs_planned() - coordinator.epochs_done())));
+    text +=
+        fmt::format(", {} left", whole_duration_text(rate * static_cast<double>(coordinator.epochs_planned() - coordinator.epochs_done())));
   }
   std::vector<std::string> lines;
   const std::size_t width = std::clamp<std::size_t>(columns > text.size() + 4 ? columns - text.size() - 2 : 0, 0, 40);
@@ -76,16 +70,12 @@ std::vector<std::string> progress_frame(const Coordinator& coordinator, double e
   }
   if (shown < workers.size()) lines.push_back(fmt::format("and {} more workers", workers.size() - shown));
   for (auto& line : lines) {
-    line = shown_on_one_line(line);
-    if (line.size() > columns) line.resize(columns);
+    line = cut_at_word(shown_on_one_line(line), columns);
   }
   return lines;
 }
 
-void Progress::clear() {
-  if (drawn_ > 0) std::fputs(fmt::format("\x1b[{}A\x1b[J", drawn_).c_str(), stdout);
-  drawn_ = 0;
-}
+void Progress::clear() { std::fputs(redraw_.clear(window_).c_str(), stdout); }
 
 void Progress::notice(const std::string& text) {
   clear();
@@ -112,11 +102,9 @@ void Progress::ended(const Coordinator& coordinator, const AttemptEnd& end) {
 void Progress::frame(const Coordinator& coordinator, double elapsed, bool last) {
   if (mode_ != Mode::terminal || (!last && drawn_at_ >= 0 && elapsed - drawn_at_ < seconds_between_frames)) return;
   drawn_at_ = elapsed;
-  clear();
-  const auto lines = progress_frame(coordinator, elapsed, columns_, rows_);
-  for (const auto& line : lines) print(line);
+  std::fputs(redraw_.draw(progress_frame(coordinator, elapsed, window_.columns, window_.rows), window_).c_str(), stdout);
   std::fflush(stdout);
-  drawn_ = last ? 0 : lines.size();
+  if (last) redraw_.keep();
 }
 
 } // namespace stdualx

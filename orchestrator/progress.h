@@ -2,22 +2,23 @@
 #pragma once
 
 #include "orchestrator/coordinator.h"
+#include "orchestrator/redraw.h"
 
 #include <string>
 #include <vector>
 
 namespace stdualx {
 
-/// Pure: the lines of one frame, each at most `columns` wide, together fewer than `rows`. `elapsed` in seconds since the job began.
+/// Pure: the lines of one frame, each at most `columns` wide (cut at a blank, never in a number), together fewer than `rows`. `elapsed` in
+/// seconds since the job began.
 std::vector<std::string> progress_frame(const Coordinator& coordinator, double elapsed, std::size_t columns, std::size_t rows = 1000);
-
-/// "1 h 02 min", "3 min 20 s", "12 s".
-std::string duration_text(double seconds);
 
 class Progress {
 public:
   enum class Mode { terminal, lines, quiet };
-  Progress(Mode mode, std::size_t columns, std::size_t rows) : mode_(mode), columns_(columns), rows_(rows) {}
+  Progress(Mode mode, Window window) : mode_(mode), window_(window) {}
+  /// The person changed the window.
+  void resize(Window window) { window_ = window; }
   /// A sentence for the person; shown in every mode, above the frame.
   void notice(const std::string& text);
   /// One finished epoch, in `lines` mode.
@@ -30,8 +31,8 @@ public:
 private:
   void clear();
   Mode mode_;
-  std::size_t columns_, rows_;
-  std::size_t drawn_ = 0;
+  Window window_;
+  Redraw redraw_;
   double drawn_at_ = -1;
 };
 

@@ -1,6 +1,7 @@
 // See standing.h.
 #include "orchestrator/standing.h"
 
+#include "experiments/spec/human_text.h"
 #include "experiments/archive.h"
 #include "experiments/spec/errors.h"
 #include "experiments/sweep.h"
@@ -100,7 +101,7 @@ std::optional<KnownSweep> chosen_sweep(const std::vector<KnownSweep>& sweeps, co
   if (asked.size() >= fewest_digits)
     if (auto named = last([&](const KnownSweep& one) { return one.sweep_id.starts_with(asked); })) return named;
   std::string names;
-  for (const KnownSweep& one : sweeps) names += (names.empty() ? "" : ", ") + one.name + " (" + one.sweep_id.substr(0, 10) + ")";
+  for (const KnownSweep& one : sweeps) names += (names.empty() ? "" : ", ") + one.name + " (" + short_id(one.sweep_id) + ")";
   throw InputError("no sweep here is named '" + asked + "', nor does the identity of one start so" +
                    (names.empty() ? "" : "; there are: " + names));
 }
@@ -150,7 +151,7 @@ void add_waiting(std::vector<TitledTable>& tables, Reader* reader, const std::ve
     const auto column = [&](const char* name) {
       return static_cast<std::size_t>(std::find(table.columns.begin(), table.columns.end(), name) - table.columns.begin());
     };
-    const std::string short_name = sweep.sweep_id.substr(0, 10);
+    const std::string short_name = short_id(sweep.sweep_id);
     auto row = std::find_if(table.rows.begin(), table.rows.end(), [&](const auto& one) { return one[1] == Cell(short_name); });
     if (row == table.rows.end()) {
       std::vector<Cell> fresh(table.columns.size(), Cell(std::int64_t{0}));

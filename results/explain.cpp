@@ -5,6 +5,7 @@
 #include <set>
 
 #include "experiments/spec/errors.h"
+#include "experiments/spec/human_text.h"
 #include "results/config_fields.h"
 #include "results/report.h"
 #include "results/rows.h"
@@ -111,7 +112,7 @@ std::vector<TitledTable> explain_run(Reader& reader, const std::string& prefix, 
   const Table found =
       reader.query("SELECT config, status, dataset_hash FROM runs JOIN v_configs USING (run_id) WHERE run_id = ?1", {run_id});
   if (found.rows.empty())
-    throw StorageError(reader.path().string() + ": the configuration of run " + run_id.substr(0, 10) +
+    throw StorageError(reader.path().string() + ": the configuration of run " + short_id(run_id) +
                        " is not there: another program altered this store; `stdualx db check` says more");
   const auto& stored_row = found.rows[0];
   RunSpec stored;

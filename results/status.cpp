@@ -6,9 +6,11 @@
 
 #include "experiments/spec/errors.h"
 #include "experiments/spec/fields.h"
+#include "results/config_fields.h"
 #include "results/fence.h"
 #include "results/format.h"
 #include "results/rows.h"
+#include "results/settings.h"
 #include "results/tables.h"
 
 namespace stdualx {
@@ -84,7 +86,8 @@ TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& f
       "r.folds, iif(?3 = '', r.fold, coalesce(o.fold, r.fold)), r.seed, iif(?3 = '', r.preset, coalesce(o.preset, r.preset)), "
       "iif(?3 = '', r.variant, coalesce(o.variant, r.variant)), r.epochs_done, r.epochs_planned, r.attempts, r.seconds, "
       "r.validation_accuracy, r.accuracy, r.f1_macro, "
-      "coalesce((SELECT c.config ->> '$.windows.null_class' FROM v_configs c WHERE c.run_id = r.run_id), 0) "
+      "coalesce((SELECT c.config ->> '$.windows.null_class' FROM v_configs c WHERE c.run_id = r.run_id), 0), "
+      "(SELECT i.config_id FROM runs i WHERE i.run_id = r.run_id) "
       "FROM v_runs r JOIN (SELECT sr.run_id, min(s.rowid) AS sweep_order, sr.ordinal, sr.preset, sr.variant, sr.fold FROM sweep_runs sr "
       "JOIN sweeps s USING (sweep_id) "
       "WHERE ?3 = '' OR s.name = ?3 OR s.sweep_id GLOB ?3 || '*' GROUP BY sr.run_id) o USING (run_id) "
@@ -99,7 +102,22 @@ TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& f
         {row[0], row[1], row[2], protocol_words(text_of(row[3]), integer_of(row[4]), integer_of(row[16]) != 0), row[5], row[6], row[7],
          row[8], std::to_string(integer_of(row[9])) + " of " + std::to_string(integer_of(row[10])), row[11], Duration{real_of(row[12])},
          percent_or_nothing(real_of(row[13])), percent_or_nothing(real_of(row[14])), percent_or_nothing(real_of(row[15]))});
-  return titled;
+  std::map<std::int64_t, Settings> configs;
+  std::vector<std::string> groups;
+  std::vector<const Settings*> settings;
+  for (const auto& row : found.rows) {
+    const auto [config, is_new] = configs.try_emplace(integer_of(row[17]));
+    if (is_new) {
+      const Table text = reader.query("SELECT config FROM configs WHERE config_id = ?1", {integer_of(row[17])});
+      if (!text.rows.empty()) config->second = flattened(Json::parse(text_of(text.rows[0][0])));
+    }
+    groups.push_back(text_of(row[2]) + "/" + text_of(row[3]) + "/" + text_of(row[8]));
+    settings.push_back(&config->second);
+  }
+  add_differing_settings(titled.table, groups, settings, "epochs");
+  if (!filter.counted || titled.table.rows.size() <= most_rows_uncounted) return titled;
+  return counted_by_group(titled,
+                          {"run", "fold", "seed", "epochs", "attempts", "time", "validation accuracy", "test accuracy", "test F1 (macro)"});
 }
 
 std::vector<std::string> sweep_columns() {

@@ -2,6 +2,7 @@
 // identity is computed again of what it names, a path has one grammar, and a row that our tables refuse costs its run and no other.
 #include "results/store_impl.h"
 
+#include "experiments/spec/human_text.h"
 #include "experiments/spec/condition.h"
 #include "experiments/spec/damage.h"
 #include "experiments/spec/run_path.h"
@@ -50,7 +51,7 @@ RunStatus status_of(const std::string& name) {
   }
 }
 
-std::string start_of(const std::string& run_id) { return "run " + shown_on_one_line(run_id.substr(0, 10)); }
+std::string start_of(const std::string& run_id) { return "run " + shown_on_one_line(short_id(run_id)); }
 
 } // namespace
 
@@ -334,8 +335,7 @@ Merged Store::merge(const std::filesystem::path& other, const CopyRunFile& copy)
   database.each("SELECT sweep_id, sweep FROM other.sweeps", [&](const Row& row) {
     if (sha256_hex(row.text(1)) == row.text(0)) sweeps.push_back(row.text(0));
     else
-      merging.merged.notes.push_back("sweep " + shown_on_one_line(row.text(0).substr(0, 10)) +
-                                     ": not merged: its file has another identity");
+      merging.merged.notes.push_back("sweep " + shown_on_one_line(short_id(row.text(0))) + ": not merged: its file has another identity");
   });
   impl_->write([&] {
     for (const std::string& sweep : sweeps)

@@ -1,5 +1,6 @@
 // What was asked for, and by which program: sweeps with their runs, configurations, builds.
 #include "results/store_impl.h"
+#include "experiments/spec/human_text.h"
 #include "results/tables.h"
 
 #include <map>
@@ -11,7 +12,7 @@ namespace stdualx {
 namespace {
 std::string words_of(const std::string& program, const BuildId& build) {
   return program + " " + (build.version.empty() ? "of an unknown build" : build.version) +
-         (build.git_commit.empty() ? "" : " (" + build.git_commit + ")") + (build.sha256.empty() ? "" : ", " + build.sha256.substr(0, 10));
+         (build.git_commit.empty() ? "" : " (" + build.git_commit + ")") + (build.sha256.empty() ? "" : ", " + short_id(build.sha256));
 }
 } // namespace
 
@@ -159,7 +160,7 @@ std::int64_t Store::retire(const std::string& sweep_id, const std::string& name,
     const std::int64_t given_up =
         database.integer("SELECT count(*) FROM sweep_runs JOIN v_given_up USING (run_id) WHERE sweep_id = ?1", sweep_id).value_or(0);
     impl_->event("retired", "",
-                 "sweep " + name + " (" + sweep_id.substr(0, 10) + ") was retired: " + std::to_string(given_up) +
+                 "sweep " + name + " (" + short_id(sweep_id) + ") was retired: " + std::to_string(given_up) +
                      " of its runs were not done and count as open no longer");
     return given_up;
   });

@@ -86,10 +86,11 @@ struct Moment {
 bool coordinator_gone(Reader& reader, const Moment& moment);
 
 struct RunsFilter {
-  std::string status; // as the store spells it, any case; "": all
-  std::string sweep;  // name or start of the identity; "": all
+  std::string status;   // as the store spells it, any case; "": all
+  std::string sweep;    // name or start of the identity; "": all
+  bool counted = false; // where there are many, counts of runs that are alike in their place (results/settings.h)
 };
-/// One row a run, in the order of the sweeps that named them.
+/// One row a run, in the order of the sweeps that named them, with the settings in which runs of a variant differ.
 TitledTable runs_table(Reader& reader, const Moment& moment, const RunsFilter& filter = {});
 
 /// Per sweep: runs by status, epochs done and planned; then the runs that failed or wait, with the reason, and what is done or was tried at

@@ -1,5 +1,5 @@
 # The coordinator and the program. `decisions` is pure: no clock, MPI or SQLite.
-stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp exit_statuses.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp live.cpp lost_node.cpp progress.cpp simulator.cpp
+stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp exit_statuses.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp live.cpp lost_node.cpp progress.cpp redraw.cpp simulator.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
   SOURCES loop.cpp output.cpp recovery.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/html.cpp commands/jobs.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/python.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
@@ -30,4 +30,4 @@ if(stdualx_vega_wheel)
 else()
   message(STATUS "vl-convert-python is not in .venv: `report --html` will have no figures to write (cluster/bootstrap.sh installs it)")
 endif()
-stdualx_tests(orchestrator SOURCES blame_test.cpp bookkeeper_test.cpp coordinator_test.cpp exit_statuses_test.cpp files_gone_test.cpp live_test.cpp lost_node_test.cpp lost_agents_test.cpp progress_test.cpp simulator_test.cpp LINKS stdualx_decisions SQLite::SQLite3)
+stdualx_tests(orchestrator SOURCES blame_test.cpp bookkeeper_test.cpp coordinator_test.cpp exit_statuses_test.cpp files_gone_test.cpp live_test.cpp lost_node_test.cpp lost_agents_test.cpp progress_test.cpp redraw_test.cpp simulator_test.cpp LINKS stdualx_decisions SQLite::SQLite3)

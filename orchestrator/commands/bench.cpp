@@ -76,7 +76,7 @@ EfficiencyReport measure(const Measured& measured, const std::filesystem::path& 
   assignment.evaluate_only = true;
   assignment.resume_path = measured.weights.path;
   assignment.resume_sha256 = measured.weights.sha256;
-  return from_json<EfficiencyReport>(ask_trainer("--measure", to_json_all(assignment), "measuring run " + measured.run_id.substr(0, 10)));
+  return from_json<EfficiencyReport>(ask_trainer("--measure", to_json_all(assignment), "measuring run " + short_id(measured.run_id)));
 }
 
 #ifdef STDUALX_WITH_FUSED
@@ -151,7 +151,7 @@ int bench_command(const Command& command, const std::vector<std::string>& argume
       "threads", options::value<int>()->default_value(1)->value_name("N"), "threads that the network may use");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"[RUN]"}, values)) return 0;
-  const Format format = output_format(values);
+  const Output format = output_format(values);
   const int threads = values["threads"].as<int>();
   if (threads < 1 || threads > 1024) throw InputError(fmt::format("--threads: expected a number from 1 to 1024, found {}", threads));
   const std::filesystem::path path = store_path(values);
@@ -164,7 +164,7 @@ int bench_command(const Command& command, const std::vector<std::string>& argume
     runs = runs_to_measure(reader, values["RUN"].as<std::string>(), store_directory(path));
   }
   for (const Measured& run : runs) {
-    std::cerr << fmt::format("stdualx: measuring {} on {} (run {})\n", run.run.variant, run.run.dataset, run.run_id.substr(0, 10));
+    std::cerr << fmt::format("stdualx: measuring {} on {} (run {})\n", run.run.variant, run.run.dataset, short_id(run.run_id));
     EfficiencyReport measured;
     beside_a_heartbeat(store, [&] { measured = measure(run, store_directory(path), threads); });
     store.record_efficiency(measured);

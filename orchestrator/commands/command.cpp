@@ -9,12 +9,15 @@
 #include "orchestrator/commands/reference.h"
 #include "orchestrator/slurm_answers.h"
 #include "orchestrator/terminal.h"
+#include "orchestrator/redraw.h"
+#include "results/layout.h"
 #include "results/lock_holders.h"
 
 #include <pwd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -45,8 +48,11 @@ CommandOptions options_of(const Command& command, const std::vector<std::string>
 
 bool parse_options(const Command& command, const std::vector<std::string>& arguments, const options::options_description& described,
                    const std::vector<std::string>& positional, options::variables_map& values) {
-  options::options_description all("options");
-  all.add(described);
+  const std::size_t columns = columns_of_output();
+  const unsigned help_columns =
+      columns == 0 ? options::options_description::m_default_line_length : static_cast<unsigned>(std::min<std::size_t>(columns, 120));
+  options::options_description all("options", help_columns, help_columns / 2);
+  for (const auto& option : described.options()) all.add(option);
   all.add_options()("help,h", "this text");
   options::positional_options_description places;
   if (described_into != nullptr) { // nobody runs the command: the reference asks what it takes
@@ -66,7 +72,7 @@ bool parse_options(const Command& command, const std::vector<std::string>& argum
                    values);
     if (values.count("help") != 0) {
       std::cout << "stdualx " << command.name << " " << command.usage << "\n\n"
-                << command.summary << "\n\n"
+                << fitted(command.summary, columns) << "\n\n"
                 << all << "\nexample\n  " << command.example << "\n";
       return false;
     }
@@ -112,12 +118,31 @@ std::filesystem::path store_directory(const std::filesystem::path& store) { retu
 
 void add_format_option(options::options_description& described) {
   described.add_options()("format", options::value<std::string>()->default_value("table")->value_name("F"),
-                          "table, csv, json, markdown or latex");
+                          "table, csv, json, markdown or latex")(
+      "width", options::value<std::size_t>()->value_name("N"),
+      "columns that a table is fitted to; 0: a line a row, however long (default: the terminal's; 0 where the output is none)");
 }
-Format output_format(const options::variables_map& values) {
+Output output_format(const options::variables_map& values) {
   const Format format = format_named(values["format"].as<std::string>());
   if (format == Format::csv || format == Format::json) carry_data(std::cout);
-  return format;
+  if (values.count("width") == 0) return {format, columns_of_output()};
+  const auto width = values["width"].as<std::size_t>();
+  if (width != 0 && width < narrowest_layout)
+    throw InputError("--width: expected 0 or at least " + std::to_string(narrowest_layout) + " columns, found " + std::to_string(width));
+  return {format, width};
+}
+
+std::string fitted(const std::string& text, std::size_t columns, std::size_t indent) {
+  if (columns == 0) return text;
+  std::string all;
+  for (const std::string& line : wrapped(text, columns > indent + 20 ? columns - indent : 20))
+    all += (all.empty() ? "" : "\n" + std::string(indent, ' ')) + line;
+  return all;
+}
+
+std::size_t columns_of_output() {
+  const std::optional<Window> window = window_at(STDOUT_FILENO);
+  return window ? std::max(window->columns, narrowest_layout) : 0;
 }
 
 void add_data_options(options::options_description& described) {

@@ -43,9 +43,15 @@ std::filesystem::path store_directory(const std::filesystem::path& store);
 /// Tells the person what a reader found to say of its store.
 void tell_note(const Reader& reader);
 
-/// --format; output_format also says to std::cout whether data or text for people follows (orchestrator/terminal.h).
+/// --format and --width; output_format also says to std::cout whether data or text for people follows (orchestrator/terminal.h).
+/// Without --width a table is fitted to the terminal, and elsewhere unbounded. InputError: a width that nothing fits into.
 void add_format_option(options::options_description& described);
-Format output_format(const options::variables_map& values);
+Output output_format(const options::variables_map& values);
+
+/// Columns of the terminal at standard output; 0: none is there.
+std::size_t columns_of_output();
+/// A sentence in lines of at most `columns`, the second and further ones indented; `columns` 0: as it is. No line end at its end.
+std::string fitted(const std::string& text, std::size_t columns, std::size_t indent = 0);
 
 /// --data, --cache: STDUALX_DATA or ../shared/data or data; STDUALX_CACHE or ~/.cache/stdualx.
 void add_data_options(options::options_description& described);

@@ -195,7 +195,7 @@ void add_parsed(const CatalogEntry& entry, const DatasetSource& source, TitledTa
 }
 
 /// Verifies one data set, or all that are there; prints, then throws InputError for the first that is not whole.
-void verify(const std::vector<std::string>& names, const DataPaths& paths, Format format) {
+void verify(const std::vector<std::string>& names, const DataPaths& paths, const Output& format) {
   std::vector<TitledTable> tables, accounts;
   TitledTable parsed{
       "read",
@@ -289,7 +289,7 @@ int data_command(const Command& command, const std::vector<std::string>& argumen
       "import: as \"windows\" in a sweep, such as '{\"steps\": 171, \"rate\": 33.3}'");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"ACTION", "[DATASET]..."}, values)) return 0;
-  const Format format = output_format(values);
+  const Output format = output_format(values);
   const DataPaths paths = data_paths(values);
   const auto action = values["ACTION"].as<std::string>();
   const auto named = values.count("DATASET") != 0 ? values["DATASET"].as<std::vector<std::string>>() : std::vector<std::string>{};

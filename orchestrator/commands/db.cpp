@@ -25,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 void add_row(Table& table, bool fault, const std::string& run_id, const std::string& text) {
-  table.rows.push_back({std::string(fault ? "fault" : "note"), run_id.substr(0, 10), text});
+  table.rows.push_back({std::string(fault ? "fault" : "note"), short_id(run_id), text});
 }
 
 std::string numbers(const std::vector<std::int64_t>& epochs) {
@@ -97,7 +97,7 @@ int check(const options::variables_map& values) {
   }
   const bool faulty =
       std::any_of(table.rows.begin(), table.rows.end(), [](const auto& row) { return row[0] == Cell(std::string("fault")); });
-  if (!table.rows.empty() || output_format(values) != Format::table)
+  if (!table.rows.empty() || output_format(values).format != Format::table)
     std::cout << format_tables({{(faulty ? "What is wrong with " : "What is to be known of ") + store.string(), table, {}}},
                                output_format(values));
   if (!faulty)
@@ -166,10 +166,10 @@ int rebuild(const options::variables_map& values) {
     runs += restored.new_run;
     epochs += restored.epochs.size();
     if (!restored.epochs.empty())
-      std::cout << fmt::format("run {}: {} restored{}\n", run.run_id.substr(0, 10), numbers(restored.epochs),
+      std::cout << fmt::format("run {}: {} restored{}\n", short_id(run.run_id), numbers(restored.epochs),
                                restored.new_run ? " (the run, too)" : "");
     if (!restored.left_out.empty())
-      std::cout << fmt::format("run {}: {}; it will be computed again\n", run.run_id.substr(0, 10), restored.left_out);
+      std::cout << fmt::format("run {}: {}; it will be computed again\n", short_id(run.run_id), restored.left_out);
   }
   std::cout << fmt::format("{} epochs and {} runs restored; the next `stdualx run` goes on from there\n", epochs, runs);
   return 0;

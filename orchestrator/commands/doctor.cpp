@@ -109,7 +109,7 @@ int doctor_command(const Command& command, const std::vector<std::string>& argum
       "gpus-per-node", options::value<int>()->default_value(0)->value_name("G"), "GPUs that a job would ask of each node");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {}, values)) return 0;
-  const Format format = output_format(values);
+  const Output format = output_format(values);
   const bool slurm = values.count("slurm") != 0;
   if (!slurm && (!values["partition"].defaulted() || !values["gpus-per-node"].defaulted()))
     throw InputError("--partition and --gpus-per-node go with --slurm");

@@ -5,6 +5,7 @@
 #include "experiments/spec/run_path.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/live.h"
+#include "orchestrator/redraw.h"
 #include "orchestrator/slurm_answers.h"
 #include "orchestrator/standing.h"
 #include "orchestrator/submission.h"
@@ -25,6 +26,7 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 namespace stdualx {
@@ -106,7 +108,7 @@ std::string gone_words(Reader& reader, const fs::path& directory) {
   std::string first;
   for (const auto& row : rows.rows) {
     const std::string path = text_of(row.at(1));
-    if (is_gone(directory, path) && gone++ == 0) first = "run " + text_of(row.at(0)).substr(0, 10) + ": " + (directory / path).string();
+    if (is_gone(directory, path) && gone++ == 0) first = "run " + short_id(text_of(row.at(0))) + ": " + (directory / path).string();
   }
   if (gone == 0) return "";
   return fmt::format(
@@ -127,7 +129,7 @@ std::vector<TitledTable> status_of(const fs::path& store, std::vector<KnownJob> 
     jobs = jobs_of(sweeps[0], jobs);
   }
   for (const KnownSweep& sweep : sweeps) {
-    if (asked.empty() && sweep.retired) retired += (retired.empty() ? "" : ", ") + sweep.name + " (" + sweep.sweep_id.substr(0, 10) + ")";
+    if (asked.empty() && sweep.retired) retired += (retired.empty() ? "" : ", ") + sweep.name + " (" + short_id(sweep.sweep_id) + ")";
     else shown.push_back(sweep.sweep_id);
   }
   if (reader) {
@@ -168,6 +170,13 @@ std::optional<Live> live_now(const fs::path& store) {
 /// Whether the job at work is surely the one that was asked for. Not where there are submissions: one of them may be it.
 bool is_asked_for(const Live& live, const std::vector<KnownJob>& jobs, const std::string& asked) {
   return jobs.empty() && (asked.empty() || asked == live.sweep || asked == live.sweep_id);
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(std::move(line));
+  return lines;
 }
 
 Watched watched(const fs::path& store, std::vector<KnownJob> jobs, const std::string& asked) {
@@ -236,7 +245,7 @@ int status_command(const Command& command, const std::vector<std::string>& argum
   add_sweep_option(described, "all that are not retired");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {}, values)) return 0;
-  const Format format = output_format(values);
+  const Output format = output_format(values);
   const fs::path store = store_path(values);
   const std::vector<KnownJob> jobs = jobs_of(store);
   const std::string asked = values["sweep"].as<std::string>();
@@ -257,7 +266,8 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
   const double seconds = values["seconds"].as<double>();
   if (!(seconds >= 0.1 && seconds <= 86400)) throw InputError(fmt::format("--seconds: expected 0.1 to 86400, found {}", seconds));
   const fs::path store = store_path(values);
-  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  const bool terminal = can_redraw(STDOUT_FILENO);
+  Redraw redraw;
   std::string told, asked = values["sweep"].as<std::string>();
   const int most_silent = silent_looks * std::max(1, static_cast<int>(std::ceil(seconds_an_answer_holds() / seconds))); // of our looks
   int silent = 0; // looks one after the other at which nobody seemed to work and Slurm said nothing of a job
@@ -266,8 +276,10 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
     const Watched seen = watched(store, jobs, asked);
     if (asked.empty()) asked = seen.sweep_id; // one that is submitted meanwhile is another's
     if (terminal) {
-      write_raw(std::cout, "\x1b[H\x1b[J");
-      std::cout << format_tables(seen.live ? live_tables(*seen.live) : status_of(store, jobs, seen.sweep_id), Format::table);
+      const Window window = window_at(STDOUT_FILENO).value_or(Window{});
+      write_raw(std::cout, redraw.draw(lines_of(format_tables(seen.live ? live_tables(*seen.live) : status_of(store, jobs, seen.sweep_id),
+                                                              {Format::table, columns_of_output()})),
+                                       window));
     } else if (seen.words != told) std::cout << seen.words << "\n";
     if (!std::cout.flush()) return 0; // nobody can hear it; main makes 1 of it
     told = seen.words;
@@ -344,7 +356,7 @@ int retire_command(const Command& command, const std::vector<std::string>& argum
   writer.release();
   std::cout << fmt::format("{} ({}) is retired: {} of its runs were not done and count as open no longer. Nothing was deleted; running it "
                            "again takes it back\n",
-                           sweep.name, sweep.sweep_id.substr(0, 10), given_up);
+                           sweep.name, short_id(sweep.sweep_id), given_up);
   return 0;
 }
 
@@ -365,14 +377,14 @@ int logs_command(const Command& command, const std::vector<std::string>& argumen
                                       "FROM attempts WHERE run_id = ?1 AND (?2 = 0 OR attempt = ?2) ORDER BY attempt",
                                       {run_id, only});
   if (attempts.rows.empty())
-    throw InputError(only == 0 ? "run " + run_id.substr(0, 10) + " was never begun"
-                               : fmt::format("run {} has no attempt {}; `stdualx explain {}` lists them", run_id.substr(0, 10), only,
-                                             run_id.substr(0, 10)));
+    throw InputError(
+        only == 0 ? "run " + short_id(run_id) + " was never begun"
+                  : fmt::format("run {} has no attempt {}; `stdualx explain {}` lists them", short_id(run_id), only, short_id(run_id)));
   const std::vector<SubmittedJobs> submissions = submitted_jobs(directory);
   for (const auto& row : attempts.rows) {
     const auto text = [&](std::size_t i) { return text_of(row.at(i)); };
     const std::int64_t attempt = integer_of(row.at(0));
-    std::cout << fmt::format("== run {}, attempt {}, on {} from {} UTC: {}{}\n", run_id.substr(0, 10), attempt, text(1), text(6), text(3),
+    std::cout << fmt::format("== run {}, attempt {}, on {} from {} UTC: {}{}\n", short_id(run_id), attempt, text(1), text(6), text(3),
                              text(4).empty() ? "" : ": " + text(4));
     bool said = false;
     for (const fs::path& log : logs_of(directory, run_id, attempt)) {

@@ -129,7 +129,7 @@ int predict_command(const Command& command, const std::vector<std::string>& argu
   throw InputError(
       "stdualx predict: this build lacks Highway and LIBXSMM (packages libhwy-dev, libxsmm-dev); install them and build again");
 #else
-  const Format format = output_format(values);
+  const Output format = output_format(values);
   const Trained trained = read_trained(weights_file(values["NETWORK"].as<std::string>(), values));
   Dataset dataset = read_dataset(values["DATASET"].as<std::string>(), data_paths(values));
   check_sensors(trained, dataset.info);

@@ -6,6 +6,7 @@
 #include "orchestrator/commands/tsne.h"
 #include "orchestrator/job.h"
 #include "orchestrator/space.h"
+#include "results/settings.h"
 #include "results/tables.h"
 #include "worker/messages/run_files.h"
 
@@ -40,13 +41,16 @@ struct Question {
     tell_note(reader);
     return reader;
   }
+  /// Whether a person looks who did not ask for every run: pipes and files hold all.
+  bool counts() const {
+    const Output output = output_format(values);
+    return output.format == Format::table && output.width > 0 && !values["all"].as<bool>();
+  }
   int show(const std::vector<TitledTable>& tables) const {
     std::cout << format_tables(tables, output_format(values));
     return 0;
   }
 };
-
-std::string megabytes(std::int64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
 /// The trainer builds the networks and tells how large their files are.
 std::vector<NetworkSize> sizes_of(const std::vector<NetworkAsked>& networks) {
@@ -67,8 +71,14 @@ std::string space_words(const Plan& plan, const std::vector<RunState>& states, c
   return fmt::format(
       "space: {} of weights and embeddings to keep in {}, {} in the store, and two checkpoints of up to {} for each run in training; "
       "{} are free there",
-      megabytes(needed.kept_bytes), store_directory(store).filename().string(), megabytes(needed.store_bytes),
-      megabytes(needed.largest_checkpoint), free < 0 ? "an unknown number of bytes" : megabytes(free));
+      bytes_text(needed.kept_bytes), store_directory(store).filename().string(), bytes_text(needed.store_bytes),
+      bytes_text(needed.largest_checkpoint), free < 0 ? "an unknown number of bytes" : bytes_text(free));
+}
+
+void add_all_option(options::options_description& described) {
+  described.add_options()(
+      "all", options::bool_switch(),
+      fmt::format("every run, also where a terminal shows counts by group (more than {} runs)", most_rows_uncounted).c_str());
 }
 
 DeviceKind device_option(const options::variables_map& values) {
@@ -86,6 +96,7 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
   add_data_options(question.described);
   question.described.add_options()("device", options::value<std::string>()->value_name("KIND"),
                                    "whose times the costs are: cpu or gpu (default: gpu where this host has one, else cpu)");
+  add_all_option(question.described);
   if (!question.parse(command, arguments, {"SPEC"})) return 0;
   const DeviceKind device = device_option(question.values);
   const Plan plan = plan_from(question.values);
@@ -106,28 +117,38 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
       const std::size_t missing = missing_evaluations(planned, state).size();
       if (missing == 0) return words;
       const std::string file = gone_weights(state, directory);
-      if (!file.empty() && again.again++ == 0) again.gone = "run " + state.run_id.substr(0, 10) + ": " + file;
-      words += fmt::format(", {}{} more condition{}", file.empty() ? "" : "weights gone, ", missing, missing == 1 ? "" : "s");
+      if (!file.empty() && again.again++ == 0) again.gone = "run " + short_id(state.run_id) + ": " + file;
+      words += fmt::format(", {}{}", file.empty() ? "" : "weights gone, ", counted(static_cast<std::int64_t>(missing), "more condition"));
     } else if (state.latest_checkpoint && is_gone(directory, state.latest_checkpoint->path)) {
       words += ", checkpoint gone";
     }
     return words;
   };
+  std::map<std::string, Settings> recipes; // by all but fold and seed
+  std::vector<std::string> groups;
+  std::vector<const Settings*> settings;
   std::map<std::string, Cell> costs; // by all that a cost depends on: a plan holds many runs of few kinds
   std::size_t known = 0;
   for (std::size_t i = 0; i < plan.runs.size(); ++i) {
     const RunSpec& run = plan.runs[i].run;
     known += states[i].known ? 1 : 0;
     const auto kind = recipe_identity(run);
+    const auto [recipe, is_new] = recipes.try_emplace(kind);
+    if (is_new) recipe->second = settings_of(run);
+    settings.push_back(&recipe->second);
+    groups.push_back(run.dataset + "/" + run.protocol.kind + "/" + run.variant);
     if (reader && !costs.contains(kind)) {
       const auto seconds = cost_of(*reader, run, device).seconds;
       costs[kind] = seconds ? Cell(Duration{*seconds}) : Cell();
     }
-    titled.table.rows.push_back({plan.runs[i].run_id.substr(0, 10), run.dataset,
+    titled.table.rows.push_back({short_id(plan.runs[i].run_id), run.dataset,
                                  protocol_words(run.protocol.kind, run.protocol.folds, run.windows.null_class), run.fold, run.variant,
                                  run.seed, run.world_size, run.training.epochs, status_words(plan.runs[i], states[i]), costs[kind]});
   }
-  titled.notes.push_back(fmt::format("{} runs: {} known, {} new", plan.runs.size(), known, plan.runs.size() - known));
+  add_differing_settings(titled.table, groups, settings, "ranks");
+  titled.notes.push_back(
+      fmt::format("{}: {} known, {} new", counted(static_cast<std::int64_t>(plan.runs.size()), "run"), known, plan.runs.size() - known));
+  if (question.counts() && plan.runs.size() > most_rows_uncounted) titled = counted_by_group(titled, {"run", "fold", "seed"});
   if (std::any_of(costs.begin(), costs.end(), [](const auto& one) { return !std::holds_alternative<std::monostate>(one.second); }))
     titled.notes.push_back(fmt::format("Costs are of runs on {}; --device {} shows those on {}.", device_kind_words(device),
                                        device == DeviceKind::cpu ? "gpu" : "cpu",
@@ -144,10 +165,12 @@ int runs_command(const Command& command, const std::vector<std::string>& argumen
   Question question;
   question.described.add_options()("status", options::value<std::string>()->default_value("")->value_name("S"), "only runs of this status")(
       "sweep", options::value<std::string>()->default_value("")->value_name("NAME"), "only runs of this sweep");
+  add_all_option(question.described);
   if (!question.parse(command, arguments)) return 0;
   Reader reader = question.reader();
-  return question.show({runs_table(reader, moment_now(store_path(question.values)),
-                                   {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>()})});
+  return question.show(
+      {runs_table(reader, moment_now(store_path(question.values)),
+                  {question.values["status"].as<std::string>(), question.values["sweep"].as<std::string>(), question.counts()})});
 }
 
 int explain_command(const Command& command, const std::vector<std::string>& arguments) {

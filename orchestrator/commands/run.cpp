@@ -14,6 +14,7 @@
 #include "orchestrator/job.h"
 #include "orchestrator/output.h"
 #include "orchestrator/progress.h"
+#include "orchestrator/redraw.h"
 #include "orchestrator/submission.h"
 #include "results/fence.h"
 #include "results/store.h"
@@ -23,7 +24,6 @@
 #include <fmt/format.h>
 
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -157,7 +157,7 @@ std::string again_words(const Left& left) {
 
 namespace {
 
-void show_end(const std::filesystem::path& store, Format format) {
+void show_end(const std::filesystem::path& store, const Output& format) {
   Reader reader(store);
   std::cout << format_tables(accuracy_report(reader), format);
 }
@@ -195,10 +195,9 @@ void note_sweep(const std::filesystem::path& store, const Plan& plan) {
 }
 
 void measure_terminal(Job& job) {
-  winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return;
-  job.columns = std::clamp<std::int64_t>(size.ws_col, 20, 1000);
-  job.rows = std::clamp<std::int64_t>(size.ws_row, 4, 1000);
+  const Window window = window_at(STDOUT_FILENO).value_or(Window{});
+  job.columns = std::clamp<std::int64_t>(static_cast<std::int64_t>(window.columns), 20, 1000);
+  job.rows = std::clamp<std::int64_t>(static_cast<std::int64_t>(window.rows), 4, 1000);
 }
 
 /// What Slurm's warning (USR1) or `cancel` (USR2) asks while we still plan waits for the launcher, instead of ending us.
@@ -340,7 +339,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"SPEC"}, values)) return 0;
   const bool quiet = values.count("quiet") != 0;
-  const Format format = output_format(values);
+  const Output format = output_format(values);
   const auto began = std::chrono::steady_clock::now();
   ::signal(SIGPIPE, SIG_IGN); // a sweep goes on when nobody reads what it says
   if (submission_file()) hold_back_signals();
@@ -401,7 +400,7 @@ int run_command(const Command& command, const std::vector<std::string>& argument
   job.gpus = count_gpus();
   job.drain_seconds = seconds_option(values, "drain-seconds", 0);
   job.shortest_lease = seconds_option(values, "lease-seconds", 0.1);
-  job.display = quiet ? "quiet" : ::isatty(STDOUT_FILENO) == 1 ? "terminal" : "lines";
+  job.display = quiet ? "quiet" : can_redraw(STDOUT_FILENO) ? "terminal" : "lines";
   measure_terminal(job);
   const JobDirectory directory(job.store_directory);
   job.claim_patience = found_killed ? patience_with_a_dying_job : 0;
@@ -431,6 +430,11 @@ int run_command(const Command& command, const std::vector<std::string>& argument
       return 0L; // what the store cannot tell is no progress
     }
   };
+  if (job.display == "terminal")
+    launch_options.window = [] {
+      const Window window = window_at(STDOUT_FILENO).value_or(Window{});
+      return fmt::format("{} {}", window.columns, window.rows);
+    };
   launch_options.say = [](const std::string& text) { std::cerr << "stdualx: " << text << "\n"; };
   write_whole_file(launch_options.job, to_json_all(job).dump());
   if (!quiet) {

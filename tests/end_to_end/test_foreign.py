@@ -181,13 +181,13 @@ class Surroundings(Workplace):
     def test_without_a_folder_for_temporary_files(self):
         for wrong in ("/nonexistent", str(self.spec)):
             environment = self.environment() | {"TMPDIR": wrong}
-            self.assertIn("1 runs", self.type_in("plan", self.spec, status=0, environment=environment))
+            self.assertIn("1 run:", self.type_in("plan", self.spec, status=0, environment=environment))
             text = self.type_in("run", self.spec, "--workers", 1, status=2, environment=environment)
             self.assertEqual(text, f"stdualx: TMPDIR is '{wrong}', which is no folder that can be written, and mpirun keeps its sockets there: "
                              "set TMPDIR to one that can, or unset it\n")
 
     def test_with_an_empty_environment_the_system_knows_the_home(self):
-        self.assertIn("1 runs", self.type_in("plan", self.spec, "--cache", self.folder / "cache", status=0, environment={}))
+        self.assertIn("1 run:", self.type_in("plan", self.spec, "--cache", self.folder / "cache", status=0, environment={}))
         self.assertIn("data sets", self.type_in("data", "list", status=0, environment={}))
 
     @unittest.skipUnless(os.geteuid() == 0, "becomes a user whom the system does not know")

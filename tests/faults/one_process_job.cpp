@@ -246,7 +246,7 @@ private:
 void run_to_end(const Job& job, const OneProcessOptions& options, Outcome& outcome) {
   Store store = Store::open_for_writing(job.store, options.store);
   Coordinator coordinator = coordinator_of(store, job, options.workers);
-  Progress progress(Progress::Mode::quiet, 80, 24);
+  Progress progress(Progress::Mode::quiet, {80, 24});
   std::vector<std::unique_ptr<Worker>> workers;
   for (int rank = 1; rank <= options.workers; ++rank) workers.push_back(std::make_unique<Worker>(rank, job.store_directory));
   Bookkeeper books(store, coordinator, progress,

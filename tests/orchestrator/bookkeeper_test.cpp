@@ -48,7 +48,7 @@ protected:
     return Store::open_for_writing(job.store, options);
   }();
   Coordinator coordinator = coordinator_of(store, job, 1);
-  Progress progress{Progress::Mode::quiet, 80, 24};
+  Progress progress{Progress::Mode::quiet, {80, 24}};
   std::vector<std::string> sent;
   std::optional<Bookkeeper> books;
   std::optional<Database> other; // another process's connection

@@ -67,11 +67,5 @@ TEST(Progress, AFrameFitsItsRowsAndSaysNothingOfAValidationPartThatIsNotThere) {
   EXPECT_EQ(few[4], "and 3 more workers");
 }
 
-TEST(Progress, DurationsAreSpelledForPeople) {
-  EXPECT_EQ(duration_text(12.4), "12 s");
-  EXPECT_EQ(duration_text(200), "3 min 20 s");
-  EXPECT_EQ(duration_text(3723), "1 h 02 min");
-}
-
 } // namespace
 } // namespace stdualx
