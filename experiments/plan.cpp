@@ -127,7 +127,7 @@ std::vector<PlannedRun> plan_part(const Sweep& sweep, const SweepPart& part, con
     run.world_size = variant.ranks > 0 ? variant.ranks : part.resources.ranks_per_run;
     run.threads = part.resources.threads;
     std::string run_id = run_identity(run);
-    runs.push_back({std::move(run_id), std::move(run), facts.source, part.conditions, !is_variant(variant.name)});
+    runs.push_back({std::move(run_id), std::move(run), facts.source, part.conditions, part.resources.pack, !is_variant(variant.name)});
   };
 
   for (const SweepProtocol& protocol : part.protocols) {

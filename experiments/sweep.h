@@ -6,7 +6,7 @@
 //   random    {"count": 8, "seed": 1, "training.learning_rate": {"log_uniform": [1e-4, 1e-2]}, ...}
 //   variants  ["without_csa", {"name": ..., "base": ..., "set": {...}, "ranks": 2, "folds": [0]}]
 //   protocols [{"kind": "official", "validation_groups": [[1, 2], [3, 4]]}, ...]
-//   folds, seeds, resources {"ranks_per_run", "threads"}
+//   folds, seeds, resources {"ranks_per_run", "threads", "pack"}
 //   conditions ["clean", {"kind": "missing_samples", "amounts": [0.1, 0.3], "fills": ["last"], "seeds": [1, 2]}]
 //   parts     [{"dataset": ..., ...}, ...]                     instead of all of these: sweeps that belong together
 //   $schema, description                 for editors and people; no part of the sweep's identity
@@ -54,11 +54,14 @@ struct SweepProtocol {
 struct SweepResources {
   std::int64_t ranks_per_run = 1;
   std::int64_t threads = 1;
+  std::int64_t pack = 0; // decides no number on CPUs
 
   static const auto& fields() {
     using S = SweepResources;
-    static const auto all = std::make_tuple(number("ranks_per_run", &S::ranks_per_run, 0, 1, 4096, "ranks that train one run together"),
-                                            number("threads", &S::threads, 0, 1, 1024, "threads of one trainer"));
+    static const auto all = std::make_tuple(
+        number("ranks_per_run", &S::ranks_per_run, 0, 1, 4096, "ranks that train one run together"),
+        number("threads", &S::threads, 0, 1, 1024, "threads of one trainer"),
+        number("pack", &S::pack, 0, 0, 256, "runs of one shape that one trainer trains together; 0: 1 on CPUs, 16 on GPUs"));
     return all;
   }
 };

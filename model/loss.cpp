@@ -12,6 +12,10 @@ namespace stdualx {
 
 bool pairs_by_people(const TrainingConfig& config) { return config.triplet_weight > 0 && config.triplet_positives == "other_people"; }
 
+at::Tensor loss_rates(const TrainingConfig& config) {
+  return at::tensor({config.label_smoothing, config.triplet_weight, config.triplet_margin}, at::kDouble).unsqueeze(0);
+}
+
 namespace {
 
 /// Euclidean distance of rows; the root's gradient is infinite at 0, and identical static windows occur.
@@ -21,9 +25,9 @@ at::Tensor row_distance(const at::Tensor& a, const at::Tensor& b) {
 }
 
 /// embedding [R, N, E], L2-normalised; labels [R, N]; people [R, N], undefined: a positive may be of the same person;
-/// real [R, N], 1 or 0 for rows of padding, undefined: all 1 -> [R].
+/// real [R, N], 1 or 0 for rows of padding, undefined: all 1; margins [R, 1], undefined: `margin` of all -> [R].
 at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& labels, const at::Tensor& people, const at::Tensor& real,
-                              double margin) {
+                              double margin, const at::Tensor& margins) {
   at::Tensor hardest_positive, hardest_negative, valid; // [R, N, N] 0/1 rows, and [R, N]
   {
     const at::NoGradGuard chosen_not_learned;
@@ -48,20 +52,30 @@ at::Tensor batch_hard_triplet(const at::Tensor& embedding, const at::Tensor& lab
   // Picked by a product with 0/1 rows: its gradient is a product too, in one fixed order on every device.
   const at::Tensor to_positive = row_distance(embedding, at::bmm(hardest_positive, embedding));
   const at::Tensor to_negative = row_distance(embedding, at::bmm(hardest_negative, embedding));
-  return ((to_positive - to_negative + margin).clamp_min(0) * valid).sum(1) / valid.sum(1).clamp_min(1);
+  const at::Tensor difference = to_positive - to_negative, hinge = margins.defined() ? difference + margins : difference + margin;
+  return (hinge.clamp_min(0) * valid).sum(1) / valid.sum(1).clamp_min(1);
 }
 
 } // namespace
 
 LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
-                     const at::Tensor& people) {
+                     const at::Tensor& people, const at::Tensor& rates) {
   const std::int64_t replicas = output.logits.size(0), batch = output.logits.size(1), classes = output.logits.size(2);
   const std::int64_t first = context.group == nullptr ? 0 : context.first_sample;
   const std::int64_t samples = context.group == nullptr ? batch : context.global_samples;
+  // A number of all replicas, or made from a rate of each, [R, 1]: rounded to the logits' type once, as a number handed to an operation is.
+  const auto own_rates = [&](LossRate which, const auto& make) {
+    return rates.defined() ? at::Tensor(make(rates.narrow(1, which, 1))).to(output.logits.scalar_type()) : at::Tensor();
+  };
+  const auto times = [](const at::Tensor& x, double number, const at::Tensor& own) { return own.defined() ? x * own : x * number; };
+  const auto as_it_is = [](const at::Tensor& rate) { return rate; };
+  const auto each = static_cast<double>(classes);
+  const at::Tensor kept = own_rates(label_smoothing_rate, [](const at::Tensor&smoothing) { return 1 - smoothing; }),
+                   spread = own_rates(label_smoothing_rate, [&](const at::Tensor&smoothing) { return smoothing / each; });
   const at::Tensor log_probability = at::log_softmax(output.logits, -1);
   const at::Tensor of_label = log_probability.gather(2, labels.unsqueeze(2)).squeeze(2);
   const at::Tensor smoothed =
-      of_label * (1 - config.label_smoothing) + log_probability.sum(2) * (config.label_smoothing / static_cast<double>(classes));
+      times(of_label, 1 - config.label_smoothing, kept) + times(log_probability.sum(2), config.label_smoothing / each, spread);
   // [R], this rank's share of the mean
   const at::Tensor own_cross_entropy = context.real.defined()
                                            ? -(smoothed * context.own_real(batch)).sum(1) / context.real.sum(1).clamp_min(1)
@@ -90,15 +104,17 @@ LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const 
   terms.total = own_cross_entropy.sum();
   terms.triplet = at::zeros_like(terms.cross_entropy);
   if (contrastive) {
-    const at::Tensor triplet = batch_hard_triplet(all_embeddings, all_labels, all_people, context.real, config.triplet_margin);
+    const at::Tensor triplet = batch_hard_triplet(all_embeddings, all_labels, all_people, context.real, config.triplet_margin,
+                                                  own_rates(triplet_margin_rate, as_it_is));
     terms.triplet = triplet.detach();
-    terms.total = terms.total + triplet.sum() * config.triplet_weight;
+    terms.total = terms.total + (rates.defined() ? (triplet * own_rates(triplet_weight_rate, as_it_is).squeeze(1)).sum()
+                                                 : triplet.sum() * config.triplet_weight);
   }
   return terms;
 }
 
 LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
-               const at::Tensor& people) {
+               const at::Tensor& people, const at::Tensor& rates) {
   const std::int64_t replicas = output.logits.size(0), batch = output.logits.size(1);
   const std::int64_t first = context.group == nullptr ? 0 : context.first_sample;
   const std::int64_t samples = context.group == nullptr ? batch : context.global_samples;
@@ -108,8 +124,10 @@ LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const Traini
                                 c10::str(output.logits.sizes()));
   if (pairs_by_people(config) && (!people.defined() || people.sizes() != labels.sizes()))
     throw std::invalid_argument("loss: positives of other people need to know whose each window is");
-  if (fused_kernels_fit(output.logits, context)) return loss_fused(output, labels, config, context, people);
-  return loss_plain(output, labels, config, context, people);
+  if (rates.defined() && rates.sizes() != at::IntArrayRef({replicas, loss_rates_count}))
+    throw std::invalid_argument("loss: rates " + c10::str(rates.sizes()) + " are not those of " + std::to_string(replicas) + " replicas");
+  if (fused_kernels_fit(output.logits, context)) return loss_fused(output, labels, config, context, people, rates);
+  return loss_plain(output, labels, config, context, people, rates);
 }
 
 } // namespace stdualx

@@ -12,6 +12,11 @@ struct LossTerms {
   at::Tensor triplet;       // [R], over the GLOBAL batch, before its weight, detached; the same on every rank
 };
 
+/// What of the loss may differ between replicas, by its place in a tensor on the device.
+enum LossRate : std::int64_t { label_smoothing_rate, triplet_weight_rate, triplet_margin_rate, loss_rates_count };
+/// [1, loss_rates_count] float64 of one replica, on the CPU.
+at::Tensor loss_rates(const TrainingConfig& config);
+
 /// Whether the triplet loss asks whose each window is.
 bool pairs_by_people(const TrainingConfig& config);
 
@@ -23,10 +28,12 @@ bool pairs_by_people(const TrainingConfig& config);
 /// otherwise: nothing of backward waits for the value of the cross-entropy, so whoever wants it sums it with the gradient.
 /// `people` [R, B] int64, who wore the sensors: read where pairs_by_people(), when a positive is of another person
 /// than its anchor, and two windows of one person and class are no pair at all.
+/// `rates` [R, loss_rates_count], loss_rates() of each replica on the logits' device: read in place of `config`'s where it is defined. All
+/// replicas have a triplet loss or none, and pair alike, as `config` does.
 LossTerms loss(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
-               const at::Tensor& people = {});
+               const at::Tensor& people = {}, const at::Tensor& rates = {});
 /// The plain form, of what fits: any type, device and group.
 LossTerms loss_plain(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
-                     const at::Tensor& people = {});
+                     const at::Tensor& people = {}, const at::Tensor& rates = {});
 
 } // namespace stdualx

@@ -178,7 +178,7 @@ void Coordinator::list_one(Worker& worker) {
   worker.counted = counts;
   const auto is_idle = [&](int rank) { return workers_.at(rank).groups.empty(); };
   const bool may = !on_trial || (worker.home->standing.on_trial ? std::ranges::all_of(worker.home->ranks, is_idle) : is_idle(worker.rank));
-  const bool is_free = worker.ready && worker.usable && !rests && may && worker.groups.size() < worker.depth;
+  const bool is_free = worker.ready && worker.usable && !rests && may && worker.groups.size() < std::max(worker.depth, worker.places);
   if (worker.listed) free_.erase({*worker.listed, worker.rank});
   worker.listed = is_free ? std::optional(worker.groups.size()) : std::nullopt;
   if (is_free) free_.emplace(worker.groups.size(), worker.rank);
@@ -310,6 +310,7 @@ void Coordinator::on_stop(double) {
   ranks_gone_past_ = 0;
   for (auto& [rank, worker] : workers_) {
     worker.groups.clear();
+    worker.places = 1;
     list(worker);
   }
   draining_ = true;
@@ -346,6 +347,7 @@ void Coordinator::conclude(std::int64_t group_id, double now) {
   for (const int rank : group.ranks) {
     Worker& worker = workers_.at(rank);
     std::erase(worker.groups, group_id);
+    if (worker.groups.empty()) worker.places = 1;
     const double seconds = (now - group.assigned) / static_cast<double>(group.place); // each, of it and those before it
     const bool tiny = group.ranks.size() == 1 && first.reason == "complete" && seconds < tiny_run_seconds;
     const auto fitting = static_cast<std::size_t>(longest_queue_seconds / std::max(seconds, 1e-6));
@@ -397,7 +399,7 @@ void Coordinator::judge_failure(Group& group, AttemptEnd end, bool may_retry, do
       run.failed_ranks.insert(rank);
       run.failed_hosts.insert(workers_.at(rank).host);
     }
-    if (may_retry) failed_at_start(group, end.reason, now); // a recipe that diverges does so on every host
+    if (may_retry && !group.shared) failed_at_start(group, end.reason, now); // a recipe that diverges does so on every host
     again = may_retry && run.failures < options_.most_failures;
     if (!may_retry) status = RunStatus::failed;
     else if (!again) status = RunStatus::quarantined;

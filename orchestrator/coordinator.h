@@ -190,7 +190,8 @@ private:
     std::set<std::string>
         failed_hosts; // where it failed, or the job crashed with it at work: it goes elsewhere while there is an elsewhere
     std::set<int> failed_ranks = {};
-    std::set<int> failed_at_start = {}; // those where it failed before the attempt's first epoch; until it gets on somewhere
+    std::optional<std::size_t> pack_kind = {}; // numbers pack_key(); looked up at its first need
+    std::set<int> failed_at_start = {};        // those where it failed before the attempt's first epoch; until it gets on somewhere
 
     bool at_complete_run() const { return kind != AttemptKind::train; }
     const std::string& run_id() const { return planned->run_id; }
@@ -209,6 +210,7 @@ private:
     std::int64_t epochs = 0;     // reported in this attempt
     std::size_t evaluations = 0; // recorded
     bool went_past = false;      // a wider group that waited
+    bool shared = false;         // a trainer with others: which of them made it fail nobody knows
     double assigned = 0;
     std::size_t place = 1;              // in its workers' queues, from 1; a group of several ranks has the first
     std::optional<double> broken_since; // a member has ended without success
@@ -243,6 +245,8 @@ private:
     std::deque<std::int64_t> groups;   // handed out; the first is at work
     std::optional<std::size_t> listed; // in `free_`, with so many handed out
     std::size_t depth = 1;             // how many may be handed out: more than one only where runs last milliseconds
+    std::size_t places = 1;            // of the pack that it was handed; others than of `pack_kind` wait for its end
+    std::size_t pack_kind = 0;
     double first_ready = -1, waited_seconds = 0;
     std::int64_t steps = 0;
     double steps_seen = 0, seconds_per_step = 0;
@@ -292,7 +296,10 @@ private:
   bool waits_for_quiet_agent(const Group& group, double now) const;
   double latest_step(const Group& group) const;
   void schedule(double now);
-  std::vector<int> choose_workers(const Run& run) const;
+  std::vector<int> choose_workers(Run& run);
+  std::size_t places_for(Run& run, const Worker& worker);
+  std::size_t pack_kind_of(Run& run);
+  bool has_place_for(Run& run, const Worker& worker);
   bool hand_out_one(double now);
   void hand_out(std::size_t run, const std::vector<int>& ranks, bool goes_past, double now);
   void enqueue_first(std::size_t run);
@@ -317,12 +324,13 @@ private:
   std::int64_t ranks_gone_past_ = 0; // in groups that went past a waiting one
   std::map<int, Worker> workers_;
   std::map<std::string, Host> hosts_;
-  std::set<std::pair<std::size_t, int>> free_; // who can take another run: (how many it was handed out, rank)
-  std::size_t left_ = 0;                       // workers that are not given up
-  std::size_t usable_ = 0;                     // those of them that may be given any run: they are not at rest nor on trial
-  std::size_t in_doubt_ = 0;                   // hosts and workers at rest or on trial
-  std::deque<std::size_t> suspects_;           // runs to be tried alone, before all others
-  std::optional<std::size_t> alone_;           // the one that is
+  std::unordered_map<std::string, std::size_t> pack_kinds_; // pack_key() to a number from 1
+  std::set<std::pair<std::size_t, int>> free_;              // who can take another run: (how many it was handed out, rank)
+  std::size_t left_ = 0;                                    // workers that are not given up
+  std::size_t usable_ = 0;                                  // those of them that may be given any run: they are not at rest nor on trial
+  std::size_t in_doubt_ = 0;                                // hosts and workers at rest or on trial
+  std::deque<std::size_t> suspects_;                        // runs to be tried alone, before all others
+  std::optional<std::size_t> alone_;                        // the one that is
   std::map<std::int64_t, Group> groups_;
   std::int64_t next_group_ = 1;
   std::vector<Action> actions_;

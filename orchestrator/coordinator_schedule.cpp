@@ -1,11 +1,46 @@
 // The schedule: which run goes to which workers next. See coordinator.h.
 #include "orchestrator/coordinator.h"
 
+#include "experiments/spec/pack.h"
+
 #include <algorithm>
 
 namespace stdualx {
 
-std::vector<int> Coordinator::choose_workers(const Run& run) const {
+namespace {
+constexpr std::ptrdiff_t furthest_look = 1000; // into a queue, for runs that may share the packs with free places
+}
+
+std::size_t Coordinator::pack_kind_of(Run& run) {
+  if (!run.pack_kind) {
+    const std::string key = pack_key(run.spec());
+    run.pack_kind = key.empty() ? 0 : pack_kinds_.emplace(key, pack_kinds_.size() + 1).first->second;
+  }
+  return *run.pack_kind;
+}
+
+/// How many runs the worker's trainer may train together with this one, itself among them. A run that failed is tried by itself: of those
+/// that shared a trainer which died nobody knows whose fault it was, and the next try tells.
+std::size_t Coordinator::places_for(Run& run, const Worker& worker) {
+  if (run.width() != 1 || run.kind == AttemptKind::evaluate || run.failures > 0 || run.crashes > 0) return 1;
+  std::int64_t places = run.planned->pack;
+  if (places == 0)
+    places =
+        worker.placement.device.starts_with("cpu") || worker.placement.device == "none" ? automatic_pack_on_cpu : automatic_pack_on_gpu;
+  return places <= 1 || pack_kind_of(run) == 0 ? 1 : static_cast<std::size_t>(places);
+}
+
+/// A worker that has none of its own free takes a run into its pack, or, where runs last milliseconds, into its queue.
+bool Coordinator::has_place_for(Run& run, const Worker& worker) {
+  if (worker.groups.size() < worker.depth) return true;
+  // No more than its share of all that is left: a worker that is ready first must not leave the others nothing.
+  const auto single = queues_.find(1);
+  const std::size_t left = groups_.size() + (single == queues_.end() ? 0 : single->second.size());
+  return worker.groups.size() < worker.places && worker.groups.size() * left_ < left && places_for(run, worker) > 1 &&
+         pack_kind_of(run) == worker.pack_kind;
+}
+
+std::vector<int> Coordinator::choose_workers(Run& run) {
   const auto width = static_cast<std::size_t>(run.width());
   // A run that failed somewhere goes elsewhere while there is an elsewhere, also when that is busy now: a bad place must not
   // eat all its tries within a minute. Another host, which may tell the run's fault from the host's; else another worker.
@@ -27,6 +62,7 @@ std::vector<int> Coordinator::choose_workers(const Run& run) const {
     if (to_other_host ? run.failed_hosts.contains(worker.host) : to_other_rank && run.failed_ranks.contains(rank)) continue;
     if (!worker.counted && (width > 1 || run.failures > 0)) continue; // on trial: for a run that can bear a failure
     if (wants_proof && !may_judge(*worker.home)) continue;
+    if (!has_place_for(run, worker)) continue;
     ranks.push_back(rank);
   }
   if (ranks.size() < width) return {};
@@ -105,10 +141,12 @@ bool Coordinator::hand_out_one(double now) {
     if (waiting > 0 && options_.policy != SchedulePolicy::fill) return false;
     if (waiting > 0 && ranks_gone_past_ + width > static_cast<std::int64_t>(usable_) - waiting) continue;
     // The first of them that is not only waiting for another place than those it failed in.
+    const bool into_packs = std::ranges::any_of(free_, [](const auto& place) { return place.first > 0; });
     for (auto next = queue.begin(); next != queue.end(); ++next) {
       const std::size_t index = *next;
       const std::vector<int> ranks = choose_workers(runs_[index]);
-      if (ranks.empty() && (width > 1 || runs_[index].failed_hosts.empty())) break;
+      const bool may_fit_later = width == 1 && (!runs_[index].failed_hosts.empty() || (into_packs && next - queue.begin() < furthest_look));
+      if (ranks.empty() && !may_fit_later) break;
       if (ranks.empty()) continue;
       queue.erase(next);
       if (queue.empty()) queues_.erase(entry);
@@ -155,7 +193,17 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, boo
     assignment.resume_sha256 = run.checkpoints.back().sha256;
     assignment.resume_epoch = run.checkpoints.back().epoch;
   }
-  Placement placement = workers_.at(ranks.front()).placement;
+  Worker& first = workers_.at(ranks.front());
+  const std::size_t places = places_for(run, first);
+  if (first.groups.empty() && places > 1) {
+    first.places = places;
+    first.pack_kind = pack_kind_of(run);
+  }
+  const bool packed = places > 1 && first.places > 1 && first.pack_kind == pack_kind_of(run);
+  if (packed) assignment.pack = static_cast<std::int64_t>(first.places);
+  Placement placement = first.placement;
+  // There libraries choose by the batch count: a pack's width belongs to what equal bits are promised on.
+  if (packed && !placement.device.starts_with("cpu")) placement.platform += ", pack of " + std::to_string(first.places);
   placement.threads = run.spec().threads;
   act(RecordBegin{run.run_id(), assignment.attempt, placement, run.width(), assignment.resume_epoch, run.kind});
   for (std::size_t i = 0; i < ranks.size(); ++i) {
@@ -169,7 +217,9 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, boo
     list(worker);
     act(Send{ranks[i], assignment});
   }
-  groups_[assignment.group_id] = {index, assignment.attempt, ranks, {}, 0, 0, goes_past, now, workers_.at(ranks.front()).groups.size(), {}};
+  groups_[assignment.group_id] = {index, assignment.attempt, ranks, {}, 0, 0, goes_past, false, now, first.groups.size(), {}};
+  for (const std::int64_t id : first.groups)
+    if (packed && first.groups.size() > 1) groups_.at(id).shared = true;
 }
 
 } // namespace stdualx

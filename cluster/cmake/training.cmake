@@ -1,7 +1,7 @@
 # The torch half of the room worker: the training of a run, and the trainer, the program that does it.
 set(stdualx_training_sources
   augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp evaluation.cpp flat_tensors.cpp
-  optimizer.cpp schedule.cpp silhouette.cpp state_hash.cpp training.cpp)
+  optimizer.cpp pack.cpp schedule.cpp silhouette.cpp state_hash.cpp training.cpp turns.cpp)
 if(STDUALX_WITH_CUDA)
   list(APPEND stdualx_training_sources communicator_nccl.cpp cuda_queue.cpp)
 endif()
@@ -18,7 +18,7 @@ if(STDUALX_WITH_CUDA)
 endif()
 
 stdualx_library(stdualx_trainer FOLDER worker/trainer
-  SOURCES attempt.cpp inference_cost.cpp network_size.cpp platform.cpp run_data.cpp trainer.cpp
+  SOURCES attempt.cpp inference_cost.cpp network_size.cpp pack_server.cpp platform.cpp run_data.cpp trainer.cpp
   LINKS stdualx_training stdualx_experiments_data)
 target_precompile_headers(stdualx_trainer REUSE_FROM stdualx_model)
 add_executable(stdualx-trainer "${CMAKE_SOURCE_DIR}/worker/trainer/trainer_main.cpp")
@@ -28,7 +28,7 @@ stdualx_install_torch(stdualx-trainer)
 
 stdualx_tests(training FOLDER worker
   SOURCES training_attempt_test.cpp training_baselines_test.cpp training_checkpoint_test.cpp training_cost_test.cpp training_gpu_test.cpp training_group_test.cpp training_link_test.cpp
-          training_operations_test.cpp training_trainer_test.cpp training_units_test.cpp
+          training_operations_test.cpp training_pack_server_test.cpp training_pack_test.cpp training_trainer_test.cpp training_units_test.cpp
   LINKS stdualx_trainer stdualx_experiments)
 if(STDUALX_TESTS)
   target_precompile_headers(training_tests REUSE_FROM model_tests)

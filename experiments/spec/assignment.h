@@ -1,4 +1,4 @@
-// One run (for now) handed to one group of ranks: all that a trainer needs, also when it is run alone on a file of this.
+// One run handed to one group of ranks: all that a trainer needs, also when it is run alone on a file of this.
 #pragma once
 
 #include "experiments/spec/reports.h"
@@ -22,6 +22,7 @@ struct Assignment {
   std::int64_t resume_epoch = 0;           // epochs it holds
   std::vector<EvaluationSpec> evaluations; // of the test part, after training
   bool evaluate_only = false;              // nothing is trained: resume_path holds a finished run's best weights
+  std::int64_t pack = 1;                   // runs that its trainer may train together with it, itself among them
 
   static const auto& fields() {
     using A = Assignment;
@@ -34,7 +35,7 @@ struct Assignment {
         field("resume_path", &A::resume_path, "", "checkpoint, relative to store_directory"),
         field("resume_sha256", &A::resume_sha256, "", "its hash"), field("resume_epoch", &A::resume_epoch, 0, "epochs it holds"),
         field("evaluations", &A::evaluations, {}, "conditions to evaluate"),
-        field("evaluate_only", &A::evaluate_only, false, "train nothing"));
+        field("evaluate_only", &A::evaluate_only, false, "train nothing"), field("pack", &A::pack, 1, "runs that are trained together"));
     return all;
   }
 };

@@ -49,6 +49,7 @@ struct PlannedRun {
   RunSpec run;
   std::string dataset_source;              // opens its data set: a name in the catalogue, or the absolute path of a manifest
   std::vector<EvaluationSpec> evaluations; // of its test part
+  std::int64_t pack = 0;                   // runs that a trainer trains together; 0: as its device has it (experiments/spec/pack.h)
   bool own_name = false;                   // its variant's name is the sweep's own, not one that every sweep knows
 
   static const auto& fields() {
@@ -56,6 +57,7 @@ struct PlannedRun {
     static const auto all = std::make_tuple(field("run_id", &P::run_id, "", "identity"), field("run", &P::run, {}, "what to train"),
                                             field("dataset_source", &P::dataset_source, "", "name or manifest"),
                                             field("evaluations", &P::evaluations, {}, "conditions"),
+                                            field("pack", &P::pack, 0, "runs that are trained together"),
                                             field("own_name", &P::own_name, false, "whether its variant's name is the sweep's own"));
     return all;
   }

@@ -23,7 +23,8 @@ at::Tensor stdat_fused(const StdatLayer&, const at::Tensor&, const StepContext&)
 at::Tensor vector_fused(const SensorVector&, const at::Tensor&, const StepContext&) {
   throw std::logic_error("a build without fused layers was to run one");
 }
-LossTerms loss_fused(const ModelOutput&, const at::Tensor&, const TrainingConfig&, const StepContext&, const at::Tensor&) {
+LossTerms loss_fused(const ModelOutput&, const at::Tensor&, const TrainingConfig&, const StepContext&, const at::Tensor&,
+                     const at::Tensor&) {
   throw std::logic_error("a build without fused layers was to run one");
 }
 at::Tensor stem_fused(const Stem&, const at::Tensor&, const StepContext&) {

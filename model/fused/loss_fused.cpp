@@ -17,9 +17,9 @@ namespace {
 struct Node : torch::autograd::Function<Node> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* node, const at::Tensor& given_logits,
                                                 const at::Tensor& given_embedding, const at::Tensor& labels,
-                                                const std::optional<at::Tensor>& people, const LossWeights& weights,
+                                                const std::optional<at::Tensor>& people, const std::vector<LossWeights>& all_weights,
                                                 const std::vector<std::int64_t>& rows) {
-    const bool contrastive = weights.triplet > 0;
+    const bool contrastive = all_weights.front().triplet > 0;
     const at::Tensor logits = given_logits.contiguous(), embedding = contrastive ? given_embedding.contiguous() : at::Tensor();
     // Rows of padding have no gradient.
     const at::Tensor dlogits = at::zeros_like(logits), dembedding = contrastive ? at::zeros_like(embedding) : at::Tensor();
@@ -31,6 +31,7 @@ struct Node : torch::autograd::Function<Node> {
     double total = 0;
     for (std::int64_t r = 0; r < replicas; ++r) {
       shape.rows = static_cast<std::size_t>(rows[static_cast<std::size_t>(r)]);
+      const LossWeights& weights = all_weights[static_cast<std::size_t>(r)];
       if (shape.rows == 0) {
         *at_leading(cross_entropy, r) = 0;
         continue;
@@ -59,13 +60,18 @@ struct Node : torch::autograd::Function<Node> {
 } // namespace
 
 LossTerms loss_fused(const ModelOutput& output, const at::Tensor& labels, const TrainingConfig& config, const StepContext& context,
-                     const at::Tensor& people) {
+                     const at::Tensor& people, const at::Tensor& given_rates) {
   const at::Tensor own = labels.contiguous();
   const std::int64_t classes = output.logits.size(2);
   for (std::int64_t i = 0; i < own.numel(); ++i)
     if (const std::int64_t label = own.const_data_ptr<std::int64_t>()[i]; label < 0 || label >= classes)
       throw std::invalid_argument("loss: a label is " + std::to_string(label) + " of " + std::to_string(classes) + " classes");
-  const LossWeights weights{.smoothing = config.label_smoothing, .triplet = config.triplet_weight, .margin = config.triplet_margin};
+  const at::Tensor rates = given_rates.defined() ? given_rates.contiguous() : loss_rates(config).expand({own.size(0), -1}).contiguous();
+  std::vector<LossWeights> weights;
+  for (std::int64_t r = 0; r < own.size(0); ++r) {
+    const double* const of = rates.const_data_ptr<double>() + r * loss_rates_count;
+    weights.push_back({.smoothing = of[label_smoothing_rate], .triplet = of[triplet_weight_rate], .margin = of[triplet_margin_rate]});
+  }
   std::vector<std::int64_t> rows;
   for (std::int64_t r = 0; r < own.size(0); ++r) rows.push_back(context.own_rows(r, own.size(1)));
   const auto terms = Node::apply(output.logits, output.embedding, own,

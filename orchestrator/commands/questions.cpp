@@ -1,6 +1,7 @@
 // The commands that only read: plan, runs, explain, query, report, compare.
 #include "cluster/devices.h"
 #include "experiments/spec/durable_file.h"
+#include "experiments/spec/pack.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/html.h"
 #include "orchestrator/commands/tsne.h"
@@ -56,6 +57,20 @@ struct Question {
 std::vector<NetworkSize> sizes_of(const std::vector<NetworkAsked>& networks) {
   return value_from_json<std::vector<NetworkSize>>(
       ask_trainer("--sizes", value_to_json(networks), "asking the trainer for the sizes of files"), "");
+}
+
+/// Which runs a sweep has trained together; "" where it leaves that to the device, or wants each by itself.
+std::string pack_words(const Plan& plan) {
+  std::int64_t most = 0;
+  std::size_t count = 0;
+  for (const PlannedRun& planned : plan.runs) {
+    most = std::max(most, planned.pack);
+    if (planned.pack > 1 && !pack_key(planned.run).empty()) ++count;
+  }
+  return most <= 1
+             ? ""
+             : fmt::format("packs: one trainer trains up to {} of {} runs together, where their shapes agree; the others by themselves",
+                           most, count);
 }
 
 /// "" where nothing is left to do, or the trainer is not there to ask.
@@ -156,6 +171,7 @@ int plan_command(const Command& command, const std::vector<std::string>& argumen
   const std::string space = space_words(plan, states, data_paths(question.values), store_path(question.values));
   if (!space.empty()) titled.notes.push_back(space);
   for (const std::string& words : plan.notes) titled.notes.push_back(words);
+  if (std::string words = pack_words(plan); !words.empty()) titled.notes.push_back(std::move(words));
   for (std::string& words : thin_class_words(plan.thin_classes)) titled.notes.push_back(std::move(words));
   if (std::string words = again_words(again); !words.empty()) titled.notes.push_back(words.substr(0, words.size() - 1));
   return question.show({titled});

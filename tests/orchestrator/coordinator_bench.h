@@ -20,6 +20,7 @@ inline Plan plan_of(std::vector<std::int64_t> world_sizes, std::int64_t epochs =
     planned.run.training.epochs = epochs;
     planned.run_id = run_identity(planned.run);
     planned.evaluations = {EvaluationSpec{}};
+    planned.pack = 1;
     plan.runs.push_back(planned);
   }
   return plan;

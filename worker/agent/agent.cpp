@@ -80,6 +80,20 @@ public:
   }
 
 private:
+  /// An assignment that the trainer was given.
+  struct AtWork {
+    Assignment assignment;
+    bool ended = false;           // its end was told and waits for its acknowledgement
+    bool told_by_trainer = false; // by the trainer itself, which waits for it too
+  };
+  std::vector<AtWork>::iterator find_current(const std::string& run_id, std::int64_t attempt) {
+    return std::ranges::find_if(current_,
+                                [&](const AtWork& each) { return each.assignment.run_id == run_id && each.assignment.attempt == attempt; });
+  }
+  bool is_training() const {
+    return std::ranges::any_of(current_, [](const AtWork& each) { return !each.ended; });
+  }
+
   bool has_trainer() const { return !options_.trainer_command.empty(); }
   template <HasFields Struct> void tell(const std::string& type, const Struct& value) {
     fault_point(FaultPoint::agent_before_send);
@@ -109,14 +123,15 @@ private:
         return assignment.run_id == abandon.run_id && assignment.attempt == abandon.attempt;
       };
       const std::string detail = "the coordinator took the assignment back: " + abandon.reason;
-      if (current_ && meant(*current_) && !ended_) lose_trainer(abandon.reason, detail);
+      if (std::ranges::any_of(current_, [&](const AtWork& each) { return meant(each.assignment) && !each.ended; }))
+        lose_trainer(abandon.reason, detail);
       if (const auto waiting = std::find_if(queue_.begin(), queue_.end(), meant); waiting != queue_.end()) {
         give_back(*waiting, abandon.reason, detail);
         queue_.erase(waiting);
       }
     } else if (message.type == "drain") {
       give_all_back("drained", "drained before it began");
-      if (current_ && !ended_) tell_trainer(message);
+      if (is_training()) tell_trainer(message);
     } else if (message.type == "exit") {
       leaving_ = true;
     } else {
@@ -126,13 +141,14 @@ private:
 
   void on_acknowledge(const Message& message) {
     const Acknowledge acknowledge = message.as<Acknowledge>();
-    if (!current_ || current_->run_id != acknowledge.run_id || current_->attempt != acknowledge.attempt) return;
+    const auto meant = find_current(acknowledge.run_id, acknowledge.attempt);
+    if (meant == current_.end()) return;
     if (acknowledge.epoch != 0) {
       tell_trainer(message);
-    } else if (ended_) {
-      if (told_by_trainer_) tell_trainer(message);
-      current_.reset();
-      exchange_.close_group();
+    } else if (meant->ended) {
+      if (meant->told_by_trainer) tell_trainer(message);
+      current_.erase(meant);
+      if (current_.empty()) exchange_.close_group(); // a group's is alone
       next_assignment();
     }
   }
@@ -155,14 +171,21 @@ private:
       answer_at_once();
       return;
     }
-    if (current_ || queue_.empty() || !trainer_ready_) return;
-    current_ = std::move(queue_.front());
-    queue_.pop_front();
-    ended_ = told_by_trainer_ = false;
-    if (current_->ranks.size() > 1) exchange_.open_group(*current_, world_.rank());
-    tell_trainer(Message::of("assign", *current_));
-    waited_ += std::chrono::duration<double>(Clock::now() - free_since_).count();
-    beat_now();
+    while (trainer_ready_ && !queue_.empty() && has_place_for(queue_.front())) {
+      if (!is_training()) waited_ += std::chrono::duration<double>(Clock::now() - free_since_).count();
+      current_.push_back({std::move(queue_.front())});
+      queue_.pop_front();
+      const Assignment& assignment = current_.back().assignment;
+      if (assignment.ranks.size() > 1) exchange_.open_group(assignment, world_.rank());
+      tell_trainer(Message::of("assign", assignment));
+      beat_now();
+    }
+  }
+
+  /// The trainer works at one assignment, or at those of a pack.
+  bool has_place_for(const Assignment& assignment) const {
+    const auto takes = [this](const Assignment& of_pack) { return static_cast<std::int64_t>(current_.size()) < of_pack.pack; };
+    return current_.empty() || (takes(assignment) && takes(current_.front().assignment));
   }
 
   /// Without a trainer: the shortest life a run can have, for the benchmark of dispatch.
@@ -269,11 +292,13 @@ private:
     return busy;
   }
 
-  /// What the trainer says goes into the log of its rank and attempt, too.
+  /// What the trainer says goes into the log of its rank and attempt, too; of a pack, into each, since nobody knows whose it is.
   void keep_stderr() {
     const std::string text = trainer_->read_stderr();
-    if (!text.empty() && current_ && !current_->store_directory.empty())
-      append_log(current_->store_directory, log_path(current_->run_id, current_->attempt, current_->index), text);
+    if (text.empty()) return;
+    for (const auto& [assignment, ended, told] : current_)
+      if (!assignment.store_directory.empty())
+        append_log(assignment.store_directory, log_path(assignment.run_id, assignment.attempt, assignment.index), text);
   }
 
   void on_trainer(const Message& message) {
@@ -299,10 +324,11 @@ private:
   }
 
   void finish(const AttemptEnd& end, bool told_by_trainer) {
-    if (!current_ || ended_) return;
-    ended_ = true;
-    told_by_trainer_ = told_by_trainer;
-    free_since_ = Clock::now();
+    const auto meant = find_current(end.run_id, end.attempt);
+    if (meant == current_.end() || meant->ended) return;
+    meant->ended = true;
+    meant->told_by_trainer = told_by_trainer;
+    if (!is_training()) free_since_ = Clock::now();
     beat_now(); // its steps count for this assignment, not for the next
     if (end.reason != "complete") exchange_.leave_group();
     tell("end", end);
@@ -317,9 +343,9 @@ private:
     const std::string tail = trainer_->stderr_tail();
     world_.send(coordinator_rank, MpiTag::control, encode({"starting", Json::object()})); // before the end: nothing new comes here
     exchange_.leave_group();
-    if (current_) {
-      told_by_trainer_ = false;
-      finish({current_->run_id, current_->attempt, reason, detail, tail}, false);
+    for (AtWork& each : current_) {
+      each.told_by_trainer = false; // one that it told before waits for no acknowledgement any more
+      finish({each.assignment.run_id, each.assignment.attempt, reason, detail, tail}, false);
     }
     if (!was_ready) ++failed_starts_;
     died_saying_ = {detail, tail};
@@ -358,7 +384,7 @@ private:
     if (!trainer_) return;
     tell_trainer({"exit", Json::object()});
     // A trainer in the middle of a step does not listen; what it computes has no taker any more.
-    if (current_ && !ended_) trainer_->child().signal(SIGKILL);
+    if (is_training()) trainer_->child().signal(SIGKILL);
     if (!trainer_->child().wait_for(exit_grace)) trainer_->child().signal(SIGKILL);
     if (!trainer_->child().wait_for(exit_grace)) trainer_->child().leave(); // it dies with us, or never
   }
@@ -412,9 +438,7 @@ private:
   int failed_starts_ = 0;
   AssignmentLine assignment_line_; // from the coordinator
   std::deque<Assignment> queue_;
-  std::optional<Assignment> current_;
-  bool ended_ = false;           // the end of `current_` was told and waits for its acknowledgement
-  bool told_by_trainer_ = false; // by the trainer itself, which waits for it too
+  std::vector<AtWork> current_; // what the trainer was given; several of a pack
   bool leaving_ = false, parted_ = false;
   double waited_ = 0;                           // trainers, for their next assignment
   Clock::time_point free_since_ = Clock::now(); // when the trainer told its last end, or that it is ready

@@ -111,6 +111,11 @@ Message AgentLink::wait_for(std::string_view type) {
   }
 }
 
+void AgentLink::wait() {
+  if (exit_requested_) throw ExitRequested();
+  receive(-1);
+}
+
 bool AgentLink::draining() {
   if (!exit_requested_) receive(0);
   if (exit_requested_) throw ExitRequested();

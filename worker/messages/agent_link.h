@@ -52,6 +52,9 @@ public:
   /// The next message of `type`, if one has arrived. Throws as wait_for.
   std::optional<Message> take(std::string_view type);
 
+  /// Waits until something has arrived. Throws as wait_for.
+  void wait();
+
   /// Sums the values that lie in `memory`, in place, over the group; waits. False: a member is gone, the group is over. Answers for
   /// groups that were over before are passed by. Throws as wait_for.
   bool sum(const Collective& request);

@@ -41,8 +41,9 @@ void check_logits(const at::Tensor& logits, const std::string& what, std::int64_
 
 class Attempt {
 public:
-  Attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device, Reporter& reporter)
-      : assignment_(assignment), data_(data), communicator_(communicator), reporter_(reporter), step_([this] {
+  Attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device, Reporter& reporter,
+          Pack* pack)
+      : assignment_(assignment), data_(data), communicator_(communicator), reporter_(reporter), pack_(pack), step_([this] {
           reporter_.step();
           if (writing_ && writing_->file.wait_for(std::chrono::seconds(0)) == std::future_status::ready) tell();
         }),
@@ -76,6 +77,7 @@ private:
   const AttemptData& data_;
   Communicator& communicator_;
   Reporter& reporter_;
+  Pack* const pack_; // in which it trains; null: by itself
   const StepObserver step_;
   Training training_;
   std::string state_hash_;
@@ -140,6 +142,7 @@ AttemptResult Attempt::run() {
 }
 
 bool Attempt::train() {
+  if (pack_ != nullptr) training_.join(*pack_);
   while (training_.progress().epoch < assignment_.run.training.epochs) {
     const EpochReport report = next_epoch();
     tell();
@@ -153,9 +156,10 @@ bool Attempt::train() {
       fault_point(FaultPoint::trainer_drains);
       tell();
       if (leads()) reporter_.settle();
-      return false;
+      return false; // what is thrown away gives its place back
     }
   }
+  training_.leave(); // evaluations are its own: the place is for the next
   tell();
   return true;
 }
@@ -383,7 +387,7 @@ bool is_shut(const std::string& store_directory, const std::string& path) {
 } // namespace
 
 AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
-                          Reporter& reporter) {
+                          Reporter& reporter, Pack* pack) {
   AttemptData used = data;
   const auto begun = [&] {
     try {
@@ -392,7 +396,7 @@ AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data,
         weights = read_weights(assignment.store_directory, assignment.resume_path, assignment.resume_sha256, assignment.run_id);
         take_standardisation(used.windows, *weights, assignment.resume_path);
       }
-      auto attempt = std::make_unique<Attempt>(assignment, used, communicator, device, reporter);
+      auto attempt = std::make_unique<Attempt>(assignment, used, communicator, device, reporter, pack);
       attempt->resume(weights);
       return attempt;
     } catch (const PermissionError& failure) {

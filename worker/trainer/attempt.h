@@ -51,9 +51,10 @@ struct AttemptResult {
 /// Runs the assignment on `data`. Every member of the group calls it; member 0 alone writes files and reports. Finished weights are
 /// evaluated with the standardisation that is kept with them. Throws NotFinite, InputError (also where the data give another one),
 /// StorageError (lacks_file(its text) when the checkpoint to go on from, or the weights to evaluate, cannot be loaded), and what `reporter`
-/// and `communicator` throw.
+/// and `communicator` throw. With a `pack` its epochs are trained in that where the run can be (Training::join), and what Turns::wait
+/// throws is thrown.
 AttemptResult run_attempt(const Assignment& assignment, const AttemptData& data, Communicator& communicator, at::Device device,
-                          Reporter& reporter);
+                          Reporter& reporter, Pack* pack = nullptr);
 
 /// The end of an attempt whose whole work is `body`. What it throws becomes the end: NotFinite
 /// not_finite, GroupBroken group_broken, StorageError storage (but for a damaged checkpoint; of a PermissionError not_permitted and its

@@ -3,6 +3,7 @@
 
 #include "experiments/spec/fault.h"
 #include "worker/training/communicator_shared.h"
+#include "worker/trainer/pack_server.h"
 #include "worker/trainer/platform.h"
 #ifdef STDUALX_WITH_CUDA
 #include "worker/training/communicator_nccl.h"
@@ -97,11 +98,11 @@ void check_group(const Assignment& assignment) {
 }
 
 AttemptResult train(const Assignment& assignment, Communicator& communicator, at::Device device, const OpenData& open_data,
-                    Reporter& reporter) {
+                    Reporter& reporter, Pack* pack = nullptr) {
   check_group(assignment);
   at::set_num_threads(static_cast<int>(assignment.run.threads));
   const auto data = open_data(assignment);
-  return run_attempt(assignment, *data, communicator, device, reporter);
+  return run_attempt(assignment, *data, communicator, device, reporter, pack);
 }
 } // namespace
 
@@ -113,6 +114,13 @@ void serve(AgentLink& link, at::Device device, const OpenData& open_data, const 
     link.send(Message::of("ready", here));
     while (true) {
       const auto assignment = link.wait_for("assign").as<Assignment>();
+      if (assignment.pack > 1) {
+        serve_pack(link, assignment, [&](const Assignment& each, Reporter& reporter, Pack* pack) {
+          const auto communicator = make_communicator(link, each, device);
+          return train(each, *communicator, device, open_data, reporter, pack);
+        });
+        continue;
+      }
       AgentReporter reporter(link, assignment);
       const AttemptEnd end = end_of_attempt(assignment, [&] {
         const auto communicator = make_communicator(link, assignment, device);

@@ -2,8 +2,9 @@
 //
 //   start      -> ready
 //   assign     -> epoch, (acknowledge), epoch, ... evaluation ..., end, waits for the end's acknowledge (epoch 0), next assign
-//   drain      -> after the running epoch: checkpoint, epoch, waits for its acknowledge, end (drained)
-//   exit, or the socket closed: the process leaves
+//   assign, with a pack of more than one run: further ones are taken while it is at work (worker/trainer/pack_server.h), each with messages
+//   of its own drain      -> after the running epoch: checkpoint, epoch, waits for its acknowledge, end (drained) exit, or the socket
+//   closed: the process leaves
 // In a group member 0 tells epochs and evaluations; every member tells its end.
 #pragma once
 

@@ -30,12 +30,25 @@ FlatTensors::FlatTensors(std::vector<NamedTensor> tensors, at::ScalarType type, 
     }
     if (decay) decayed_ = size;
   }
-  values_ = at::zeros({size}, at::TensorOptions().dtype(type).device(device));
+  const at::Tensor place = at::zeros({size}, at::TensorOptions().dtype(type).device(device));
+  const auto views = named(place, "");
+  for (std::size_t i = 0; i < tensors_.size(); ++i) views[i].tensor.copy_(tensors_[i].tensor);
+  values_ = place;
+  bind();
+}
+
+void FlatTensors::bind() {
   const auto views = named(values_, "");
-  for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    views[i].tensor.copy_(tensors_[i].tensor);
-    tensors_[i].tensor.set_data(views[i].tensor);
-  }
+  for (std::size_t i = 0; i < tensors_.size(); ++i) tensors_[i].tensor.set_data(views[i].tensor);
+}
+
+void FlatTensors::move_to(const at::Tensor& place) {
+  const at::NoGradGuard no_gradients;
+  if (place.sizes() != values_.sizes() || place.options().dtype() != values_.options().dtype() || place.device() != values_.device())
+    throw std::logic_error("flat tensors of " + std::to_string(values_.numel()) + " values cannot live in " + place.toString() + " " +
+                           c10::str(place.sizes()) + " on " + place.device().str());
+  values_ = place.copy_(values_);
+  bind();
 }
 
 std::vector<NamedTensor> FlatTensors::named(const at::Tensor& flat, const std::string& prefix) const {

@@ -22,6 +22,8 @@ public:
   /// [size]: the tensors live here; writing it writes them.
   at::Tensor& values() { return values_; }
   const at::Tensor& values() const { return values_; }
+  /// Lets the tensors live in `place` from now on, of the size and kind of values(): copies the values there.
+  void move_to(const at::Tensor& place);
   /// The first so many values belong to tensors with weight decay (padding included).
   std::int64_t decayed() const { return decayed_; }
   /// Another flat tensor of this layout (averages, a moment) as named tensors: views, named prefix + name, in the model's order.
@@ -31,6 +33,8 @@ public:
   at::Tensor bind_gradients(std::int64_t more = 0);
 
 private:
+  void bind(); // the tensors to views of values_
+
   std::vector<NamedTensor> tensors_;
   std::vector<std::int64_t> offsets_; // of each tensor, in values
   at::Tensor values_;

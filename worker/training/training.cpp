@@ -1,6 +1,7 @@
 // The training step in two halves, readable from top to bottom: prepare() and compute(). Then the epoch, prediction, and the state.
 #include "worker/training/training.h"
 
+#include "experiments/spec/pack.h"
 #include "model/kernels.h"
 #include "worker/training/schedule.h"
 
@@ -62,7 +63,8 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
              .people = {},
              .counters = at::zeros({1, 2}, whole),
              .real = at::zeros({1, batch_rows_}, values),
-             .rates = at::zeros({update_rates_count}, values)};
+             .rates = at::zeros({1, update_rates_count}, values),
+             .losses = loss_rates(run_.training).to(device_)};
   const bool pairs = pairs_by_people(run_.training);
   if ((pairs || run_.training.batch_order == "people") && reader_.windows().people.empty())
     throw std::invalid_argument("training by people was asked for, and nobody said whose the windows are");
@@ -70,6 +72,32 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
 }
 
 Training::~Training() = default;
+
+bool Training::join(Pack& pack) {
+  const std::string key = pack_key(run_);
+  if (key.empty() || communicator_.size() > 1) return false;
+  leave();
+  place_ = pack.enter({key, reader_.windows().shape, batch_rows_}, run_,
+                      {inputs_, parameters_.values().unsqueeze(0), buffers_.values().unsqueeze(0), gradient_.unsqueeze(0)}, parameters_,
+                      buffers_);
+  const StepTensors& rows = place_->tensors();
+  inputs_ = rows.inputs;
+  parameters_.move_to(rows.parameters[0]);
+  buffers_.move_to(rows.buffers[0]);
+  gradient_ = rows.gradient[0];
+  return true;
+}
+
+void Training::leave() {
+  if (!place_) return;
+  const auto copy = [](const at::Tensor& row) { return row.clone(); };
+  inputs_ = inputs_.changed(copy);
+  parameters_.move_to(at::empty_like(parameters_.values()));
+  buffers_.move_to(at::empty_like(buffers_.values()));
+  summed_ = parameters_.bind_gradients(1);
+  gradient_ = summed_.narrow(0, 0, parameters_.values().numel());
+  place_.reset();
+}
 
 StepOutcome Training::train_step(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch) {
   prepare(epoch, step, global_batch);
@@ -94,14 +122,12 @@ void Training::prepare(std::uint32_t epoch, std::uint32_t step, std::span<const 
   inputs_.real.narrow(1, 0, rows).fill_(1);
   inputs_.real.narrow(1, rows, batch_rows_ - rows).zero_();
   const SchedulePoint point = one_cycle(run_.training, optimizer_.steps, steps_per_epoch() * run_.training.epochs);
-  inputs_.rates.copy_(update_rates(run_.training, ++optimizer_.steps, point.learning_rate, point.momentum));
+  inputs_.rates[0].copy_(update_rates(run_.training, ++optimizer_.steps, point.learning_rate, point.momentum));
   progress_.steps = optimizer_.steps;
   data_seconds_ += seconds_since(start);
 }
 
-StepOutcome Training::compute() {
-  const TrainingConfig& config = run_.training;
-
+StepLosses Training::forward_and_backward() {
   // Forward and backward. Losses and statistics are over the global batch; this rank's gradients are its rows' part.
   StepContext context;
   context.training = true;
@@ -112,27 +138,36 @@ StepOutcome Training::compute() {
   context.group = communicator_.size() > 1 ? group_.get() : nullptr;
   gradient_.zero_();
   const ModelOutput output = model_->forward(inputs_.windows, context);
-  const LossTerms terms = loss(output, inputs_.labels, config, context, inputs_.people);
+  const LossTerms terms = loss(output, inputs_.labels, run_.training, context, inputs_.people);
   terms.total.backward(); // adds into gradient_, whose views the parameters' gradients are
+  return {terms.cross_entropy, terms.triplet, output.logits.detach()};
+}
+
+StepOutcome Training::compute() {
+  const TrainingConfig& config = run_.training;
+  const StepLosses losses = place_ ? place_->step() : forward_and_backward();
 
   // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
   const at::NoGradGuard no_gradients;
-  at::Tensor cross_entropy = terms.cross_entropy;
+  at::Tensor cross_entropy = losses.cross_entropy;
   if (communicator_.size() > 1) {
-    cross_entropy = summed_.narrow(0, gradient_.numel(), 1).copy_(terms.cross_entropy);
+    cross_entropy = summed_.narrow(0, gradient_.numel(), 1).copy_(losses.cross_entropy);
     communicator_.all_reduce_sum(summed_);
   }
-  const at::Tensor share = inputs_.rates[average_share];
+  const at::Tensor rates = inputs_.rates[0], share = rates[average_share];
   at::Tensor norm; // of the gradient before clipping
-  if (fused_kernels_fit(gradient_, context)) {
-    norm = optimizer_.update_fused(parameters_.values(), gradient_, parameters_.decayed(), config, inputs_.rates, averages_.parameters);
+  StepContext alone;
+  alone.training = true;
+  alone.group = communicator_.size() > 1 ? group_.get() : nullptr;
+  if (fused_kernels_fit(gradient_, alone)) {
+    norm = optimizer_.update_fused(parameters_.values(), gradient_, parameters_.decayed(), config, rates, averages_.parameters);
     averages_.buffers.lerp_(buffers_.values(), share);
   } else {
     norm = clip_by_norm(gradient_, config.clip_norm);
-    optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, inputs_.rates);
+    optimizer_.update(parameters_.values(), gradient_, parameters_.decayed(), config, rates);
     averages_.update(parameters_.values(), buffers_.values(), share);
   }
-  return {(cross_entropy + config.triplet_weight * terms.triplet).sum(), output.logits.detach(), norm};
+  return {(cross_entropy + config.triplet_weight * losses.triplet).sum(), losses.logits, norm};
 }
 
 TrainedEpoch Training::train_epoch(const StepObserver& observer) {

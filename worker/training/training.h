@@ -9,6 +9,7 @@
 #include "worker/training/communicator.h"
 #include "worker/training/flat_tensors.h"
 #include "worker/training/optimizer.h"
+#include "worker/training/pack.h"
 
 #include <functional>
 #include <string>
@@ -60,17 +61,6 @@ struct StepOutcome {
   at::Tensor gradient_norm; // scalar: of the group's gradient, before it is clipped
 };
 
-/// What one step reads: made by the host while the device may still be busy, then read from the device alone, always in the same tensors
-/// of the same shapes. A batch of fewer rows than the largest is padded behind them.
-struct StepInputs {
-  at::Tensor windows;  // [1, rows of this rank, S, L, C], augmented and standardised
-  at::Tensor labels;   // [1, rows of this rank]
-  at::Tensor people;   // [1, rows of this rank]; undefined where nobody asks
-  at::Tensor counters; // [1, 2]: epoch and step
-  at::Tensor real;     // [1, rows of the global batch]: 1, and 0 for padding
-  at::Tensor rates;    // [update_rates_count]
-};
-
 /// What the network says of some windows; the same on every rank.
 struct Prediction {
   at::Tensor logits; // [rows, classes] float64 on the CPU, as all of these
@@ -87,6 +77,12 @@ public:
   Training(const RunSpec& run, TrainingWindows windows, std::vector<std::int64_t> train_rows, Communicator& communicator,
            at::Device device);
   ~Training();
+
+  /// From here on steps are computed in a pack, together with its other members, until leave(): waits for a place there. False, and nothing
+  /// else changes: a run that is trained by itself (pack_key()). Throws as Turns::wait.
+  bool join(Pack& pack);
+  /// Gives the place back, and is trained by itself from here on; nothing where there is none.
+  void leave();
 
   /// The next epoch (progress().epoch + 1). Throws NotFinite naming epoch and step, GroupBroken, what `observer` throws.
   TrainedEpoch train_epoch(const StepObserver& observer);
@@ -124,6 +120,7 @@ public:
 
 private:
   class Group; // the communicator as the model sees it
+  StepLosses forward_and_backward();
 
   const RunSpec run_;
   Communicator& communicator_;
@@ -144,6 +141,7 @@ private:
   Averages averages_, best_;
   TrainingProgress progress_;
   double data_seconds_ = 0;
+  std::unique_ptr<Pack::Place> place_; // whose rows inputs_, gradient_ and the flat tensors are; null: trained by itself
 };
 
 } // namespace stdualx
