@@ -71,6 +71,7 @@ struct Server::Impl {
     http_.new_task_queue = [] { return new httplib::ThreadPool(threads); };
     http_.set_payload_max_length(0); // nobody has anything to bring
     http_.set_read_timeout(5s);
+    http_.set_keep_alive_timeout(1); // seconds; the end waits for connections that are idle
     // A second server on one port would share its pages.
     http_.set_socket_options([](socket_t socket) {
       const int yes = 1;

@@ -53,7 +53,7 @@ int serve_command(const Command& command, const std::vector<std::string>& argume
   if (is_loopback(address))
     std::cout << fmt::format("from another machine: ssh -N -L {0}:127.0.0.1:{0} {1}, then open http://127.0.0.1:{0}/ there\n",
                              server.port(), host_name());
-  std::cout.flush();
+  if (!std::cout.flush()) return 0; // nobody hears where it listens; main makes 1 of it
   int number = 0;
   sigwait(&ends, &number);
   return 0;

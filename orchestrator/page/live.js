@@ -108,7 +108,7 @@ function panel(title, epochs, lines) {
   const picture = node("svg", {viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": `${title} over ${epochs.length} epochs, last ` + lines.map((line) => `${line.name} ${newest[line.key]}`).join(", ")});
   picture.append(node("text", {x: left, y: 14}, title), node("line", {class: "axis", x1: left, y1: height - bottom, x2: width - 10, y2: height - bottom}),
-    node("line", {class: "axis", x1: left, y1: top, x2: left, y2: height - bottom}), node("text", {x: 2, y: y(low)}, low.toPrecision(3)),
+    node("line", {class: "axis", x1: left, y1: top, x2: left, y2: height - bottom}), node("text", {x: 2, y: y(low)}, high === low ? "" : low.toPrecision(3)),
     node("text", {x: 2, y: y(high) + 10}, high.toPrecision(3)), node("text", {x: left, y: height - 8}, `epoch ${first}`),
     node("text", {x: width - 10, y: height - 8, "text-anchor": "end"}, String(last)));
   lines.forEach((line, i) => {
