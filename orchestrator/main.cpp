@@ -61,7 +61,7 @@ const std::vector<Command>& commands() {
        "Measures what trained networks cost to use here, and records it beside the paper's figures; or the schedule, on a simulated "
        "cluster.",
        "stdualx bench --threads 1", bench_command},
-      {"predict", "NETWORK DATASET [options]",
+      {"predict", "NETWORK DATASET | NETWORK --stream [options]",
        "What a trained network says of recordings: the activity of each window with its probabilities. No libtorch is loaded.",
        "stdualx predict 3f9a my-recordings/manifest.json > activities.csv", predict_command},
       {"data", "list | verify [DATASET] | import DATASET [options]",
