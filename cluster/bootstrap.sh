@@ -33,6 +33,7 @@ libarchive-dev reads zip and tar.xz where they lie
 libxxhash-dev state hashes
 libssl-dev SHA-256
 libfmt-dev text
+libcpp-httplib-dev the live page of stdualx serve
 libhwy-dev kernels of fused layers: loops for each instruction set
 libxsmm-dev the same: small matrix products
 '
@@ -49,7 +50,7 @@ procps tests look for left-over processes
 slurm-wlm tests submit to a Slurm that they start themselves
 munge the same: Slurm signs its messages with it
 iproute2 the lab makes hosts of network namespaces
-chromium a test opens the page of report --html in a real browser
+chromium tests open the pages of report --html and serve in a real browser
 chromium-driver the same: drives it
 python3-selenium the same: speaks to the driver
 '

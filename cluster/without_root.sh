@@ -2,7 +2,8 @@
 # `cluster/bootstrap.sh --no-root`: everything that stdualx is built from, for people who may install nothing. Of the site it wants a C++20
 # compiler and Python 3.10 with venv; MPI and OpenSSL are the site's where it has them (module load), libarchive too (without it recordings are
 # read from folders, not from archives). All else comes from PyPI: wheels, and SQLite, xxHash and BoringSSL out of packages that carry
-# their sources. Nothing is written outside .venv/ and .wheels/.
+# their sources. The live page (stdualx serve) wants the site's cpp-httplib; without it that command says so, and all others work.
+# Nothing is written outside .venv/ and .wheels/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 compiler=${CXX:-c++}

@@ -43,6 +43,9 @@ const std::vector<Command>& commands() {
        "stdualx query 'SELECT variant, accuracy FROM v_accuracy'", query_command},
       {"report", "[options]", "The paper's numbers beside ours, with interval and verdict.",
        "stdualx report --table claims,ablation --format markdown", report_command},
+      {"serve", "[options]",
+       "A live page of a store for a browser: who trains what, curves, runs, events, questions, the report; read-only.",
+       "stdualx serve --store results.db", serve_command},
       {"compare", "A B [options]", "Two variants, sweeps, recipes or runs, paired by split, fold and seed: difference, interval, tests.",
        "stdualx compare stdual_x without_csa", compare_command},
       {"retry", "RUN | --failed", "Plans failed runs again; the next run trains them from their last checkpoint.", "stdualx retry --failed",
@@ -58,7 +61,7 @@ const std::vector<Command>& commands() {
        "Measures what trained networks cost to use here, and records it beside the paper's figures; or the schedule, on a simulated "
        "cluster.",
        "stdualx bench --threads 1", bench_command},
-      {"predict", "NETWORK DATASET [options]",
+      {"predict", "NETWORK DATASET | NETWORK --stream [options]",
        "What a trained network says of recordings: the activity of each window with its probabilities. No libtorch is loaded.",
        "stdualx predict 3f9a my-recordings/manifest.json > activities.csv", predict_command},
       {"data", "list | verify [DATASET] | import DATASET | init FILES... | cache [prune] [options]",

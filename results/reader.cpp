@@ -12,6 +12,7 @@
 #include "results/cut_commit.h"
 #include "results/database.h"
 #include "results/migrate.h"
+#include "results/query_limit.h"
 #include "results/reader_copy.h"
 #include "results/run_state_query.h"
 #include "results/schema_check.h"
@@ -67,7 +68,23 @@ void bind(sqlite3_stmt* statement, int index, const Parameter& parameter) {
   else sqlite3_bind_null(statement, index);
 }
 
+QueryLimit*& limit_of_thread() {
+  static thread_local QueryLimit* limit = nullptr;
+  return limit;
+}
+
+std::size_t bytes_of_row(const std::vector<Cell>& row) {
+  std::size_t bytes = 0;
+  for (const Cell& cell : row)
+    if (const auto* text = std::get_if<std::string>(&cell)) bytes += text->size();
+  return bytes;
+}
+
 } // namespace
+
+QueryLimit::QueryLimit(const QueryBounds& bounds) : bounds_(bounds) { limit_of_thread() = this; }
+QueryLimit::~QueryLimit() { limit_of_thread() = nullptr; }
+QueryLimit* QueryLimit::current() { return limit_of_thread(); }
 
 struct Reader::Impl {
   explicit Impl(const std::filesystem::path& path) : Impl(open_to_read(path)) {}
@@ -190,14 +207,25 @@ Table Reader::query(const std::string& sql, const std::vector<Parameter>& parame
   for (int column = 0; column < columns; ++column) table.columns.emplace_back(sqlite3_column_name(statement.get(), column));
   int step = SQLITE_OK;
   {
+    QueryLimit* const bounds = QueryLimit::current();
     std::optional<HoldLimit> limit;
-    if (impl_->holds_up && !impl_->copy)
+    std::size_t bytes = 0;
+    if (bounds != nullptr) limit.emplace(database, std::chrono::steady_clock::now() + bounds->bounds().time);
+    else if (impl_->holds_up && !impl_->copy)
       limit.emplace(database, impl_->in_snapshot ? impl_->held_until : std::chrono::steady_clock::now() + longest_hold);
     while ((step = sqlite3_step(statement.get())) == SQLITE_ROW) {
+      if (bounds != nullptr && (table.rows.size() >= bounds->bounds().rows || bytes > bounds->bounds().bytes)) {
+        bounds->note_cut();
+        return table;
+      }
       auto& row = table.rows.emplace_back();
       for (int column = 0; column < columns; ++column) row.push_back(cell_of(statement.get(), column));
+      if (bounds != nullptr) bytes += bytes_of_row(row);
     }
   }
+  if (const QueryLimit* const bounds = QueryLimit::current(); bounds != nullptr && (step & 0xFF) == SQLITE_INTERRUPT)
+    throw InputError("the question lasts longer than " + std::to_string(bounds->bounds().time.count()) +
+                     " ms, the limit here: narrow it, or ask `stdualx query`, which has none");
   if ((step & 0xFF) == SQLITE_INTERRUPT) { // it lasts: asked again of a copy
     statement.reset();
     impl_->go_on_in_copy();

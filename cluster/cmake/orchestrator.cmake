@@ -1,10 +1,21 @@
 # The coordinator and the program. `decisions` is pure: no clock, MPI or SQLite.
-stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp exit_statuses.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp live.cpp lost_node.cpp progress.cpp redraw.cpp simulator.cpp
+stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp exit_statuses.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp live.cpp lost_node.cpp progress.cpp served_answers.cpp redraw.cpp simulator.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
-  SOURCES loop.cpp output.cpp recovery.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/html.cpp commands/jobs.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/python.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
-          commands/completion.cpp commands/reference.cpp commands/retry.cpp commands/tsne.cpp standing.cpp
+  SOURCES loop.cpp output.cpp recovery.cpp server.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/html.cpp commands/jobs.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/python.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
+          commands/completion.cpp commands/reference.cpp commands/retry.cpp commands/serve.cpp commands/tsne.cpp standing.cpp
   LINKS stdualx_decisions stdualx_agent stdualx_build stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
+if(STDUALX_WITH_HTTP)
+  set(stdualx_page "${CMAKE_SOURCE_DIR}/orchestrator/page/live")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${stdualx_page}.html" "${stdualx_page}.js" "${stdualx_page}.css")
+  file(READ "${stdualx_page}.html" STDUALX_PAGE_HTML)
+  file(READ "${stdualx_page}.js" STDUALX_PAGE_JS)
+  file(READ "${stdualx_page}.css" STDUALX_PAGE_CSS)
+  configure_file("${CMAKE_SOURCE_DIR}/orchestrator/page_files.cpp.in" "${CMAKE_BINARY_DIR}/generated/orchestrator/page_files.cpp" @ONLY)
+  target_sources(stdualx_orchestrator PRIVATE "${CMAKE_BINARY_DIR}/generated/orchestrator/page_files.cpp")
+  target_link_libraries(stdualx_orchestrator PRIVATE library::httplib)
+  target_compile_definitions(stdualx_orchestrator PRIVATE STDUALX_WITH_HTTP)
+endif()
 if(STDUALX_WITH_FUSED)
   target_sources(stdualx_orchestrator PRIVATE "${CMAKE_SOURCE_DIR}/orchestrator/commands/trained.cpp")
   target_link_libraries(stdualx_orchestrator PRIVATE stdualx_inference)
@@ -30,4 +41,4 @@ if(stdualx_vega_wheel)
 else()
   message(STATUS "vl-convert-python is not in .venv: `report --html` will have no figures to write (cluster/bootstrap.sh installs it)")
 endif()
-stdualx_tests(orchestrator SOURCES blame_test.cpp bookkeeper_test.cpp coordinator_test.cpp exit_statuses_test.cpp files_gone_test.cpp live_test.cpp lost_node_test.cpp lost_agents_test.cpp pack_test.cpp progress_test.cpp redraw_test.cpp simulator_test.cpp LINKS stdualx_decisions SQLite::SQLite3)
+stdualx_tests(orchestrator SOURCES blame_test.cpp bookkeeper_test.cpp coordinator_test.cpp exit_statuses_test.cpp files_gone_test.cpp live_test.cpp lost_node_test.cpp lost_agents_test.cpp pack_test.cpp progress_test.cpp served_answers_test.cpp redraw_test.cpp simulator_test.cpp LINKS stdualx_decisions SQLite::SQLite3)

@@ -14,24 +14,20 @@
 
 namespace stdualx {
 
-namespace {
-
-/// Beside a built program as beside an installed one.
-std::string bundle_text() {
+std::string vega_bundle() {
+  // Beside a built program as beside an installed one.
   const std::filesystem::path place = (own_executable().parent_path() / "../share/stdualx/vega_bundle.js").lexically_normal();
   std::ifstream file(place, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), {}};
   if (text.empty())
-    throw InputError("--html needs the JavaScript of its figures, which is not at " + place.string() +
+    throw InputError("the report's page needs the JavaScript of its figures, which is not at " + place.string() +
                      ": run cluster/bootstrap.sh demo (or --no-root), then cmake and the build again");
   return text;
 }
 
-} // namespace
-
 void write_html_report(Reader& reader, const ReportRequest& request, const std::filesystem::path& file) {
   if (std::filesystem::is_directory(file)) throw InputError("--html: expected a file to write, found the folder " + file.string());
-  const std::string page = html_report(reader, request, bundle_text());
+  const std::string page = html_report(reader, request, vega_bundle());
   write_durably(file, [&](const std::filesystem::path& temporary) {
     std::ofstream out(temporary, std::ios::binary);
     out << page << std::flush;

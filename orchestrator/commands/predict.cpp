@@ -1,5 +1,6 @@
 // `stdualx predict`: a trained network on other recordings, window by window, without libtorch in the process (model/inference).
 #include "experiments/resample.h"
+#include "experiments/window_stream.h"
 #include "experiments/windows.h"
 #include "orchestrator/commands/command.h"
 #include "results/rows.h"
@@ -9,10 +10,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 #include <cmath>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <span>
+#include <string_view>
 
 #ifdef STDUALX_WITH_FUSED
 #include "orchestrator/commands/trained.h"
@@ -74,8 +79,8 @@ WindowSet all_windows(Dataset& dataset, const Trained& trained, std::int64_t str
   return {std::move(info), cut_windows(dataset, spec)};
 }
 
-/// [windows, sensors, steps, channels], as the network wants them.
-std::vector<float> standardised(const WindowSet& windows, const Trained& trained) {
+/// `values`: [windows, sensors, steps, channels] in physical units; then as the network wants them.
+void standardise(std::span<float> values, const Trained& trained) {
   const auto channels = static_cast<std::size_t>(trained.shape.channels), steps = static_cast<std::size_t>(trained.shape.steps),
              sensors = static_cast<std::size_t>(trained.shape.sensors);
   const auto kept = [&](const char* name) -> const std::vector<float>& {
@@ -86,14 +91,19 @@ std::vector<float> standardised(const WindowSet& windows, const Trained& trained
     return found->second.values;
   };
   const std::vector<float>&mean = kept("standardisation.mean"), &deviation = kept("standardisation.deviation");
-  const std::size_t size = windows.source().window_floats();
-  std::vector<float> values(static_cast<std::size_t>(windows.size()) * size);
-  for (std::int64_t window = 0; window < windows.size(); ++window)
-    windows.source().read(window, 0, std::span(values).subspan(static_cast<std::size_t>(window) * size, size));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::size_t at = i / (steps * channels) % sensors * channels + i % channels;
     values[i] = (values[i] - mean[at]) * (1 / deviation[at]);
   }
+}
+
+/// [windows, sensors, steps, channels], as the network wants them.
+std::vector<float> standardised(const WindowSet& windows, const Trained& trained) {
+  const std::size_t size = windows.source().window_floats();
+  std::vector<float> values(static_cast<std::size_t>(windows.size()) * size);
+  for (std::int64_t window = 0; window < windows.size(); ++window)
+    windows.source().read(window, 0, std::span(values).subspan(static_cast<std::size_t>(window) * size, size));
+  standardise(values, trained);
   return values;
 }
 
@@ -111,6 +121,68 @@ std::vector<double> probabilities(std::span<const float> logits) {
   return shares;
 }
 
+/// One line of standard input: a number a channel, NaN where its field is empty or says so. InputError: anything else.
+std::vector<float> sample_of(std::string_view line, std::int64_t number, std::size_t width, const Trained& trained) {
+  const auto fail = [&](const std::string& what) {
+    throw InputError(fmt::format("standard input line {}: {}; each line holds one sample, {} numbers with commas between, without a "
+                                 "header: {}",
+                                 number, what, width, sensors_words(trained.dataset)));
+  };
+  std::vector<float> sample;
+  for (std::size_t at = 0; at <= line.size();) {
+    const std::size_t end = std::min(line.find(',', at), line.size());
+    std::string_view field = line.substr(at, end - at);
+    at = end + 1;
+    const auto blank = [](char letter) { return letter == ' ' || letter == '\t' || letter == '\r'; };
+    while (!field.empty() && blank(field.front())) field.remove_prefix(1);
+    while (!field.empty() && blank(field.back())) field.remove_suffix(1);
+    if (field.empty() || field == "nan" || field == "NaN" || field == "NAN") {
+      sample.push_back(std::numeric_limits<float>::quiet_NaN());
+      continue;
+    }
+    const std::string_view digits = field.starts_with('+') ? field.substr(1) : field;
+    float value = 0;
+    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc{} || stop != digits.data() + digits.size() || !std::isfinite(value))
+      fail("expected a number, found '" + std::string(field) + "'");
+    sample.push_back(value);
+  }
+  if (sample.size() != width) fail(fmt::format("found {} numbers", sample.size()));
+  return sample;
+}
+
+/// Samples from standard input, an answer a window as soon as its last sample is there.
+int predict_stream(const Trained& trained, std::int64_t stride) {
+  Inference network(trained.run.model, trained.shape, trained.weights);
+  Table table{{"recording", "start_seconds", "activity", "probability", "latency_ms"}, {}};
+  for (const std::string& name : trained.dataset.classes) table.columns.push_back("probability of " + name);
+  const std::string header = format_table(table, Format::csv);
+  std::cout << header << std::flush;
+  std::chrono::steady_clock::time_point came;
+  std::vector<float> logits(static_cast<std::size_t>(trained.shape.classes)), values;
+  const auto answer = [&](const StreamedWindow& window) {
+    values.assign(window.values.begin(), window.values.end());
+    standardise(values, trained);
+    network(values.data(), 1, logits.data());
+    const std::vector<double> shares = probabilities(logits);
+    const auto best = static_cast<std::size_t>(std::max_element(shares.begin(), shares.end()) - shares.begin());
+    const std::chrono::duration<double, std::milli> latency = std::chrono::steady_clock::now() - came;
+    std::vector<Cell> row = {std::int64_t{window.recording}, Real{static_cast<double>(window.start) / trained.dataset.rate},
+                             trained.dataset.classes[best], Real{shares[best]}, Real{latency.count()}};
+    for (const double share : shares) row.emplace_back(Real{share});
+    table.rows = {std::move(row)};
+    std::cout << format_table(table, Format::csv).substr(header.size()) << std::flush;
+  };
+  WindowStream stream(trained.dataset, trained.shape.steps, stride, answer);
+  std::string line;
+  for (std::int64_t number = 1; std::cout && std::getline(std::cin, line); ++number) {
+    came = std::chrono::steady_clock::now();
+    if (line.find_first_not_of(" \t\r") != std::string::npos) stream.add(sample_of(line, number, stream.width(), trained));
+  }
+  stream.finish();
+  return 0;
+}
+
 } // namespace
 #endif
 
@@ -122,21 +194,33 @@ int predict_command(const Command& command, const std::vector<std::string>& argu
                           "csv, table, json, markdown or latex")(
       "stride", options::value<std::int64_t>()->default_value(0)->value_name("N"), "samples between window starts (default: as trained)")(
       "NETWORK", options::value<std::string>(), "a run, by the start of its identity, or its best.safetensors")(
-      "DATASET", options::value<std::string>(), "recordings: a manifest (docs/own_data.md) or a data set of the catalogue");
+      "DATASET", options::value<std::string>()->default_value(""),
+      "recordings: a manifest (docs/own_data.md) or a data set of the catalogue; none with --stream")(
+      "stream", options::bool_switch(),
+      "samples from standard input, at the rate of the training: a line each, the channels of all sensors with commas between; an answer "
+      "with its latency as soon as a window is whole");
   options::variables_map values;
-  if (!parse_options(command, arguments, described, {"NETWORK", "DATASET"}, values)) return 0;
+  if (!parse_options(command, arguments, described, {"NETWORK", "[DATASET]"}, values)) return 0;
 #ifndef STDUALX_WITH_FUSED
   throw InputError(
       "stdualx predict: this build lacks Highway and LIBXSMM (packages libhwy-dev, libxsmm-dev); install them and build again");
 #else
   const Output format = output_format(values);
+  const std::string recordings = values["DATASET"].as<std::string>();
+  const bool streams = values["stream"].as<bool>();
+  if (streams && !recordings.empty())
+    throw InputError("--stream reads samples from standard input: leave '" + recordings + "' out, or --stream");
+  if (streams && format.format != Format::csv) throw InputError("--stream answers in CSV, row by row: leave --format out");
+  if (!streams && recordings.empty())
+    throw InputError("predict: expected DATASET, recordings to classify, or --stream for samples from standard input");
   const Trained trained = read_trained(weights_file(values["NETWORK"].as<std::string>(), values));
-  Dataset dataset = read_dataset(values["DATASET"].as<std::string>(), data_paths(values));
-  check_sensors(trained, dataset.info);
   std::int64_t stride = values["stride"].as<std::int64_t>();
   if (stride < 0) throw InputError(fmt::format("--stride: expected at least 1 sample, found {}", stride));
   if (stride == 0)
     stride = trained.run.windows.stride > 0 ? trained.run.windows.stride : std::max<std::int64_t>(1, trained.shape.steps / 2);
+  if (streams) return predict_stream(trained, stride);
+  Dataset dataset = read_dataset(recordings, data_paths(values));
+  check_sensors(trained, dataset.info);
   const WindowSet windows = all_windows(dataset, trained, stride);
   const std::size_t count = windows.labels().size(), classes = static_cast<std::size_t>(trained.shape.classes);
   if (count == 0)

@@ -69,6 +69,57 @@ class Predict(RealTraining):
         rows, _ = self.predict(self.run_id, self.changed("faster", twice_as_often))
         self.assertEqual([row["start_seconds"] for row in rows], [row["start_seconds"] for row in labelled])
 
+    def stream(self, text, *arguments, status=0):
+        done = subprocess.run(self.command("predict", self.run_id, "--stream", *arguments), cwd=self.folder, env=self.environment(), input=text, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return list(csv.DictReader(io.StringIO(done.stdout, newline=""))), done.stderr
+
+    def test_a_stream_is_answered_as_the_whole_file_is(self):
+        def with_gaps(lines, _):
+            lines = lines[:241]  # one recording
+            for first, count, column in ((40, 5, 3), (90, 14, 6), (100, 2, 8), (200, 10, 4)):  # filled, split beside a short one, filled
+                for line in lines[first:first + count]:
+                    line[column] = ""
+            return lines
+        manifest = self.changed("gaps", with_gaps)
+        for stride in ((), ("--stride", 3)):
+            whole, _ = self.predict(self.run_id, manifest, *stride)
+            lines = [line.split(",")[3:] for line in (manifest.parent / "tiny.csv").read_text(encoding="utf-8").splitlines()[1:]]
+            rows, said = self.stream("\n".join(",".join(line) for line in lines) + "\n\n", *stride)
+            self.assertEqual(said, "")
+            self.assertGreater(len(rows), 8)
+            self.assertEqual({row["recording"] for row in rows}, {"0", "1"})
+            for row in rows:
+                self.assertLess(0, float(row.pop("latency_ms")))
+            for row in whole:
+                del row["person"], row["label"]
+            self.assertEqual(rows, whole)
+
+    def test_an_answer_comes_while_the_stream_is_open(self):
+        process = subprocess.Popen(self.command("predict", self.weights, "--stream"), cwd=self.folder, env=self.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.end, process)
+        self.assertTrue(process.stdout.readline().startswith("recording,start_seconds,activity,probability,latency_ms,"))
+        process.stdin.write("0.1, +0.2,nan,-1e-3,5,6\n")
+        process.stdin.write("1,2,3,4,5,6\n" * 32)
+        process.stdin.flush()
+        row = process.stdout.readline().split(",")
+        self.assertEqual(row[:2], ["0", "0"])
+        self.assertIn(row[2], MANIFEST["classes"])
+        process.stdin.close()
+        self.assertEqual(process.wait(10), 0)
+
+    def test_a_stream_that_is_none_says_where_and_what_was_expected(self):
+        good = "1,2,3,4,5,6\n"
+        for bad, words in (("1,2,3\n", "line 3: found 3 numbers"), ("1,2,3,4,5,6,7\n", "found 7 numbers"), ("ax,2,3,4,5,6\n", "found 'ax'"), ("inf,2,3,4,5,6\n", "found 'inf'"),
+                           ("1;2;3;4;5;6\n", "found '1;2;3;4;5;6'")):
+            _, said = self.stream(good * 2 + bad, status=2)
+            self.assertIn(words, said)
+            self.assertIn("6 numbers with commas between, without a header: wrist: ax ay az; ankle: gx gy gz", said)
+        self.assertIn("leave --format out", self.stream("", "--format", "json", status=2)[1])
+        self.assertIn("--stream", self.predict(self.run_id, status=2)[1])
+        self.assertIn("or --stream", self.predict(self.run_id, self.manifest, "--stream", status=2)[1])
+        self.assertEqual(self.stream("")[0], [])
+
     def test_what_it_cannot_do_it_says_and_why(self):
         def one_sensor(_, manifest):
             del manifest["sensors"][1]

@@ -1,6 +1,7 @@
 // Questions: read-only for certain, beside a living writer, with errors that help.
 #include "fixture.h"
 #include "results/database.h"
+#include "results/query_limit.h"
 
 #include <gmock/gmock.h>
 
@@ -33,6 +34,28 @@ protected:
     complete(store, a_run());
   }
 };
+
+TEST_F(ReaderTest, AQuestionThatIsBoundedEndsAtItsRowsBytesAndTime) {
+  Reader reader(file);
+  const std::string numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT ";
+  {
+    const QueryLimit limit({10, 1000, std::chrono::milliseconds(60'000)});
+    EXPECT_EQ(reader.query(numbers + "i FROM n LIMIT 10").rows.size(), 10u);
+    EXPECT_FALSE(limit.cut());
+    EXPECT_EQ(reader.query(numbers + "i FROM n").rows.size(), 10u);
+    EXPECT_TRUE(limit.cut());
+  }
+  {
+    const QueryLimit limit({100, 1000, std::chrono::milliseconds(60'000)});
+    EXPECT_EQ(reader.query(numbers + "printf('%400s', i) FROM n").rows.size(), 3u);
+    EXPECT_TRUE(limit.cut());
+  }
+  {
+    const QueryLimit limit({10, 1000, std::chrono::milliseconds(20)});
+    EXPECT_THROW(reader.query(numbers + "max(i) FROM n"), InputError);
+  }
+  EXPECT_EQ(reader.query(numbers + "i FROM n LIMIT 50").rows.size(), 50u) << "bounds end with their scope";
+}
 
 TEST_F(ReaderTest, ReadingChangesNoByteAndLeavesNoFile) {
   const std::string before = bytes_of(file);
