@@ -4,7 +4,7 @@ BUILD := build
 # One more than cores: jobs in the lab mostly wait for Slurm.
 TESTS_AT_ONCE := $(shell expr $$(nproc) + 1)
 
-.PHONY: demo test build format lint bench bench-dispatch gpu asan docs lab lab-down clean
+.PHONY: demo test build format lint bench bench-compare bench-dispatch gpu asan docs lab lab-down clean
 
 demo: ## a real sweep on real recordings: watch, two workers
 	cluster/bootstrap.sh demo
@@ -36,6 +36,9 @@ bench: ## timings, with the load beside them
 	cmake --preset release -DSTDUALX_BENCHMARKS=ON
 	cmake --build $(BUILD)
 	tests/benchmarks/run.sh
+
+bench-compare: ## is NEW slower than OLD: two build folders with tests, or two files of rows; make bench-compare OLD=build-old NEW=build
+	python3 tests/benchmarks/compare.py $(OLD) $(NEW) $(COMPARE)
 
 bench-dispatch: .venv-dispatch/.installed ## what handing out a run costs, beside HyperQueue, submitit, mpi4py.futures and srun; the last wants root
 	cluster/bootstrap.sh test

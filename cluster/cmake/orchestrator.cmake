@@ -2,7 +2,7 @@
 stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp exit_statuses.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp live.cpp lost_node.cpp progress.cpp served_answers.cpp redraw.cpp simulator.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
-  SOURCES loop.cpp output.cpp recovery.cpp server.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/html.cpp commands/jobs.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/python.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
+  SOURCES loop.cpp output.cpp recovery.cpp server.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/html.cpp commands/jobs.cpp commands/man_page.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/python.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
           commands/completion.cpp commands/reference.cpp commands/retry.cpp commands/serve.cpp commands/tsne.cpp standing.cpp
   LINKS stdualx_decisions stdualx_agent stdualx_build stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
 if(STDUALX_WITH_HTTP)
@@ -26,8 +26,16 @@ target_link_libraries(stdualx PRIVATE stdualx_orchestrator stdualx_options)
 set_target_properties(stdualx PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON) # a site's own MPI stays where it is
 install(TARGETS stdualx RUNTIME)
 install(DIRECTORY experiments/sweeps docs DESTINATION share/stdualx)
-install(FILES LICENSE README.md experiments/sweep.schema.json experiments/datasets/watch_to_csv.py results/tsne_silhouette.py results/figures/figure_files.py
+install(FILES LICENSE README.md CHANGELOG.md CITATION.cff experiments/sweep.schema.json experiments/datasets/watch_to_csv.py results/tsne_silhouette.py results/figures/figure_files.py
   DESTINATION share/stdualx)
+# Manual page and completion, printed by the program that was just built.
+set(stdualx_share "${CMAKE_BINARY_DIR}/share")
+add_custom_command(TARGET stdualx POST_BUILD VERBATIM
+  COMMAND ${CMAKE_COMMAND} -E make_directory "${stdualx_share}/man/man1" "${stdualx_share}/bash-completion/completions" "${stdualx_share}/stdualx"
+  COMMAND sh -c "\"$1\" reference man >\"$2/man/man1/stdualx.1\" && \"$1\" completion bash >\"$2/bash-completion/completions/stdualx\" && \"$1\" completion zsh >\"$2/stdualx/completion.zsh\"" sh "$<TARGET_FILE:stdualx>" "${stdualx_share}")
+install(FILES "${stdualx_share}/man/man1/stdualx.1" DESTINATION share/man/man1)
+install(FILES "${stdualx_share}/bash-completion/completions/stdualx" DESTINATION share/bash-completion/completions)
+install(FILES "${stdualx_share}/stdualx/completion.zsh" DESTINATION share/stdualx)
 # The JavaScript of `report --html`, out of the wheel that cluster/bootstrap.sh installs. A build without it has all but --html, which says so.
 file(GLOB stdualx_vega_wheel "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/vl_convert_python-*.dist-info/RECORD")
 if(stdualx_vega_wheel)

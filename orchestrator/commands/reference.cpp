@@ -218,18 +218,24 @@ std::string manifest_page() {
 
 int reference_command(const Command& command, const std::vector<std::string>& arguments) {
   options::options_description described("options");
-  described.add_options()(
-      "PAGE", options::value<std::string>(),
-      "commands: these and their options; views: columns that `query` asks for; sweep_file, manifest: keys of these files");
+  described.add_options()("PAGE", options::value<std::string>(),
+                          "commands: these and their options; views: columns that `query` asks for; sweep_file, manifest: keys of these "
+                          "files; man: the commands as a manual page");
   options::variables_map values;
   if (!parse_options(command, arguments, described, {"PAGE"}, values)) return 0;
   const auto page = values["PAGE"].as<std::string>();
   const std::map<std::string, std::string (*)()> pages = {
       {"commands", commands_page}, {"views", views_page}, {"sweep_file", sweep_page}, {"manifest", manifest_page}};
+  if (page == "man") {
+    const std::string text = man_page();
+    carry_data(std::cout);
+    std::cout << text;
+    return 0;
+  }
   const auto chosen = pages.find(page);
   if (chosen == pages.end()) {
     const std::string near = nearest_word(page, first_words(command));
-    throw InputError("reference: expected commands, views, sweep_file or manifest, found '" + page + "'" +
+    throw InputError("reference: expected commands, views, sweep_file, manifest or man, found '" + page + "'" +
                      (near.empty() ? "" : "; did you mean '" + near + "'?"));
   }
   const std::string text = chosen->second();

@@ -26,6 +26,9 @@ std::vector<std::string> first_words(const Command& command);
 /// "table, csv or json" -> {"table", "csv", "json"}.
 std::vector<std::string> listed_words(const std::string& text);
 
+/// The manual page, as troff with the macros of man(7).
+std::string man_page();
+
 int reference_command(const Command& command, const std::vector<std::string>& arguments);
 int completion_command(const Command& command, const std::vector<std::string>& arguments);
 

@@ -11,6 +11,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 import harness  # noqa: E402
+import rows  # noqa: E402
 
 TURNS = int(os.environ.get("TURNS", "5"))
 os.environ["STDUALX_TRAINER"] = str(harness.BUILD / "tests" / "all_reduce_trainer")
@@ -53,4 +54,6 @@ for members in (2, 4, 8):
         place.doCleanups()
         for name, figures in measured.items():
             wall, processor = zip(*figures)
+            for what, values in (("wall", wall), ("processor", processor)):
+                rows.add(f"sum over {members} members, {size} bytes, {name}, {what}", values, "ms")
             print(f"{members} members, {size:8} bytes, {name:>14}: wall {words(wall)}; processor {words(processor)}; load {os.getloadavg()[0]:.1f}", flush=True)

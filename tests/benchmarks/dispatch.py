@@ -22,6 +22,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(SOURCE / "tests" / "end_to_end"), str(SOURCE / "cluster" / "lab")]
 import harness  # noqa: E402
 import lab  # noqa: E402
+import rows as bench_rows  # noqa: E402
 
 ROUNDS, WORKERS, GOAL = 3, 2, 20  # GOAL: microseconds a run, ours in batches, start-up not counted
 PYTHON = SOURCE / ".venv-dispatch" / "bin" / "python"
@@ -177,6 +178,9 @@ HEAD = ("", "runs", "runs/s", "us/run", "(range)", "runs/s*", "us/run*", "cpu us
 def show(title, ways, measured, reasons):
     rows = [HEAD, *(row(way, measured[way]) for way in ways if way in measured)]
     widths = [max(len(one[column]) for one in rows) for column in range(len(HEAD))]
+    for way, of in measured.items():
+        if way in ways:
+            bench_rows.add(f"dispatch, {way.name}, {way.runs} runs", [1e6 * one.dispatch / way.runs for one in of], "us")
     print(f"\n{title}")
     for one in rows:
         print("  ".join(cell.ljust(width) if column in (0, 9, 10) else cell.rjust(width) for column, (cell, width) in enumerate(zip(one, widths))).rstrip())

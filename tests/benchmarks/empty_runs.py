@@ -6,6 +6,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 import harness  # noqa: E402
+import rows  # noqa: E402
 
 place = harness.Workplace()
 place.setUp()
@@ -17,4 +18,5 @@ place.run_sweep(sweep, "--workers", 2, "--quiet")
 seconds = time.monotonic() - begin
 assert place.statuses() == {"COMPLETE": 10000}, place.statuses()
 place.doCleanups()
+rows.add("10000 empty runs", [seconds], "s")
 print(f"10000 empty runs: {seconds:.2f} s, start to end; load {os.getloadavg()[0]:.2f}")

@@ -15,6 +15,8 @@ import statistics
 import subprocess
 import sys
 
+import rows  # beside this file
+
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SWEEPS = {"uci-har": {"protocols": [{"kind": "official", "validation_groups": [[3, 15, 19, 22, 30], [11, 17, 23, 28, 29], [5, 7, 8, 16, 26], [1, 6, 14, 21, 25, 27]],
                                      "open_test": False}]},
@@ -49,6 +51,8 @@ def main():
         print("seed    fused    plain")
         for seed in found["fused"]:
             print(f"{seed:4}  {found['fused'][seed]:7.2f}  {found['plain'][seed]:7.2f}")
+        for kernels, of in found.items():
+            rows.add(f"validation accuracy, {dataset}, {kernels}", of.values(), "%")
         means = {kernels: statistics.mean(values.values()) for kernels, values in found.items()}
         spread = max(max(values.values()) - min(values.values()) for values in found.values())
         inside = abs(means["fused"] - means["plain"]) <= spread

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 
+from rows import add as add_rows  # beside this file
+
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parents[1]
 PEERS = {"PyTorch, a module a sensor": "by_sensor", "PyTorch, sensors stacked": "stacked", "PyTorch, stacked, torch.compile": "compiled"}
@@ -66,6 +68,9 @@ def training_table(options, recipe, shape):
             for name, form in PEERS.items():
                 values.setdefault(name, {1: [], 2: []})[threads].append(peer(form, recipe, shape, threads, options.seconds)["windows_a_second"])
     best = max(statistics.median(values[name][1]) for name in PEERS)
+    for name, counts in values.items():
+        for threads, rates in counts.items():
+            add_rows(f"training, {recipe}, {shape}, {name}, threads:{threads}", rates, "windows/s")
     rows = [("windows/s", "1 thread", "of PyTorch's best", "of the core", "2 threads")]
     for name, counts in values.items():
         middle = statistics.median(counts[1])
@@ -94,6 +99,9 @@ def latency_table(options, recipe, shape):
                 values.setdefault(name, {}).setdefault("latency of one window, median", []).append(seen["median_ms"] / 1e3)
                 values[name].setdefault("latency of one window, 99th percentile", []).append(seen["p99_ms"] / 1e3)
                 values[name].setdefault("peak memory of the process, MB", []).append(seen["peak_megabytes"])
+    for name, of in values.items():
+        for measure, found in of.items():
+            add_rows(f"{recipe}, {shape}, {name}: {measure}", found, "MB" if measure.endswith("MB") else "s")
     rows = [("latency of one window", "median, ms", "99th percentile, ms", "process, MB")]
     for name, of in values.items():
         rows.append((name, *(shown([scale * value for value in of[measure]]) for measure, scale in

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
+import rows  # noqa: E402, beside this file
 from harness import BUILD, PROGRAM, write_recordings  # noqa: E402
 
 EPOCHS, ROUNDS = 40, 8
@@ -56,6 +57,8 @@ def measure(folder, width):
             (kept if files else none).append(train(folder, runs, EPOCHS, files))
     epoch = statistics.median(one[0] for one in none)
     costs = [1000 * statistics.median(a[what] - b[what] for a, b in zip(kept, none)) for what in (0, 1)]
+    rows.add(f"files of an epoch, width {width}, time", [1000 * (a[0] - b[0]) for a, b in zip(kept, none)], "ms")
+    rows.add(f"files of an epoch, width {width}, processor", [1000 * (a[1] - b[1]) for a, b in zip(kept, none)], "ms")
     print(f"checkpoints of {max(one[2] for one in kept) / 1e6:.1f} MB, epochs of {epoch:.2f} s: files cost {costs[0]:.1f} ms of time and {costs[1]:.1f} ms of processor an epoch, "
           f"{costs[0] / 10:.1f} % and {costs[1] / 10:.1f} % of an epoch of 1 s (rounds: {', '.join(f'{1000 * (a[0] - b[0]):.0f}' for a, b in zip(kept, none))} ms); load {os.getloadavg()[0]:.2f}", flush=True)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What `make bench` runs, with the load beside it: figures from a busy machine say little.
+# What `make bench` runs, with the load beside it: figures from a busy machine say little. STDUALX_BENCH_ROWS names a file for rows (rows.py).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg); $(nproc) cores"
@@ -7,4 +7,7 @@ echo "load: $(cut -d' ' -f1-3 /proc/loadavg); $(nproc) cores"
 python3 tests/benchmarks/empty_runs.py
 python3 tests/benchmarks/all_reduce.py
 python3 tests/benchmarks/window_cache.py
-exec build/tests/model_benchmark
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+build/tests/model_benchmark --benchmark_out="$out" --benchmark_out_format=json
+python3 tests/benchmarks/rows.py google "$out"

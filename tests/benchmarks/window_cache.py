@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 import harness  # noqa: E402
+import rows  # noqa: E402
 
 SWEEP = harness.SOURCE / "experiments" / "sweeps" / "uci_har_official.json"
 
@@ -30,5 +31,7 @@ with tempfile.TemporaryDirectory(prefix="stdualx-window-cache-") as name:
     plan(place, "first")  # so that no cold reading pays for the disk
     cold = [plan(place, f"cold-{turn}") for turn in range(3)]
     warm = [plan(place, "cold-0") for _ in range(5)]
+rows.add("UCI-HAR windows, cold", cold, "s")
+rows.add("UCI-HAR windows, warm", warm, "s")
 print(f"UCI-HAR's windows: {statistics.median(cold):.2f} s cold ({min(cold):.2f} to {max(cold):.2f}), {statistics.median(warm):.2f} s warm"
       f" ({min(warm):.2f} to {max(warm):.2f}); load {os.getloadavg()[0]:.2f}")
