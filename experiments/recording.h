@@ -129,7 +129,7 @@ struct Dataset {
   DatasetInfo info;
   std::vector<Recording> recordings;
   std::int64_t left_out_steps = 0;     // in gaps that were not filled
-  RowAccount account = {};             // of a manifest's files; otherwise empty
+  RowAccount account = {};             // of a manifest's files; of others rows is 0
   std::vector<std::string> notes = {}; // what is odd about the recordings, a sentence each
 };
 

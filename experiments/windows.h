@@ -35,7 +35,7 @@ struct WindowSetInfo {
   std::vector<std::int64_t> recording_sessions; // of each recording, as Recording::session; empty: sessions are not told apart
   std::vector<std::string> recording_names;     // of each recording, as Recording::name; empty: none has one
   std::vector<double> recording_begins;         // of each recording, as Recording::begin; empty: all are 0
-  RowAccount account;                           // all 0 but of manifests
+  RowAccount account;                           // rows is 0 but of manifests
   std::vector<std::string> notes;               // as Dataset::notes
 
   static const auto& fields() {

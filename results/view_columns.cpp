@@ -116,7 +116,7 @@ const std::vector<ColumnWords>& column_words() {
       {"v_predictions", "predicted", "number of the class that the network says, from 0"},
       {"", "class", "name of the true class"},
       {"", "predicted_class", "name of the class that the network says"},
-      {"v_predictions", "recording", "name of the recording, as its file says it, or its number; NULL: planned before this was kept"},
+      {"v_predictions", "recording", "name of the recording, else of its file, else its number; NULL: planned before this was kept"},
       {"v_predictions", "start", "seconds from the recording's first row to the window's first sample"},
       {"v_confusion", "predicted", "number of the class that the network says, from 0"},
       {"v_confusion", "windows", "number of windows of the true class that are classified so"},

@@ -25,7 +25,7 @@ add_executable(stdualx orchestrator/main.cpp)
 target_link_libraries(stdualx PRIVATE stdualx_orchestrator stdualx_options)
 set_target_properties(stdualx PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON) # a site's own MPI stays where it is
 install(TARGETS stdualx RUNTIME)
-install(DIRECTORY experiments/sweeps docs DESTINATION share/stdualx)
+install(DIRECTORY experiments/sweeps experiments/manifests docs DESTINATION share/stdualx)
 install(FILES LICENSE README.md CHANGELOG.md CITATION.cff experiments/sweep.schema.json experiments/datasets/watch_to_csv.py results/tsne_silhouette.py results/figures/figure_files.py
   DESTINATION share/stdualx)
 # Manual page and completion, printed by the program that was just built.

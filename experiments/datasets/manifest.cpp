@@ -60,8 +60,7 @@ void check_manifest(const Manifest& manifest) {
                                   {&manifest.session_column, "/session_column"},
                                   {&manifest.label_column, "/label_column"}})
     check_path_pattern(*said, key);
-  check(manifest.time_column.empty() ? manifest.microsecond_column.empty() : true, "/microsecond_column",
-        "a /time_column that it is added to");
+  check(!manifest.time_column.empty() || manifest.microsecond_column.empty(), "/microsecond_column", "a /time_column that it is added to");
   check_files(manifest.label_files, "/label_files");
   check(manifest.label_files.empty() || !manifest.recording_column.empty() || manifest.label_files.size() == manifest.files.size(),
         "/label_files", "as many files as in /files, or a /recording_column: recordings are told apart by it, or else by their file");
@@ -270,7 +269,7 @@ void add(const Manifest& manifest, const std::vector<std::unique_ptr<OwnFiles>>&
     raw.elsewhere = elsewhere;
     const auto session = std::find(dataset.info.sessions.begin(), dataset.info.sessions.end(), main.session);
     if (session != dataset.info.sessions.end()) raw.session = static_cast<std::int32_t>(session - dataset.info.sessions.begin());
-    raw.name = main.recording.empty() ? main.file_name() : main.recording;
+    raw.name = main.recording.empty() ? manifest.files.at(main.file_number) : main.recording;
     raw.begin = main.times[begin] - began;
     raw.labels.assign(main.labels.begin() + static_cast<std::ptrdiff_t>(begin), main.labels.begin() + static_cast<std::ptrdiff_t>(end));
     raw.values.reserve((end - begin) * width);

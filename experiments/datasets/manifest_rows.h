@@ -24,8 +24,6 @@ struct Series {
   std::vector<double> times;        // [rows], seconds
   std::vector<float> values;        // [rows, columns], NaN: missing
   std::vector<std::int32_t> labels; // [rows]; empty in a sensor's own files
-  /// The file's own name, without its folder.
-  std::string file_name() const { return std::filesystem::path(file).filename().string(); }
   std::string words() const { return "recording '" + recording + "' of person " + person; }
 };
 
