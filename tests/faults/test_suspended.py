@@ -28,7 +28,7 @@ class Suspended(FaultInRealJob):
             job = [process.pid, *descendants(process.pid)]
             for pid in job:
                 os.kill(pid, signal.SIGSTOP)
-            time.sleep(4.5)
+            time.sleep(4.5)  # longer than two leases: how long it stands still is what is tested
             for pid in job:
                 os.kill(pid, signal.SIGCONT)
         self.finish(process)
@@ -84,7 +84,7 @@ class AcrossHosts(FaultInRealJob):
                 break
             except sqlite3.OperationalError:
                 os.kill(coordinator, signal.SIGCONT)
-                time.sleep(0.01)
+                time.sleep(0.01)  # then it is tried again: a commit that is under way tells nobody when it ends
         second = self.start_on("beta", *self.job())
         wait_until(lambda: self.ask("SELECT count(*) FROM coordinators")[0][0] == 2, 60, "the other host to take over")
         os.kill(coordinator, signal.SIGCONT)

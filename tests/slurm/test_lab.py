@@ -178,7 +178,7 @@ class Life(Lab):
         job = self.submit(self.spec)
         self.wait_for_epochs(10)
         lab.end([tuple(lab.known_processes()["slurmctld"])])
-        time.sleep(2)
+        self.wait_for_epochs(len(self.epochs()) + 2)  # work goes on while it is away
         lab.start_controller()
         lab.wait(lambda: self.state(job), "the controller to know the job")
         self.wait_for_end(job)
@@ -205,9 +205,9 @@ class Life(Lab):
         self.wait_for_epochs(15)
         lab.call("scontrol", "suspend", job)
         wait_until(lambda: self.state(job).startswith("SUSPENDED"), 20, "the job to stand still")
-        time.sleep(1)
+        time.sleep(1)  # Slurm says SUSPENDED before its signals have stopped every process, and tells nobody of the last one
         recorded = len(self.epochs())
-        time.sleep(3)
+        time.sleep(3)  # that nothing happens is no event to wait for
         self.assertEqual(len(self.epochs()), recorded)
         self.assertIn("SUSPENDED", self.status())
         lab.call("scontrol", "resume", job)
@@ -222,7 +222,7 @@ class Life(Lab):
         node = self.state(job).split()[1]
         pid, _ = lab.known_processes()[f"slurmd-{node}"]
         os.kill(pid, signal.SIGKILL)
-        time.sleep(2)
+        self.wait_for_epochs(len(self.epochs()) + 2)  # work goes on while it is away
         lab.start_node(node)
         self.wait_for_end(job)
         self.same_as_undisturbed()
@@ -281,7 +281,7 @@ class Silence(Lab):
         self.wait_for_epochs(10)
         for node in [node for node in lab.NODES if node != self.state(job).split()[1]]:
             lab.link(node, False)
-            time.sleep(5)
+            time.sleep(5)  # how long the cable is out is what is tested
             lab.link(node, True)
         self.assert_undisturbed(job)
 
@@ -291,7 +291,7 @@ class Silence(Lab):
         node = self.state(job).split()[1]
         lab.end([tuple(lab.known_processes()[f"slurmd-{node}"])])
         before = len(self.epochs())
-        time.sleep(30)  # the guard's five looks, twice
+        time.sleep(30)  # the guard's five looks, twice; a look that finds nothing leaves no trace to wait for
         self.assertGreater(len(self.epochs()), before)
         lab.start_node(node)
         self.assert_undisturbed(job)
