@@ -141,7 +141,7 @@ bool Coordinator::hand_out_one(double now) {
     if (waiting > 0 && options_.policy != SchedulePolicy::fill) return false;
     if (waiting > 0 && ranks_gone_past_ + width > static_cast<std::int64_t>(usable_) - waiting) continue;
     // The first of them that is not only waiting for another place than those it failed in.
-    const bool into_packs = std::ranges::any_of(free_, [](const auto& place) { return place.first > 0; });
+    const bool into_packs = !free_.empty() && free_.rbegin()->first > 0; // who was handed most is last
     for (auto next = queue.begin(); next != queue.end(); ++next) {
       const std::size_t index = *next;
       const std::vector<int> ranks = choose_workers(runs_[index]);

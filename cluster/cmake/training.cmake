@@ -1,9 +1,9 @@
 # The torch half of the room worker: the training of a run, and the trainer, the program that does it.
 set(stdualx_training_sources
   augmentation.cpp averages.cpp batches.cpp checkpoint.cpp communicator_shared.cpp communicator_single.cpp evaluation.cpp flat_tensors.cpp
-  optimizer.cpp pack.cpp schedule.cpp silhouette.cpp state_hash.cpp training.cpp turns.cpp)
+  optimizer.cpp pack.cpp schedule.cpp silhouette.cpp state_hash.cpp step_graph.cpp training.cpp turns.cpp)
 if(STDUALX_WITH_CUDA)
-  list(APPEND stdualx_training_sources communicator_nccl.cpp cuda_queue.cpp)
+  list(APPEND stdualx_training_sources communicator_nccl.cpp cuda_queue.cpp step_graph_cuda.cpp)
 endif()
 stdualx_library(stdualx_training FOLDER worker/training
   SOURCES ${stdualx_training_sources}
@@ -27,7 +27,7 @@ install(TARGETS stdualx-trainer RUNTIME)
 stdualx_install_torch(stdualx-trainer)
 
 stdualx_tests(training FOLDER worker
-  SOURCES training_attempt_test.cpp training_baselines_test.cpp training_checkpoint_test.cpp training_cost_test.cpp training_gpu_test.cpp training_group_test.cpp training_link_test.cpp
+  SOURCES training_attempt_test.cpp training_baselines_test.cpp training_checkpoint_test.cpp training_cost_test.cpp training_gpu_test.cpp training_graph_test.cpp training_group_test.cpp training_link_test.cpp
           training_operations_test.cpp training_pack_server_test.cpp training_pack_test.cpp training_trainer_test.cpp training_units_test.cpp
   LINKS stdualx_trainer stdualx_experiments)
 if(STDUALX_TESTS)

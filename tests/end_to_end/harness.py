@@ -24,7 +24,7 @@ BUILD = pathlib.Path(os.environ.get("STDUALX_BUILD", SOURCE / "build"))
 PROGRAM = BUILD / "bin" / "stdualx"
 STUB = BUILD / "tests" / "stub_trainer"
 # What the shell, the allocation or the job that started the tests says to `stdualx` is not said to theirs. How Open MPI finds its way here is (OMPI_MCA_...).
-FOREIGN = ("SLURM_", "SBATCH_", "SRUN_", "PMI_", "PMIX_", "OMPI_COMM_", "CUDA_VISIBLE_", "STDUALX_TRAINER", "STDUALX_CACHE", "STDUALX_FAULT", "STDUALX_ISA", "STDUALX_KERNELS",
+FOREIGN = ("SLURM_", "SBATCH_", "SRUN_", "PMI_", "PMIX_", "OMPI_COMM_", "CUDA_VISIBLE_", "STDUALX_TRAINER", "STDUALX_CACHE", "STDUALX_FAULT", "STDUALX_ISA", "STDUALX_KERNELS", "STDUALX_GRAPHS",
            "STDUALX_DEVICES", "STDUALX_STUB", "STDUALX_SUBMISSION", "STDUALX_ALL_REDUCE")
 for foreign in [name for name in os.environ if name.startswith(FOREIGN)]:
     del os.environ[foreign]

@@ -2,6 +2,7 @@
 // of its stand-in. Everything here needs a GPU and is skipped, with that reason, where there is none.
 #include "training_fixture.h"
 #include "worker/training/communicator_nccl.h"
+#include "worker/training/pack.h"
 #include "worker/trainer/platform.h"
 #include "worker/training/state_hash.h"
 
@@ -69,6 +70,45 @@ TEST_F(GpuTraining, GivesTheSameHashesAgainAndWhereverItWasInterrupted) {
       EXPECT_EQ(second.evaluations[1].predicted, whole.evaluations[1].predicted);
     }
   }
+}
+
+TEST_F(GpuTraining, HasTheSameBitsCapturedAsAGraphAndLaunchedOneByOne) {
+  for (const std::string architecture : {"stdual_x", "deep_conv_lstm", "cnn", "bi_lstm", "transformer", "linear"}) {
+    SCOPED_TRACE(architecture);
+    const Assignment assignment = architecture == "stdual_x" ? test::small_assignment() : test::baseline_assignment(architecture, 3);
+    RecordingReporter captured, launched;
+    run_alone(assignment, gpu, captured);
+    ::setenv("STDUALX_GRAPHS", "0", 1);
+    run_alone(assignment, gpu, launched);
+    ::unsetenv("STDUALX_GRAPHS");
+    ASSERT_EQ(captured.epochs.size(), launched.epochs.size());
+    for (std::size_t i = 0; i < launched.epochs.size(); ++i) {
+      EXPECT_EQ(captured.epochs[i].state_hash_after, launched.epochs[i].state_hash_after) << "epoch " << i + 1;
+      EXPECT_EQ(captured.epochs[i].train_loss, launched.epochs[i].train_loss) << "epoch " << i + 1;
+    }
+  }
+}
+
+TEST_F(GpuTraining, GivesAMemberOfAPackTheSameBitsWhateverItsCompanions) {
+  std::vector<RecordingReporter> reporters(4); // the first run alone in its pack, then with two others
+  const auto train = [&](std::size_t first, std::int64_t runs) {
+    Turns turns([] { throw std::logic_error("nobody in the pack can go on"); });
+    Pack pack(4, turns);
+    for (std::int64_t number = 0; number < runs; ++number)
+      turns.start([&, first, number] {
+        Assignment assignment = test::small_assignment();
+        assignment.run.seed = 3 + number;
+        assignment.run.training.epochs = 3 - number;
+        const auto communicator = make_single_communicator();
+        run_attempt(assignment, data.attempt_data(), *communicator, gpu, reporters[first + static_cast<std::size_t>(number)], &pack);
+      });
+    turns.let_all_end();
+  };
+  train(0, 1);
+  train(1, 3);
+  ASSERT_EQ(reporters[1].epochs.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(reporters[1].epochs[i].state_hash_after, reporters[0].epochs[i].state_hash_after);
+  EXPECT_EQ(reporters[1].evaluations.back().predicted, reporters[0].evaluations.back().predicted);
 }
 
 TEST_F(GpuTraining, FollowsTheCpuToRounding) {

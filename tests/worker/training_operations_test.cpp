@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -118,9 +119,24 @@ TEST_F(OperationsOfAStep, AreTheSameInEveryStep) {
   EXPECT_EQ(first, second);
 }
 
-TEST_F(OperationsOfAStep, NeverWaitForTheHostNorHaveASizeThatValuesTell) {
-  EXPECT_THAT(of_step(1), Each(Not(AnyOf("item", "_local_scalar_dense", "nonzero", "masked_select", "unique", "equal", "is_nonzero",
-                                         HasSubstr("sort"), "index_put_", "_index_put_impl_"))));
+/// None of what waits for the host, or has a result whose size the values tell.
+auto none_that_waits() {
+  return Each(Not(AnyOf("item", "_local_scalar_dense", "nonzero", "masked_select", "unique", "equal", "is_nonzero", HasSubstr("sort"),
+                        "index_put_", "_index_put_impl_")));
+}
+
+TEST_F(OperationsOfAStep, NeverWaitForTheHostNorHaveASizeThatValuesTell) { EXPECT_THAT(of_step(1), none_that_waits()); }
+
+TEST_F(OperationsOfAStep, InAPackAreTheSameInEveryStepAndNeverWaitForTheHost) {
+  Turns turns([] { throw std::logic_error("nobody in the pack can go on"); });
+  Pack pack(2, turns);
+  of_step(1);
+  ASSERT_TRUE(training->join(pack));
+  of_step(2); // makes the program
+  const auto third = of_step(3);
+  EXPECT_EQ(third, of_step(4));
+  EXPECT_THAT(third, none_that_waits());
+  training.reset(); // before the pack that it has a place in
 }
 
 TEST_F(OperationsOfAStep, AreNotMoreThanTheyWere) {

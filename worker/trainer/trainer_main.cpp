@@ -8,6 +8,7 @@
 #include "worker/trainer/platform.h"
 #include "worker/trainer/run_data.h"
 #include "worker/trainer/trainer.h"
+#include "worker/training/step_graph.h"
 
 #include <csignal>
 #include <cstdio>
@@ -92,6 +93,7 @@ int main(int count, char** values) {
     }
     const at::Device device = stdualx::training_device();
     stdualx::make_deterministic(device);
+    stdualx::graphs_wanted(); // a wrong word is told before anything is trained
     if (options.what == "--measure") {
       stdualx::Assignment assignment = read_assignment(options.file);
       if (options.threads > 0) assignment.run.threads = options.threads;

@@ -14,12 +14,16 @@ namespace stdualx {
 class Pack::Program {
 public:
   Program(const Pack& pack, std::vector<std::int64_t> rows, const std::vector<std::int64_t>& seeds);
-  /// Computes with the pack's rows; losses and logits of each of its replicas, [R] and [R, rows, classes].
-  std::pair<LossTerms, at::Tensor> step();
+  /// Computes with the pack's rows; losses and logits of each of its replicas, [R] and [R, rows, classes], until the next step.
+  const std::pair<LossTerms, at::Tensor>& step() {
+    graph_.run([this] { result_ = compute(); });
+    return result_;
+  }
 
   const std::vector<std::int64_t> rows; // of the pack: of each replica
 
 private:
+  std::pair<LossTerms, at::Tensor> compute();
   /// How one kind of tensors lies: those of the network in one flat tensor, those of each member in a row.
   struct Layout {
     Layout(const FlatTensors& network, const FlatTensors& member, std::int64_t replicas, at::Device device);
@@ -43,6 +47,8 @@ private:
   const Layout parameter_layout_, buffer_layout_;
   at::Tensor gradient_; // [flat size + 1]
   at::Tensor which_;    // `rows` on the device; undefined: all of the pack, in order
+  StepGraph graph_;
+  std::pair<LossTerms, at::Tensor> result_;
 };
 
 Pack::Program::Layout::Layout(const FlatTensors& network, const FlatTensors& member, std::int64_t count, at::Device device)
@@ -72,11 +78,11 @@ Pack::Program::Program(const Pack& pack, std::vector<std::int64_t> chosen_rows, 
       buffers_(network_->buffers(), tensors_.parameters.scalar_type(), tensors_.parameters.device()),
       parameter_layout_(parameters_, *pack.parameter_layout_, static_cast<std::int64_t>(rows.size()), tensors_.parameters.device()),
       buffer_layout_(buffers_, *pack.buffer_layout_, static_cast<std::int64_t>(rows.size()), tensors_.parameters.device()),
-      gradient_(parameters_.bind_gradients(1)) {
+      gradient_(parameters_.bind_gradients(1)), graph_(make_graph_device(tensors_.parameters.device())) {
   if (static_cast<std::int64_t>(rows.size()) < pack.places_) which_ = at::tensor(rows, at::kLong).to(tensors_.parameters.device());
 }
 
-std::pair<LossTerms, at::Tensor> Pack::Program::step() {
+std::pair<LossTerms, at::Tensor> Pack::Program::compute() {
   const StepInputs inputs = tensors_.inputs.changed([&](const at::Tensor& all) { return chosen(all); });
   {
     const at::NoGradGuard no_gradients;
@@ -96,7 +102,8 @@ std::pair<LossTerms, at::Tensor> Pack::Program::step() {
   const at::NoGradGuard no_gradients;
   put(tensors_.gradient, parameter_layout_.to_members(gradient_));
   put(tensors_.buffers, buffer_layout_.to_members(at::cat({buffers_.values(), at::zeros({1}, buffers_.values().options())})));
-  return {terms, output.logits.detach()};
+  // Without the total, whose record of the pass would be kept until the next.
+  return {{.total = {}, .cross_entropy = terms.cross_entropy, .triplet = terms.triplet}, output.logits.detach()};
 }
 
 Pack::Pack(std::int64_t places, Turns& turns) : places_(places), turns_(turns) {
@@ -167,7 +174,7 @@ void Pack::compute() {
     program_ = std::make_unique<Program>(*this, std::move(rows), seeds);
   }
   // Should this fail, it fails whoever called; the others, when they try without it, or with it gone.
-  const auto [terms, logits] = program_->step();
+  const auto& [terms, logits] = program_->step();
   for (std::size_t replica = 0; replica < program_->rows.size(); ++replica) {
     Place* const member = members_[static_cast<std::size_t>(program_->rows[replica])];
     if (member == nullptr) continue;

@@ -14,6 +14,7 @@
 #include "model/loss.h"
 #include "model/network.h"
 #include "worker/training/flat_tensors.h"
+#include "worker/training/step_graph.h"
 #include "worker/training/turns.h"
 
 #include <memory>

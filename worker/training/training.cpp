@@ -55,7 +55,9 @@ Training::Training(const RunSpec& run, TrainingWindows windows, std::vector<std:
       model_(make_network(run.model, reader_.windows().shape, {run.seed}, type_, device)), parameters_(model_->parameters(), type_, device),
       buffers_(model_->buffers(), type_, device), summed_(parameters_.bind_gradients(1)),
       gradient_(summed_.narrow(0, 0, parameters_.values().numel())), optimizer_(parameters_.values()),
-      averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers) {
+      averages_(parameters_.values(), buffers_.values()), best_(averages_.parameters, averages_.buffers),
+      // A group waits for its other ranks within a step: that is nothing to be replayed.
+      graph_(communicator.size() == 1 ? make_graph_device(device) : nullptr) {
   const InputShape& shape = reader_.windows().shape;
   const at::TensorOptions values = at::TensorOptions().dtype(type_).device(device_), whole = values.dtype(at::kLong);
   inputs_ = {.windows = at::zeros({1, own_.count, shape.sensors, shape.steps, shape.channels}, values),
@@ -96,6 +98,7 @@ void Training::leave() {
   buffers_.move_to(at::empty_like(buffers_.values()));
   summed_ = parameters_.bind_gradients(1);
   gradient_ = summed_.narrow(0, 0, parameters_.values().numel());
+  graph_.forget();
   place_.reset();
 }
 
@@ -144,9 +147,13 @@ StepLosses Training::forward_and_backward() {
 }
 
 StepOutcome Training::compute() {
-  const TrainingConfig& config = run_.training;
-  const StepLosses losses = place_ ? place_->step() : forward_and_backward();
+  if (place_) return update(place_->step());
+  graph_.run([this] { outcome_ = update(forward_and_backward()); });
+  return outcome_;
+}
 
+StepOutcome Training::update(const StepLosses& losses) {
+  const TrainingConfig& config = run_.training;
   // From here on every rank computes the same: one gradient, clipped, one step of AdamW, the averages.
   const at::NoGradGuard no_gradients;
   at::Tensor cross_entropy = losses.cross_entropy;

@@ -91,7 +91,8 @@ public:
   StepOutcome train_step(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch);
   /// The host's half: fills inputs(). Waits for no device.
   void prepare(std::uint32_t epoch, std::uint32_t step, std::span<const std::int64_t> global_batch);
-  /// The device's half: reads inputs() and what the run's tensors hold, and nothing that the host could change from step to step.
+  /// The device's half: reads inputs() and what the run's tensors hold, and nothing that the host could change from step to step. What it
+  /// returns holds until the next step.
   StepOutcome compute();
   const StepInputs& inputs() const { return inputs_; }
   /// Rows of the largest batch, to which the others are padded.
@@ -121,6 +122,7 @@ public:
 private:
   class Group; // the communicator as the model sees it
   StepLosses forward_and_backward();
+  StepOutcome update(const StepLosses& losses);
 
   const RunSpec run_;
   Communicator& communicator_;
@@ -141,6 +143,8 @@ private:
   Averages averages_, best_;
   TrainingProgress progress_;
   double data_seconds_ = 0;
+  StepGraph graph_;                    // of a step that is computed by itself
+  StepOutcome outcome_;                // of the last such step
   std::unique_ptr<Pack::Place> place_; // whose rows inputs_, gradient_ and the flat tensors are; null: trained by itself
 };
 
