@@ -102,7 +102,7 @@ bool Coordinator::hand_out_one(double now) {
   for (auto entry = queues_.begin(); entry != queues_.end(); ++entry) {
     auto& [width, queue] = *entry;
     if (width > static_cast<std::int64_t>(usable_) && width > 1) continue; // not for ranks it waits, but for hosts in doubt
-    if (waiting > 0 && options_.policy != SchedulePolicy::fill) return false;
+    if (waiting > 0 && options_.policy != SchedulePolicy::backfill) return false;
     if (waiting > 0 && ranks_gone_past_ + width > static_cast<std::int64_t>(usable_) - waiting) continue;
     // The first of them that is not only waiting for another place than those it failed in.
     for (auto next = queue.begin(); next != queue.end(); ++next) {
