@@ -45,7 +45,7 @@ struct KnownRun {
 enum class SchedulePolicy {
   widest,         // of equal width as the sweep names them; while a group waits for its ranks nothing goes past it
   widest_longest, // of equal width the one with the most epochs left
-  fill            // and what goes past a waiting group never holds so many ranks that the group could not be had from the others
+  backfill        // and a run may start ahead of a waiting group only if the remaining ranks can still form that group
 };
 
 struct CoordinatorOptions {
@@ -57,7 +57,7 @@ struct CoordinatorOptions {
   double start_lease =
       300; // until the first step: reading data and building a cache count as work; of the trainer's start the agent judges
   double longest_breaking = 10; // seconds that the members of a broken group may take to notice; then they are killed
-  SchedulePolicy policy = SchedulePolicy::fill;
+  SchedulePolicy policy = SchedulePolicy::backfill;
   double longest_pause = 10; // time in which the coordinator itself was suspended for longer than this counts for no lease
   double agent_lease = 90;   // seconds without a word from an agent, which has one every few seconds; then its worker is lost
   double quiet_agent = 20;   // or so many: then its group waits for it, and no other member's trainer counts as hung

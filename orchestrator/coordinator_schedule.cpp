@@ -138,7 +138,7 @@ bool Coordinator::hand_out_one(double now) {
   for (auto entry = queues_.begin(); entry != queues_.end(); ++entry) {
     auto& [width, queue] = *entry;
     if (width > static_cast<std::int64_t>(usable_) && width > 1) continue; // not for ranks it waits, but for hosts in doubt
-    if (waiting > 0 && options_.policy != SchedulePolicy::fill) return false;
+    if (waiting > 0 && options_.policy != SchedulePolicy::backfill) return false;
     if (waiting > 0 && ranks_gone_past_ + width > static_cast<std::int64_t>(usable_) - waiting) continue;
     // The first of them that is not only waiting for another place than those it failed in.
     const bool into_packs = !free_.empty() && free_.rbegin()->first > 0; // who was handed most is last

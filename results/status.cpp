@@ -41,10 +41,10 @@ HolderView holder_of(Reader& reader, const Moment& moment) {
       ahead ? apart + " ahead of our clock" : cell_text(Duration{static_cast<double>(std::max<std::int64_t>(silent, 0)) / 1000}) + " ago";
   const Holder seen = look_at(holder, this_process());
   const std::string slurm = seen == Holder::alive || job.empty() || !moment.job_is_gone ? "" : moment.job_is_gone(job);
-  if (!slurm.empty()) return {true, "The coordinator, " + who + ", is gone: " + slurm + ". The same `run` or `submit` again goes on."};
+  if (!slurm.empty()) return {true, "The coordinator, " + who + ", is gone: " + slurm + ". To resume, repeat the same `run` or `submit`."};
   switch (seen) {
   case Holder::alive: return {false, "Held by " + who + ", last heartbeat " + heard + "."};
-  case Holder::dead: return {true, "The coordinator, " + who + ", died; the same `run` again goes on."};
+  case Holder::dead: return {true, "The coordinator, " + who + ", died. To resume, repeat the same `run`."};
   case Holder::elsewhere: break;
   }
   if (!ahead && silent <= moment.lease_ms) return {false, "Held by " + who + ", last heartbeat " + heard + "."};
@@ -60,7 +60,7 @@ HolderView holder_of(Reader& reader, const Moment& moment) {
       return {false, "Held by " + who + ", whose heartbeat goes on; its clock and ours differ by " + apart + "."};
   }
   return {true, "The coordinator, " + who + ", was last heard " + heard + (ahead ? "" : ", by its clock") +
-                    ", its heartbeat stands still, and it counts as dead; the same `run` again goes on."};
+                    ", its heartbeat stands still, and it counts as dead. To resume, repeat the same `run`."};
 }
 
 constexpr std::array<const char*, 7> statuses{"PLANNED", "WAITING", "RUNNING", "INTERRUPTED", "COMPLETE", "FAILED", "QUARANTINED"};

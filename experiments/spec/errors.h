@@ -1,5 +1,5 @@
-// The kinds of error a person can meet, and the exit status each leads to (docs/running.md: 0 done, 2 bad input, 3 runs failed,
-// 4 refused, 75 drained). Every message names the file, line or key, what was expected, and what to do.
+// The kinds of error a person can meet. orchestrator/exit_statuses.cpp turns each into an exit status, and docs/commands.md lists these.
+// Every message names the file, line or key, what was expected, and what to do.
 #pragma once
 
 #include <stdexcept>

@@ -14,7 +14,7 @@ namespace stdualx {
 namespace {
 
 constexpr std::pair<const char*, SchedulePolicy> policies[] = {
-    {"widest, then longest first; others fill (what jobs use)", SchedulePolicy::fill},
+    {"widest, then longest first; backfill (what jobs use)", SchedulePolicy::backfill},
     {"widest, then longest first", SchedulePolicy::widest_longest},
     {"widest first", SchedulePolicy::widest}};
 

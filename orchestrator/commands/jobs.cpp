@@ -288,10 +288,10 @@ int watch_command(const Command& command, const std::vector<std::string>& argume
     const bool wait_on = silent > 0 && silent < most_silent && seen.exit_status() != ExitStatus::done;
     if (!seen.alive && !wait_on) {
       const ExitStatus status = seen.exit_status();
-      std::cout << (status == ExitStatus::done ? "all runs are complete\n"
-                    : status == ExitStatus::runs_failed
-                        ? "nobody works on it; `stdualx status` says why runs failed\n"
-                        : "nobody works on it; the same `run` or `submit` again goes on, `stdualx retire` gives it up\n");
+      std::cout << (status == ExitStatus::done          ? "all runs are complete\n"
+                    : status == ExitStatus::runs_failed ? "No process is running. `stdualx status` says why runs failed.\n"
+                                                        : "No process is running. To resume, repeat the same `stdualx run` or `submit` "
+                                                          "command; `stdualx retire` gives the sweep up.\n");
       return static_cast<int>(status);
     }
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
@@ -330,7 +330,7 @@ int cancel_command(const Command& command, const std::vector<std::string>& argum
   if (!found)
     std::cout << "nothing to cancel: no process of this host and no job that Slurm knows works with " << store.string()
               << (unknown.empty() ? "" : "; Slurm has forgotten, or cannot be asked for, job " + unknown) << "\n";
-  else std::cout << "what is recorded stands; the same `run` or `submit` again goes on\n";
+  else std::cout << "What is recorded stays. To resume, repeat the same `stdualx run` or `submit` command.\n";
   return 0;
 }
 

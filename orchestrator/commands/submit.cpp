@@ -229,7 +229,7 @@ int submit_command(const Command& command, const std::vector<std::string>& argum
       "script  {}\n"
       "log     {}\n"
       "store   {}\n"
-      "next: stdualx status{} says where it stands, stdualx watch{} goes on saying it, stdualx cancel{} has it drain and end\n",
+      "next: stdualx status{} shows the state, stdualx watch{} repeats it, stdualx cancel{} drains and stops the job\n",
       sent.id, left.open, left.complete, job.nodes, job.workers_per_node, again_words(left), (folder / "job.sh").string(),
       batch_log(folder, sent.id).string(), store.string(), with, with, with);
   return 0;

@@ -144,7 +144,7 @@ TEST_F(StatusTest, ARunWhoseCoordinatorIsDeadOnThisHostCountsAsInterruptedAtOnce
   Store store = Store::open_for_writing(file, dead);
   fill(store);
   EXPECT_THAT(status(), HasSubstr(",4,0,1,0,1,1,1,0,"));
-  EXPECT_THAT(notes(), HasSubstr("died; the same `run` again goes on"));
+  EXPECT_THAT(notes(), HasSubstr("died. To resume, repeat the same `run`"));
 }
 
 TEST_F(StatusTest, RunsAreListedInTheOrderOfTheirSweepsAndFiltered) {

@@ -356,7 +356,7 @@ class Commands(Lab):
         self.assertEqual(self.wait_for_end(running), ("FAILED", "75"))
         self.assertEqual(self.ask("SELECT DISTINCT end_reason FROM attempts WHERE end_reason <> 'complete'"), [("drained",)])
         self.assertIn("nothing to cancel", self.finish(self.start("cancel")))
-        self.assertEqual(self.finish(self.start("watch"), 75).splitlines()[-1], "nobody works on it; the same `run` or `submit` again goes on, `stdualx retire` gives it up")
+        self.assertEqual(self.finish(self.start("watch"), 75).splitlines()[-1], "No process is running. To resume, repeat the same `stdualx run` or `submit` command; `stdualx retire` gives the sweep up.")
 
     def test_logs_tell_what_each_attempt_said_and_where_its_job_wrote(self):
         self.wishes["say"] = "a line of the trainer"
