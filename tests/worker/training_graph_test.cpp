@@ -62,9 +62,12 @@ TEST(StepGraph, SaysOnceThatAStepCannotBeCapturedAndGoesOn) {
     EXPECT_EQ(computed, 6);
   }
   const std::string said = testing::internal::GetCapturedStderr();
-  const auto first = said.find("this cannot be captured");
-  ASSERT_NE(first, std::string::npos) << said;
-  EXPECT_EQ(said.find("this cannot be captured", first + 1), std::string::npos) << said;
+  static bool said_before = false; // by an earlier round of this test: once is once a process
+  const std::string words = "this cannot be captured";
+  const auto first = said.find(words);
+  EXPECT_EQ(first == std::string::npos, said_before) << said;
+  EXPECT_EQ(said.rfind(words), first) << said;
+  said_before = true;
 }
 
 TEST(StepGraph, RunsEveryStepWhereThereIsNoSuchDevice) {
