@@ -2,7 +2,7 @@
 stdualx_library(stdualx_decisions FOLDER orchestrator SOURCES bookkeeper.cpp exit_statuses.cpp coordinator.cpp coordinator_blame.cpp coordinator_lease.cpp coordinator_schedule.cpp job.cpp live.cpp lost_node.cpp progress.cpp served_answers.cpp redraw.cpp simulator.cpp
   LINKS stdualx_messages stdualx_results PRIVATE_LINKS fmt::fmt)
 stdualx_library(stdualx_orchestrator FOLDER orchestrator
-  SOURCES loop.cpp output.cpp recovery.cpp server.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/guard.cpp commands/html.cpp commands/jobs.cpp commands/man_page.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/python.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
+  SOURCES loop.cpp output.cpp recovery.cpp server.cpp slurm_answers.cpp space.cpp submission.cpp terminal.cpp commands/bench.cpp commands/bench_scheduler.cpp commands/command.cpp commands/data.cpp commands/db.cpp commands/doctor.cpp commands/export.cpp commands/guard.cpp commands/html.cpp commands/jobs.cpp commands/man_page.cpp commands/predict.cpp commands/preflight.cpp commands/profile.cpp commands/python.cpp commands/run.cpp commands/submit.cpp commands/rank.cpp commands/questions.cpp
           commands/completion.cpp commands/reference.cpp commands/retry.cpp commands/serve.cpp commands/tsne.cpp standing.cpp
   LINKS stdualx_decisions stdualx_agent stdualx_build stdualx_experiments Boost::program_options PRIVATE_LINKS fmt::fmt)
 if(STDUALX_WITH_HTTP)

@@ -13,7 +13,7 @@ configure_file("${CMAKE_SOURCE_DIR}/results/embedded.cpp.in" ${stdualx_embedded}
 
 stdualx_library(stdualx_results FOLDER results
   SOURCES ablation_report.cpp accuracy_report.cpp attention_report.cpp backup.cpp baseline_report.cpp classes_report.cpp compare.cpp cost.cpp cut_commit.cpp database.cpp
-          efficiency_report.cpp embedding_report.cpp explain.cpp fault_vfs.cpp fence.cpp figures/accuracy_figure.cpp figures/attention_figure.cpp figures/confusion_figure.cpp figures/difference_figures.cpp figures/figure.cpp figures/page.cpp
+          efficiency_report.cpp embedding_report.cpp explain.cpp export.cpp fault_vfs.cpp fence.cpp figures/accuracy_figure.cpp figures/attention_figure.cpp figures/confusion_figure.cpp figures/difference_figures.cpp figures/figure.cpp figures/page.cpp
           figures/people_figure.cpp figures/provenance.cpp figures/robustness_figure.cpp figures/training_figure.cpp format.cpp layout.cpp ledger.cpp limbs_report.cpp lock_holders.cpp migrate.cpp pulse.cpp reader.cpp reader_copy.cpp recipes.cpp report.cpp
           robustness_report.cpp run_state.cpp running_backup.cpp schema_check.cpp settings.cpp statistics.cpp status.cpp store.cpp store_claim.cpp store_merge.cpp store_restore.cpp store_sweeps.cpp store_transaction.cpp thin_classes.cpp view_columns.cpp verdict.cpp
   LINKS stdualx_spec

@@ -121,6 +121,7 @@ int retire_command(const Command& command, const std::vector<std::string>& argum
 int retry_command(const Command& command, const std::vector<std::string>& arguments);
 int compare_command(const Command& command, const std::vector<std::string>& arguments);
 int report_command(const Command& command, const std::vector<std::string>& arguments);
+int export_command(const Command& command, const std::vector<std::string>& arguments);
 int serve_command(const Command& command, const std::vector<std::string>& arguments);
 int predict_command(const Command& command, const std::vector<std::string>& arguments);
 int bench_command(const Command& command, const std::vector<std::string>& arguments);

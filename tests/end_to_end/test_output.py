@@ -23,7 +23,7 @@ class OutputCut(Workplace):
         words = {
             "plan": [spec], "run": [spec], "submit": [spec, "--dry-run", "--workers-per-node", 1], "status": [], "watch": [], "cancel": [], "logs": [run], "runs": [],
             "explain": [run], "query": ["SELECT * FROM v_predictions"], "report": [], "compare": ["stdual_x", "without_csa"], "retry": ["--failed"], "db": ["backup", self.folder / "copy.db"],
-            "bench": ["scheduler", "--runs", 100, "--workers", 8], "data": ["list"], "doctor": [], "retire": ["tiny"], "reference": ["views"], "completion": ["bash"], "serve": ["--port", 0],
+            "bench": ["scheduler", "--runs", 100, "--workers", 8], "data": ["list"], "doctor": [], "retire": ["tiny"], "reference": ["views"], "completion": ["bash"], "serve": ["--port", 0], "export": ["csv", self.folder / "tables"],
             "predict": ["--help"],  # the weights of a stand-in classify nothing
         }
         self.assertEqual(sorted(self.commands()), sorted(words))
