@@ -58,10 +58,10 @@ struct SweepResources {
 
   static const auto& fields() {
     using S = SweepResources;
-    static const auto all = std::make_tuple(
-        number("ranks_per_run", &S::ranks_per_run, 0, 1, 4096, "ranks that train one run together"),
-        number("threads", &S::threads, 0, 1, 1024, "threads of one trainer"),
-        number("pack", &S::pack, 0, 0, 256, "runs of one shape that one trainer trains together; 0: 1 on CPUs, 16 on GPUs"));
+    static const auto all =
+        std::make_tuple(number("ranks_per_run", &S::ranks_per_run, 0, 1, 4096, "ranks that train one run together"),
+                        number("threads", &S::threads, 0, 1, 1024, "threads of one trainer"),
+                        number("pack", &S::pack, 0, 0, 256, "runs of one shape that one trainer trains together; 0: 1"));
     return all;
   }
 };

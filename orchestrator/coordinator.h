@@ -297,7 +297,7 @@ private:
   double latest_step(const Group& group) const;
   void schedule(double now);
   std::vector<int> choose_workers(Run& run);
-  std::size_t places_for(Run& run, const Worker& worker);
+  std::size_t places_for(Run& run);
   std::size_t pack_kind_of(Run& run);
   bool has_place_for(Run& run, const Worker& worker);
   bool hand_out_one(double now);

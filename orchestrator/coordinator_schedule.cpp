@@ -19,14 +19,12 @@ std::size_t Coordinator::pack_kind_of(Run& run) {
   return *run.pack_kind;
 }
 
-/// How many runs the worker's trainer may train together with this one, itself among them. A run that failed is tried by itself: of those
+/// How many runs a trainer may train together with this one, itself among them. A run that failed is tried by itself: of those
 /// that shared a trainer which died nobody knows whose fault it was, and the next try tells.
-std::size_t Coordinator::places_for(Run& run, const Worker& worker) {
+std::size_t Coordinator::places_for(Run& run) {
   if (run.width() != 1 || run.kind == AttemptKind::evaluate || run.failures > 0 || run.crashes > 0) return 1;
   std::int64_t places = run.planned->pack;
-  if (places == 0)
-    places =
-        worker.placement.device.starts_with("cpu") || worker.placement.device == "none" ? automatic_pack_on_cpu : automatic_pack_on_gpu;
+  if (places == 0) places = automatic_pack;
   return places <= 1 || pack_kind_of(run) == 0 ? 1 : static_cast<std::size_t>(places);
 }
 
@@ -36,7 +34,7 @@ bool Coordinator::has_place_for(Run& run, const Worker& worker) {
   // No more than its share of all that is left: a worker that is ready first must not leave the others nothing.
   const auto single = queues_.find(1);
   const std::size_t left = groups_.size() + (single == queues_.end() ? 0 : single->second.size());
-  return worker.groups.size() < worker.places && worker.groups.size() * left_ < left && places_for(run, worker) > 1 &&
+  return worker.groups.size() < worker.places && worker.groups.size() * left_ < left && places_for(run) > 1 &&
          pack_kind_of(run) == worker.pack_kind;
 }
 
@@ -194,7 +192,7 @@ void Coordinator::hand_out(std::size_t index, const std::vector<int>& ranks, boo
     assignment.resume_epoch = run.checkpoints.back().epoch;
   }
   Worker& first = workers_.at(ranks.front());
-  const std::size_t places = places_for(run, first);
+  const std::size_t places = places_for(run);
   if (first.groups.empty() && places > 1) {
     first.places = places;
     first.pack_kind = pack_kind_of(run);

@@ -57,12 +57,12 @@ TEST(Packs, LeaveThoseWhoAreNotReadyYetTheirShare) {
   for (const int rank : {1, 2, 3, 4}) EXPECT_EQ(bench.assigned[rank].size(), 2u) << rank;
 }
 
-TEST(Packs, OnCoresAreOfOneRunWhereASweepLeavesItOpenAndOnGpusOfSixteen) {
+TEST(Packs, AreOfOneRunWhereASweepLeavesItOpenAndOnGpusTheirWidthIsPartOfThePlatform) {
   Bench cores(packed_plan(20, 0), 1);
   cores.ready(1);
   ASSERT_EQ(cores.assigned[1].size(), 1u);
   EXPECT_EQ(cores.last(1).pack, 1);
-  Bench gpu(packed_plan(20, 0), 1);
+  Bench gpu(packed_plan(20, 16), 1);
   gpu.tell(1, Message::of("ready", Placement{"one", 1, "NVIDIA H100 GPU-1", "p", 1}));
   ASSERT_EQ(gpu.assigned[1].size(), 16u);
   EXPECT_EQ(gpu.last(1).pack, 16);

@@ -77,10 +77,10 @@ TEST_F(GpuTraining, HasTheSameBitsCapturedAsAGraphAndLaunchedOneByOne) {
     SCOPED_TRACE(architecture);
     const Assignment assignment = architecture == "stdual_x" ? test::small_assignment() : test::baseline_assignment(architecture, 3);
     RecordingReporter captured, launched;
+    ::setenv("STDUALX_GRAPHS", "1", 1);
     run_alone(assignment, gpu, captured);
-    ::setenv("STDUALX_GRAPHS", "0", 1);
-    run_alone(assignment, gpu, launched);
     ::unsetenv("STDUALX_GRAPHS");
+    run_alone(assignment, gpu, launched);
     ASSERT_EQ(captured.epochs.size(), launched.epochs.size());
     for (std::size_t i = 0; i < launched.epochs.size(); ++i) {
       EXPECT_EQ(captured.epochs[i].state_hash_after, launched.epochs[i].state_hash_after) << "epoch " << i + 1;

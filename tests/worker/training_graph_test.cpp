@@ -77,7 +77,9 @@ TEST(StepGraph, RunsEveryStepWhereThereIsNoSuchDevice) {
   EXPECT_EQ(computed, 6);
 }
 
-TEST(StepGraph, IsSwitchedOffByAVariable) {
+TEST(StepGraph, IsSwitchedOnByAVariable) {
+  EXPECT_FALSE(graphs_wanted());
+  ::setenv("STDUALX_GRAPHS", "1", 1);
   EXPECT_TRUE(graphs_wanted());
   ::setenv("STDUALX_GRAPHS", "0", 1);
   EXPECT_FALSE(graphs_wanted());

@@ -14,7 +14,7 @@ bool graphs_wanted() {
   const char* const value = std::getenv("STDUALX_GRAPHS");
   const std::string word = value == nullptr ? "" : value;
   if (!word.empty() && word != "0" && word != "1") throw InputError("STDUALX_GRAPHS: expected 0 or 1, found '" + word + "'");
-  return word != "0";
+  return word == "1";
 }
 
 void StepGraph::run(const std::function<void()>& body) {
@@ -32,7 +32,7 @@ void StepGraph::run(const std::function<void()>& body) {
         std::fprintf(
             stderr,
             "stdualx-trainer: a training step could not be captured as a CUDA graph; its operations are launched one by one, which "
-            "is slower and gives the same numbers (STDUALX_GRAPHS=0 does not try): %s\n",
+            "is slower and gives the same numbers (STDUALX_GRAPHS=1 asked for it): %s\n",
             failure.what());
       said = true;
       device_.reset();

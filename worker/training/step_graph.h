@@ -10,7 +10,8 @@
 
 namespace stdualx {
 
-/// Whether graphs are wanted: STDUALX_GRAPHS is not 0. Throws InputError for another word than 0 or 1.
+/// Whether graphs are wanted: STDUALX_GRAPHS is 1. Not by themselves until they have run on a GPU. Throws InputError for another word than
+/// 0 or 1.
 bool graphs_wanted();
 
 /// The device's part of a StepGraph; a test stands in for it.
