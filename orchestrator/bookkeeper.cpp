@@ -162,9 +162,8 @@ void Bookkeeper::carry_out(const RecordEnd& end) {
   to_record().end_attempt(end.end, end.status);
   progress_.ended(coordinator_, end.end);
   if (ended_well(end.end.reason)) return;
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
   const RunSpec* run = coordinator_.run(end.end.run_id);
-  last_failures_.push_back({now.count(), end.end.run_id, run == nullptr ? "" : run->variant, end.end.reason, end.end.detail,
+  last_failures_.push_back({wall_ms(), end.end.run_id, run == nullptr ? "" : run->variant, end.end.reason, end.end.detail,
                             std::string(status_name(end.status))});
   if (last_failures_.size() > most_live_failures) last_failures_.pop_front();
 }

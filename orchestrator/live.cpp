@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <exception>
@@ -45,6 +46,10 @@ LiveWorker live_worker(const Coordinator& coordinator, const WorkerView& view) {
 }
 
 } // namespace
+
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 Live live_of(const Coordinator& coordinator, const std::deque<LiveFailure>& failures, double elapsed, std::int64_t now_ms,
              const ProcessIdentity& self) {

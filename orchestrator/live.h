@@ -98,6 +98,9 @@ struct Live {
   }
 };
 
+/// Milliseconds since 1970 by this host's clock, as `written_ms`.
+std::int64_t wall_ms();
+
 /// Pure. `elapsed` in seconds since the job began, `self` the coordinator's process.
 Live live_of(const Coordinator& coordinator, const std::deque<LiveFailure>& failures, double elapsed, std::int64_t now_ms,
              const ProcessIdentity& self);

@@ -53,10 +53,6 @@ enum class Asked { nothing, drain, stop };
 
 double seconds_now() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
 
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 class CoordinatorLoop {
 public:
   /// `asked` is the caller's: it tells why a HeldUpError or RefusedError came.

@@ -48,10 +48,6 @@ constexpr const char* policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'";
 
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 /// The value of a cookie; "": there is none.
 std::string cookie_of(const httplib::Request& request, const std::string& name) {
   const std::string all = "; " + request.get_header_value("Cookie"), wanted = "; " + name + "=";

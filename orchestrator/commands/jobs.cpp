@@ -162,10 +162,7 @@ struct Watched {
   }
 };
 
-std::optional<Live> live_now(const fs::path& store) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  return read_live(store_directory(store), now.count(), this_process());
-}
+std::optional<Live> live_now(const fs::path& store) { return read_live(store_directory(store), wall_ms(), this_process()); }
 
 /// Whether the job at work is surely the one that was asked for. Not where there are submissions: one of them may be it.
 bool is_asked_for(const Live& live, const std::vector<KnownJob>& jobs, const std::string& asked) {

@@ -93,7 +93,7 @@ Figure attention_figure(const std::vector<TitledTable>& tables) {
   figure.numbers.notes = {"Mean over test people, heads and undisturbed windows of the true activity; a sensor's weights sum to 1."};
   if (two_sensors)
     figure.numbers.notes.push_back("With two sensors each can look at the other alone: weights are 1 by construction and show no choice.");
-  if (const std::string left = left_out_words(recipes); !left.empty()) figure.numbers.notes.push_back(left);
+  note_left_out(figure, recipes);
   return figure;
 }
 

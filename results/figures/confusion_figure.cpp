@@ -87,7 +87,7 @@ Figure confusion_figure(ReportContext& context) {
   if (figure.pictures.empty()) return figure;
   figure.nothing.clear();
   figure.numbers.notes = {"Test windows of all COMPLETE runs of a recipe, folds and seeds together; cells of no window are left out."};
-  if (const std::string left = left_out_words(recipes.size()); !left.empty()) figure.numbers.notes.push_back(left);
+  note_left_out(figure, recipes.size());
   return figure;
 }
 

@@ -127,9 +127,9 @@ std::vector<const RecordedRecipe*> pictured_recipes(const ReportContext& context
   return whole.empty() ? others : whole;
 }
 
-std::string left_out_words(std::size_t recipes) {
-  if (recipes <= most_pictures) return "";
-  return fmt::format("The first {} of {} recipes are drawn; the query has all.", most_pictures, recipes);
+void note_left_out(Figure& figure, std::size_t recipes) {
+  if (recipes <= most_pictures) return;
+  figure.numbers.notes.push_back(fmt::format("The first {} of {} recipes are drawn; the query has all.", most_pictures, recipes));
 }
 
 } // namespace stdualx

@@ -76,8 +76,8 @@ Json forest_plot(const std::vector<ForestRow>& rows, const std::string& axis_tit
 std::vector<const RecordedRecipe*> pictured_recipes(const ReportContext& context);
 /// "watch · leave persons out, 5 folds · default · stdual_x".
 std::string recipe_words(const RecordedRecipe& recipe);
-/// The sentence for recipes beyond `most_pictures`; "" where all are drawn.
-std::string left_out_words(std::size_t recipes);
+/// Adds the sentence for recipes beyond `most_pictures`, where there are any.
+void note_left_out(Figure& figure, std::size_t recipes);
 
 // Colour-blind safe (Okabe and Ito 2008), and seen on white as on black.
 inline constexpr const char* ours_colour = "#3a8fd0";

@@ -75,7 +75,7 @@ Figure people_figure(ReportContext& context) {
   if (figure.pictures.empty()) return figure;
   figure.nothing.clear();
   figure.numbers.notes = {"Windows of a person in the test parts of all COMPLETE runs of a recipe, by stored predictions."};
-  if (const std::string left = left_out_words(recipes.size()); !left.empty()) figure.numbers.notes.push_back(left);
+  note_left_out(figure, recipes.size());
   return figure;
 }
 

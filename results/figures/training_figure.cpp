@@ -72,7 +72,7 @@ Figure training_figure(ReportContext& context) {
   if (figure.pictures.empty()) return figure;
   figure.nothing.clear();
   figure.numbers.notes = {"Losses of COMPLETE runs, averaged over the folds of a seed. Losses are no results: no test part is in them."};
-  if (const std::string left = left_out_words(recipes); !left.empty()) figure.numbers.notes.push_back(left);
+  note_left_out(figure, recipes);
   return figure;
 }
 
